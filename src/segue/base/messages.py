@@ -1,0 +1,216 @@
+"""Messages: what a model reads and writes, as plain data in OpenAI's chat shape.
+
+A message is a dict that any OpenAI-compatible server takes, plus keys of ours that never go on the wire:
+`id`, `labels`, `atoms`, `tokens`. It is completed once, when it enters a run (`enter`), and not touched after.
+LangChain messages are turned into this shape at the borders (`from_langchain`) and back (`to_langchain`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict, cast
+
+from segue.base.errors import BadInput
+from segue.base.ids import new_id
+from segue.base.labels import Integrity, Labels
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AnyMessage, BaseMessage
+
+Role = Literal["system", "developer", "user", "assistant", "tool"]
+
+OWN_KEYS = frozenset({"id", "labels", "atoms", "tokens", "failed"})
+"""Keys of ours on a message; they never go on the wire to a model."""
+
+
+class FunctionCall(TypedDict):
+    """The name of a tool and its arguments as the JSON text that the model wrote."""
+
+    name: str
+    arguments: str
+
+
+class ToolCall(TypedDict):
+    """One request by the model to run one tool."""
+
+    id: str
+    type: Literal["function"]
+    function: FunctionCall
+
+
+class Message(TypedDict, total=False):
+    """One message; `content` is text, a list of parts (text, image_url, …), or `None` beside tool calls."""
+
+    role: Required[Role]
+    content: str | list[dict[str, Any]] | None
+    tool_calls: NotRequired[list[ToolCall]]
+    tool_call_id: NotRequired[str]
+    name: NotRequired[str]
+    reasoning: NotRequired[list[dict[str, Any]]]
+    """Reasoning parts with their signatures, as the model gave them; kept across tools and failover."""
+    id: NotRequired[str]
+    labels: NotRequired[dict[str, Any]]
+    atoms: NotRequired[list[list[str]]]
+    """Of a tool result: its leaf values as `[pointer, text]`; see `segue.base.labels.atoms`."""
+    tokens: NotRequired[int]
+    """Estimated once, when the message entered."""
+    failed: NotRequired[bool]
+    """Of a tool result: the call failed, and the content says why."""
+
+
+_INTEGRITY: dict[str, Integrity] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "tool",
+    "tool": "untrusted",
+}
+
+
+def user(text: str, **more: Any) -> Message:
+    """A message by the person."""
+    return enter(cast(Message, {"role": "user", "content": text, **more}))
+
+
+def system(text: str) -> Message:
+    """A message by the developer."""
+    return enter({"role": "system", "content": text})
+
+
+def assistant(text: str | None, tool_calls: Sequence[ToolCall] = (), *, source: str = "") -> Message:
+    """A message by a model."""
+    message: Message = {"role": "assistant", "content": text}
+    if tool_calls:
+        message["tool_calls"] = list(tool_calls)
+    return enter(message, source=source)
+
+
+def tool_call(name: str, arguments: dict[str, Any] | str, *, call_id: str | None = None) -> ToolCall:
+    """A tool call in OpenAI's shape; arguments may be a dict or JSON text."""
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    return {"id": call_id or new_id("call"), "type": "function", "function": {"name": name, "arguments": text}}
+
+
+def tool_result(
+    call_id: str,
+    content: str,
+    *,
+    name: str,
+    failed: bool = False,
+    labels: Labels | None = None,
+    atoms: list[list[str]] | None = None,
+) -> Message:
+    """What the model reads next after a tool call."""
+    message: Message = {"role": "tool", "tool_call_id": call_id, "name": name, "content": content}
+    if failed:
+        message["failed"] = True
+    if atoms:
+        message["atoms"] = atoms
+    if labels is not None:
+        message["labels"] = labels.to_dict()
+    return enter(message, source=name)
+
+
+def enter(message: Message, *, source: str = "") -> Message:
+    """Complete a message as it enters a run: an id, labels and a token count, each only where missing.
+
+    The message is completed in place and returned; from here on it is never changed.
+
+    Raises:
+        BadInput: It is not a message: no known role, or content of an unknown type.
+    """
+    role = message.get("role")
+    if role not in _INTEGRITY:
+        raise BadInput(f"a message needs a role out of {', '.join(sorted(_INTEGRITY))}; this one has {role!r}")
+    content = message.setdefault("content", None)
+    if not (content is None or isinstance(content, str | list)):
+        raise BadInput(f"a message's content is text, a list of parts or None, not {type(content).__name__}")
+    message.setdefault("id", new_id("msg"))
+    if "labels" not in message:
+        kind = {"tool": "tool_result", "assistant": "answer"}.get(role, "text")
+        message["labels"] = Labels(integrity=_INTEGRITY[role], kind=kind, source=source).to_dict()
+    if "tokens" not in message:
+        message["tokens"] = estimate_tokens(message)
+    return message
+
+
+def wire(messages: Iterable[Message]) -> list[dict[str, Any]]:
+    """The messages as a server takes them: without our own keys."""
+    return [{key: value for key, value in message.items() if key not in OWN_KEYS} for message in messages]
+
+
+def text_of(message: Message) -> str:
+    """The readable text of a message: its text parts joined; empty where it has none."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if not content:
+        return ""
+    return "".join(part.get("text") or "" for part in content if part.get("type") == "text")
+
+
+def estimate_tokens(message: Message) -> int:
+    """About how many tokens a message is: four characters a token, and four for its frame.
+
+    An estimate to reserve and trim by; what a model was really sent stands in the usage of its generation.
+    """
+    chars = len(text_of(message))
+    for call in message.get("tool_calls", ()):
+        chars += len(call["function"]["name"]) + len(call["function"]["arguments"])
+    return chars // 4 + 4
+
+
+def append(left: list[Message] | None, right: Any) -> list[Message]:
+    """The reducer of `state["messages"]`: the new ones after the old ones, each completed as it enters.
+
+    Takes our dicts, LangChain messages, a single one of either, or text (a user message). A message whose id
+    is already there is left out, so that a graph may be handed a whole conversation twice.
+    """
+    old = left or []
+    items = right if isinstance(right, list | tuple) else [right]
+    new = [coerce(item) for item in items if item is not None]
+    if not old:
+        return new
+    known = {message.get("id") for message in old}
+    return [*old, *(message for message in new if message.get("id") not in known)]
+
+
+def coerce(item: Any) -> Message:
+    """One of ours from a dict in OpenAI's shape, a LangChain message, a `(role, text)` pair, or text.
+
+    Raises:
+        BadInput: It is none of these.
+    """
+    if isinstance(item, str):
+        return user(item)
+    if isinstance(item, dict):
+        return item if "id" in item and "labels" in item else enter(cast(Message, dict(item)))  # type: ignore[return-value]
+    if isinstance(item, tuple) and len(item) == 2:
+        role = {"human": "user", "ai": "assistant"}.get(item[0], item[0])
+        return enter(cast(Message, {"role": role, "content": item[1]}))
+    if hasattr(item, "type") and hasattr(item, "content"):
+        return from_langchain(item)
+    raise BadInput(f"a message is a dict in OpenAI's chat shape or a LangChain message, not {type(item).__name__}")
+
+
+def from_langchain(message: BaseMessage) -> Message:
+    """A LangChain message in our shape; its id is kept."""
+    from langchain_core.messages import convert_to_openai_messages
+
+    ours = cast(Message, convert_to_openai_messages(message))
+    if message.id:
+        ours["id"] = message.id
+    if ours["role"] == "tool" and getattr(message, "status", "success") == "error":
+        ours["failed"] = True
+    return enter(ours, source=message.name or "")
+
+
+def to_langchain(messages: Sequence[Message]) -> list[AnyMessage]:
+    """Our messages as LangChain's; ids are kept."""
+    from langchain_core.messages import convert_to_messages
+
+    converted = convert_to_messages(cast(Any, wire(messages)))
+    for ours, theirs in zip(messages, converted, strict=True):
+        theirs.id = ours.get("id")
+    return cast("list[AnyMessage]", converted)
