@@ -48,12 +48,6 @@ class Notifier(Protocol):
     def notify(self, severity: str, title: str, detail: dict[str, Any]) -> None: ...
 
 
-class DefaultWorkspace(Protocol):
-    """What `agent.run(...)` runs in when no Workspace was opened; filled by the package's face."""
-
-    def __call__(self) -> Any: ...
-
-
 _default_workspace: Callable[[], Any] | None = None
 
 

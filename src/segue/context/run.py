@@ -1,0 +1,90 @@
+"""RunContext: what a node, a tool or a rail is given of the run that it is part of.
+
+It carries who the run acts for, the developer's own `deps`, and the services of the workspace. It is frozen:
+a node, a task or a tool call gets a copy that says which one it is (`ctx.at(...)`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, Protocol
+
+from typing_extensions import TypeVar
+
+from segue.base.budget import Meter
+from segue.base.ports import Clock, SystemClock
+from segue.base.principal import LOCAL, Principal
+from segue.context.decisions import Decision
+
+if TYPE_CHECKING:
+    from segue.context.events import Event
+    from segue.router import RouterCore
+    from segue.tracing.artefacts import ArtefactStore
+    from segue.tracing.tracer import Tracer
+
+DepsT = TypeVar("DepsT", default=Any)
+
+
+    name: str
+    effect: str
+    reach: str
+
+
+Authorize = Callable[[Any, dict[str, Any], "RunContext[Any]"], Awaitable[Decision]]
+"""The gate as a port: `(tool, validated arguments, ctx) -> Decision`. `tools.execution` calls it before a tool runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What the workspace lends to a run. Each is a port; a test hands in another."""
+
+    router: RouterCore
+    tracer: Tracer
+    artefacts: ArtefactStore
+    clock: Clock = field(default_factory=SystemClock)
+    authorize: Authorize | None = None
+    """`None`: only the tools' own approval rules hold."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunContext(Generic[DepsT]):
+    """The run that this code is part of."""
+
+    run_id: str
+    thread_id: str
+    trace_id: str
+    services: Services
+    deps: DepsT = None  # type: ignore[assignment]
+    """Whatever the developer handed to `ws.run(..., deps=…)`."""
+    principal: Principal = LOCAL
+    meter: Meter = field(default_factory=Meter)
+    emit: Callable[[Event], None] = field(default=lambda event: None)
+    deadline: float | None = None
+    """On the services' monotonic clock, in seconds; `None` for none."""
+    agent: str = ""
+    """The agent that acts now."""
+    task_id: str = ""
+    """The plan's task that is being done; empty outside a plan."""
+    span_id: str = ""
+    """The span that new spans nest in."""
+    tool_call_id: str = ""
+    """Inside a tool: the id of the call."""
+    idempotency_key: str = ""
+    """Inside a tool: the key to hand to the outside, the same for every delivery of this call."""
+    interrupt: Callable[[Any], Any] | None = None
+    """Inside a node that may wait for a person: asks, and returns the answers."""
+
+    def at(self, **changes: Any) -> RunContext[DepsT]:
+        """A copy that says where in the run it is."""
+        return replace(self, **changes)
+
+    def now(self) -> float:
+        """Seconds since 1970, by the services' clock."""
+        return self.services.clock.now()
+
+    def seconds_left(self) -> float | None:
+        """Until the deadline, never below 0; `None` without one."""
+        if self.deadline is None:
+            return None
+        return max(0.0, self.deadline - self.services.clock.monotonic())

@@ -1,0 +1,59 @@
+"""Results: what a tool returned in, what the model reads out.
+
+Text stays text. Anything else becomes JSON: pydantic models, dataclasses, decimals, dates. What is too large for a
+prompt goes to the artefact store, and the model reads its head and its id.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic_core import PydanticSerializationError, to_jsonable_python
+
+from segue.base.errors import UserError
+from segue.context.run import RunContext
+
+MAX_CHARS = 24_000
+"""Above this a result is kept as an artefact and the model reads its head; about 6,000 tokens."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A return value as text for the model, and as JSON."""
+
+    text: str
+    value: Any
+    artefact_id: str = ""
+
+
+def render(tool_name: str, value: Any, ctx: RunContext[Any]) -> Rendered:
+    """Make a return value readable.
+
+    Raises:
+        UserError: It cannot be serialised. The message names the tool and the type.
+    """
+    plain = jsonable(tool_name, value)
+    text = plain if isinstance(plain, str) else orjson.dumps(plain).decode()
+    if len(text) <= MAX_CHARS:
+        return Rendered(text, plain)
+    kind = "text/plain" if isinstance(plain, str) else "application/json"
+    artefact_id = ctx.services.artefacts.put(ctx.principal.tenant, text.encode(), kind)
+    head = text[: MAX_CHARS // 2]
+    left = len(text) - len(head)
+    note = f"\n[cut here: {left} more characters are kept as {artefact_id}]"
+    return Rendered(head + note, None, artefact_id)
+
+
+def jsonable(tool_name: str, value: Any) -> Any:
+    """The value as JSON data: decimals, dates and ids as text, bytes as base64, NaN and infinities as text."""
+    try:
+        plain = to_jsonable_python(value, bytes_mode="base64", inf_nan_mode="strings", by_alias=True)
+        orjson.dumps(plain)
+    except (PydanticSerializationError, TypeError, ValueError) as error:
+        raise UserError(
+            f"tool {tool_name!r} returned a {type(value).__name__} that cannot be serialised ({error}).",
+            way_out="Return text, numbers, lists, dicts, dataclasses or pydantic models.",
+        ) from None
+    return plain

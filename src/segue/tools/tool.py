@@ -1,0 +1,208 @@
+"""Tool: one thing that an agent may do, with what it does to the world said up front.
+
+`@tool` makes one of a function; `Tool.from_langchain` of a LangChain tool. How a call of it runs - validation,
+approval, deadline - is in `segue.tools.execution`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from pydantic import BaseModel, ValidationError
+
+from segue.base.errors import UserError
+from segue.base.ids import derived_id
+from segue.context.run import RunContext
+from segue.tools.schema import read_signature, without_titles
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
+
+Effect = Literal["read", "write", "irreversible"]
+Reach = Literal["own", "out", "account"]
+Approval = bool | Callable[..., bool]
+ReturnT = TypeVar("ReturnT")
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One registered tool. Calling it calls the function itself, with nothing of Segue around it."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    """JSON schema of the arguments, as the model reads it."""
+    fn: Callable[..., Any]
+    takes_ctx: bool = False
+    arguments: type[BaseModel] | None = None
+    """Validates and converts the arguments; `None` hands them to `fn` as they are."""
+    effect: Effect = "write"
+    """What it does to the world. `read` may repeat; `write` and `irreversible` happen once."""
+    reach: Reach = "own"
+    """Where it lands: in the user's own data, outside, or on an account."""
+    timeout_s: float = 60.0
+    approval: Approval = False
+    """Whether a person is asked first: always, never, or a predicate over the arguments."""
+    idempotency_key: tuple[str, ...] = ()
+    """Arguments that make two calls the same effect."""
+    scopes: frozenset[str] = frozenset()
+    """What the principal must hold, all of them."""
+    retry_safe: bool = False
+    """The outside honours the idempotency key, so an unrecorded call may be sent again."""
+    reconcile: Callable[..., Awaitable[Any]] | None = None
+    """`(ctx, **arguments)`: finds out whether an unrecorded call took effect; its record, or `None`."""
+    trusted: bool = False
+    """Whether its results are the system's own data, not text that anybody could have written."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.fn(*args, **kwargs)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Tool:
+        if instance is None:
+            return self
+        return replace(self, fn=self.fn.__get__(instance, owner))
+
+    @property
+    def is_async(self) -> bool:
+        """Whether the function is awaited; a sync one runs in a thread."""
+        return inspect.iscoroutinefunction(self.fn) or inspect.iscoroutinefunction(getattr(self.fn, "__call__", None))  # noqa: B004
+
+    def schema(self) -> dict[str, Any]:
+        """As it goes to a model, in OpenAI's shape."""
+        function = {"name": self.name, "description": self.description, "parameters": self.parameters}
+        return {"type": "function", "function": function}
+
+    def validate(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        """The arguments with their Python types.
+
+        Raises:
+            ValidationError: They do not fit the schema.
+        """
+        if self.arguments is None:
+            return arguments
+        held = self.arguments.model_validate(arguments)
+        return {name: getattr(held, name) for name in type(held).model_fields}
+
+    def needs_approval(self, arguments: dict[str, Any]) -> bool:
+        """Whether a person is asked before these validated arguments run."""
+        if isinstance(self.approval, bool):
+            return self.approval
+        parameters = inspect.signature(self.approval).parameters
+        if len(parameters) == 1 and not set(parameters) & set(self.parameters.get("properties", {})):
+            return bool(self.approval(arguments))
+        takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+        given = arguments if takes_all else {key: arguments[key] for key in parameters if key in arguments}
+        return bool(self.approval(**given))
+
+    def key_for(self, run_id: str, call_id: str, arguments: dict[str, Any]) -> str:
+        """The idempotency key of a call: by the named arguments, else by the run and the call."""
+        if self.idempotency_key:
+            return derived_id("key", self.name, *(f"{name}={arguments.get(name)!r}" for name in self.idempotency_key))
+        return derived_id("key", self.name, run_id, call_id)
+
+    @classmethod
+    def from_langchain(cls, theirs: BaseTool, **overrides: Any) -> Tool:
+        """A LangChain tool, unchanged inside. It counts as `write`, since nothing says that it only reads."""
+        schema = theirs.tool_call_schema
+        parameters = schema if isinstance(schema, dict) else schema.model_json_schema()
+
+        async def call(**arguments: Any) -> Any:
+            return await theirs.ainvoke(arguments)
+
+        parameters = without_titles(parameters)
+        parameters.pop("description", None)
+        return cls(
+            name=theirs.name, description=theirs.description, parameters=parameters, fn=call, **overrides
+        )
+
+
+@overload
+def tool(fn: Callable[..., Any], /, **options: Any) -> Tool: ...
+
+
+@overload
+def tool(
+    *,
+    effect: Effect = "write",
+    reach: Reach = "own",
+    timeout_s: float = 60.0,
+    approval: Approval = False,
+    idempotency_key: str | Sequence[str] = (),
+    scopes: Sequence[str] = (),
+    retry_safe: bool = False,
+    reconcile: Callable[..., Awaitable[Any]] | None = None,
+    trusted: bool = False,
+    name: str | None = None,
+    description: str | None = None,
+) -> Callable[[Callable[..., Any]], Tool]: ...
+
+
+def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Tool | Callable[[Callable[..., Any]], Tool]:
+    """Make a tool of a function; its docstring is what the model reads.
+
+    A bare `@tool` counts as `write`: it is run once, without asking. Say `effect="read"` where it only reads.
+
+    Args:
+        fn: A sync or async function; its first parameter may be a `RunContext`. A sync one runs in a thread.
+        options: The fields of `Tool`: effect, reach, timeout_s, approval, idempotency_key, scopes, retry_safe,
+            reconcile, trusted, name, description.
+
+    Raises:
+        UserError: The function or an option does not make a tool; the message says why.
+    """
+    if fn is None:
+        return lambda function: _build(function, **options)
+    return _build(fn, **options)
+
+
+def _build(fn: Callable[..., Any], **options: Any) -> Tool:
+    if isinstance(fn, Tool):
+        return replace(fn, **_normal(fn.name, fn.parameters, options))
+    if not callable(fn):
+        raise UserError(f"@tool is for functions, not for {type(fn).__name__}")
+    name = options.pop("name", None) or getattr(fn, "__name__", type(fn).__name__)
+    if not _NAME.fullmatch(name):
+        raise UserError(f"{name!r} is no name for a tool: letters, digits, _ and -, at most 64, not starting with a digit")
+    signature = read_signature(fn, name=name)
+    description = options.pop("description", None) or signature.description
+    if not description:
+        raise UserError(f"tool {name!r} has no docstring.", way_out="Write one: it is what the model chooses the tool by.")
+    return Tool(
+        name=name,
+        description=description,
+        parameters=signature.parameters,
+        fn=fn,
+        takes_ctx=signature.takes_ctx,
+        arguments=signature.arguments,
+        **_normal(name, signature.parameters, options),
+    )
+
+
+def _normal(name: str, parameters: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    known = set(Tool.__dataclass_fields__)
+    unknown = set(options) - known
+    if unknown:
+        raise UserError(f"tool {name!r}: no option {sorted(unknown)[0]!r}; there are {', '.join(sorted(known))}")
+    out = dict(options)
+    if "idempotency_key" in out:
+        keys = (out["idempotency_key"],) if isinstance(out["idempotency_key"], str) else tuple(out["idempotency_key"])
+        missing = [key for key in keys if key not in parameters.get("properties", {})]
+        if missing:
+            held = ", ".join(parameters.get("properties", {})) or "none"
+            raise UserError(f"tool {name!r}: idempotency_key names {missing[0]!r}; its arguments are {held}")
+        out["idempotency_key"] = keys
+    if "scopes" in out:
+        out["scopes"] = frozenset(out["scopes"])
+    for option, choices in (("effect", ("read", "write", "irreversible")), ("reach", ("own", "out", "account"))):
+        if option in out and out[option] not in choices:
+            raise UserError(f"tool {name!r}: {option}={out[option]!r}; it is one of {', '.join(choices)}")
+    return out
+
+
+__all__ = ["Approval", "Effect", "Reach", "RunContext", "Tool", "ValidationError", "tool"]

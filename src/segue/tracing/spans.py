@@ -1,0 +1,113 @@
+"""Spans: one timed thing that happened in a run. While it lasts it is a `Span`, then a `SpanRow`."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from segue.tracing.tracer import Tracer
+
+SpanKind = Literal["run", "graph", "node", "edge", "generation", "tool", "verdict", "retry"]
+"""`edge` is instant; `generation` and `tool` are leaves, and only leaves carry cost."""
+
+
+class SpanRow(NamedTuple):
+    """A finished span, as it lies in the ring. Ids are OpenTelemetry's: 32 and 16 hex digits."""
+
+    tenant: str
+    trace_id: str
+    span_id: str
+    parent_id: str
+    run_id: str
+    kind: SpanKind
+    name: str
+    start_ns: int
+    """Since 1970."""
+    end_ns: int
+    status: Literal["ok", "error", "waiting", "cancelled"]
+    attributes: dict[str, Any]
+    """Small plain values, by the GenAI names where one exists. No payload: that is referred to by id."""
+
+
+def new_trace_id() -> str:
+    """32 hex digits."""
+    return secrets.token_hex(16)
+
+
+def new_span_id() -> str:
+    """16 hex digits."""
+    return secrets.token_hex(8)
+
+
+class Span:
+    """A span that is still open. Ended once, by `end` or by leaving its `with` block."""
+
+    __slots__ = (
+        "_tracer",
+        "attributes",
+        "ended",
+        "kind",
+        "name",
+        "parent_id",
+        "run_id",
+        "span_id",
+        "start_ns",
+        "status",
+        "tenant",
+        "trace_id",
+    )
+
+    def __init__(
+        self, tracer: Tracer, kind: SpanKind, name: str, *, tenant: str, trace_id: str, run_id: str, parent_id: str
+    ) -> None:
+        self._tracer = tracer
+        self.kind: SpanKind = kind
+        self.name = name
+        self.tenant = tenant
+        self.trace_id = trace_id
+        self.run_id = run_id
+        self.parent_id = parent_id
+        self.span_id = new_span_id()
+        self.start_ns = time.time_ns()
+        self.status: Literal["ok", "error", "waiting", "cancelled"] = "ok"
+        self.attributes: dict[str, Any] = {}
+        self.ended = False
+
+    def set(self, **attributes: Any) -> None:
+        """Add attributes; `None` values are left out. A double underscore stands for a dot."""
+        for key, value in attributes.items():
+            if value is not None:
+                self.attributes[key.replace("__", ".")] = value
+
+    def fail(self, error: BaseException) -> None:
+        """Mark it as failed by this error; its type and id are kept, not its text."""
+        self.status = "error"
+        self.set(error__type=type(error).__name__, segue__error_id=getattr(error, "error_id", None))
+
+    def end(self) -> None:
+        """Finish the span; a second call does nothing."""
+        if self.ended:
+            return
+        self.ended = True
+        end_ns = max(self.start_ns, time.time_ns())
+        self._tracer.record(
+            SpanRow(
+                self.tenant, self.trace_id, self.span_id, self.parent_id, self.run_id, self.kind, self.name,
+                self.start_ns, end_ns, self.status, self.attributes,
+            )
+        )  # fmt: skip
+
+    def __enter__(self) -> Span:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is not None and self.status == "ok":
+            if kind is not None and kind.__name__ == "CancelledError":
+                self.status = "cancelled"
+            elif kind is not None and kind.__name__ in {"GraphInterrupt", "GraphBubbleUp", "ParentCommand"}:
+                self.status = "waiting" if kind.__name__ == "GraphInterrupt" else "ok"
+            else:
+                self.fail(error)
+        self.end()

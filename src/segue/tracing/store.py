@@ -1,0 +1,52 @@
+"""The local trace store: spans in one SQLite file; what `segue trace` shows."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+
+from segue.tracing.spans import SpanRow
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS spans (
+    tenant TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT PRIMARY KEY, parent_id TEXT NOT NULL, run_id TEXT NOT NULL,
+    kind TEXT NOT NULL, name TEXT NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, status TEXT NOT NULL,
+    attributes BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS spans_by_run ON spans (tenant, run_id, start_ns);
+"""
+
+
+class TraceStore:
+    """A sink that keeps spans, and reads them back by run. Safe from any thread."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = str(path)
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=10)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+
+    def write(self, rows: Sequence[SpanRow]) -> None:
+        """Keep a batch; a span that is there already is replaced."""
+        encoded = [(*row[:-1], orjson.dumps(row.attributes, default=str)) for row in rows]
+        with self._lock, self._db:
+            self._db.executemany("INSERT OR REPLACE INTO spans VALUES (?,?,?,?,?,?,?,?,?,?,?)", encoded)
+
+    def spans(self, run_id: str, *, tenant: str) -> list[SpanRow]:
+        """The spans of one run, oldest first; empty where there is no such run in this tenant."""
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT * FROM spans WHERE tenant = ? AND run_id = ? ORDER BY start_ns, end_ns DESC", (tenant, run_id)
+            ).fetchall()
+        return [SpanRow(*row[:-1], orjson.loads(row[-1])) for row in rows]
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()

@@ -1,0 +1,103 @@
+"""The tracer: spans in, batches out, off the event loop.
+
+Recording is an append to a bounded ring. One daemon thread empties it into the sinks; a sink that raises loses
+its batch, which is counted, and never reaches the run.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
+
+from segue.tracing.spans import Span, SpanKind, SpanRow
+
+_log = logging.getLogger("segue.tracing")
+
+
+class Sink(Protocol):
+    """Where batches of finished spans go. Called from the tracer's thread only."""
+
+    def write(self, rows: Sequence[SpanRow]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Tracer:
+    """Records spans. Safe to use from any thread and any event loop."""
+
+    def __init__(self, sinks: Sequence[Sink] = (), *, capacity: int = 65_536, interval_s: float = 0.2) -> None:
+        self.sinks = list(sinks)
+        self.capacity = capacity
+        self.dropped = 0
+        """Spans lost because the ring was full or a sink refused them."""
+        self._interval_s = interval_s
+        self._ring: deque[SpanRow] = deque()
+        self._wake = threading.Event()
+        self._idle = threading.Condition()
+        self._writing = False
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def start(self, kind: SpanKind, name: str, *, tenant: str, trace_id: str, run_id: str, parent_id: str = "") -> Span:
+        """Open a span; end it, or use it as a context manager."""
+        return Span(self, kind, name, tenant=tenant, trace_id=trace_id, run_id=run_id, parent_id=parent_id)
+
+    def record(self, row: SpanRow) -> None:
+        """Take a finished span. Never blocks; drops and counts when the ring is full."""
+        if not self.sinks or self._closed:
+            return
+        if len(self._ring) >= self.capacity:
+            self.dropped += 1
+            return
+        self._ring.append(row)
+        if self._thread is None:
+            self._start()
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Wait until what was recorded before is in the sinks; false when that took longer than `timeout_s`."""
+        if self._thread is None:
+            return True
+        self._wake.set()
+        with self._idle:
+            return self._idle.wait_for(lambda: not self._ring and not self._writing, timeout_s)
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Flush, stop the thread and close the sinks."""
+        if self._closed:
+            return
+        self.flush(timeout_s)
+        self._closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        for sink in self.sinks:
+            sink.close()
+        if self.dropped:
+            _log.warning("%d spans were dropped", self.dropped)
+
+    def _start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="segue-tracer", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._closed:
+            self._wake.wait(self._interval_s)
+            self._wake.clear()
+            self._drain()
+
+    def _drain(self) -> None:
+        while self._ring:
+            self._writing = True
+            batch = [self._ring.popleft() for _ in range(min(len(self._ring), 1024))]
+            for sink in self.sinks:
+                try:
+                    sink.write(batch)
+                except Exception:
+                    self.dropped += len(batch)
+                    _log.warning("a trace sink failed; %d spans lost", len(batch), exc_info=True)
+        with self._idle:
+            self._writing = False
+            self._idle.notify_all()
