@@ -58,7 +58,9 @@ class Reservation:
 class Meter:
     """Counts what was spent and what is reserved, against a budget, within the meter above."""
 
-    def __init__(self, budget: Budget | None = None, *, parent: Meter | None = None, spent: Usage | None = None) -> None:
+    def __init__(
+        self, budget: Budget | None = None, *, parent: Meter | None = None, spent: Usage | None = None
+    ) -> None:
         self.budget = budget or Budget()
         self.parent = parent
         self.spent = spent or Usage()

@@ -14,9 +14,13 @@ from typing import Any, Protocol
 class Clock(Protocol):
     """Time. `now` is seconds since 1970; `monotonic` never goes back and is only good for differences."""
 
-    def now(self) -> float: ...
+    def now(self) -> float:
+        """Seconds since 1970."""
+        ...
 
-    def monotonic(self) -> float: ...
+    def monotonic(self) -> float:
+        """Seconds from an unknown start; never goes back."""
+        ...
 
 
 class SystemClock:
@@ -34,7 +38,9 @@ class SystemClock:
 class Randomness(Protocol):
     """A source of randomness: `random` is uniform in [0, 1)."""
 
-    def random(self) -> float: ...
+    def random(self) -> float:
+        """Uniform in [0, 1)."""
+        ...
 
 
 def system_randomness() -> Randomness:
@@ -45,7 +51,9 @@ def system_randomness() -> Randomness:
 class Notifier(Protocol):
     """Tells an operator that something needs a person. Never raises; returns before anything is delivered."""
 
-    def notify(self, severity: str, title: str, detail: dict[str, Any]) -> None: ...
+    def notify(self, severity: str, title: str, detail: dict[str, Any]) -> None:
+        """Pass it on."""
+        ...
 
 
 _default_workspace: Callable[[], Any] | None = None

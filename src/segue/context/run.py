@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol
+from typing import TYPE_CHECKING, Any, Generic
 
 from typing_extensions import TypeVar
 
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from segue.tracing.tracer import Tracer
 
 DepsT = TypeVar("DepsT", default=Any)
-
-
-    name: str
-    effect: str
-    reach: str
 
 
 Authorize = Callable[[Any, dict[str, Any], "RunContext[Any]"], Awaitable[Decision]]

@@ -117,9 +117,7 @@ async def execute_tool_calls(
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error that matters most of several calls'."""
-    flat: list[BaseException] = []
-    for error in errors.exceptions:
-        flat.append(_first(error) if isinstance(error, BaseExceptionGroup) else error)
+    flat = [_first(error) if isinstance(error, BaseExceptionGroup) else error for error in errors.exceptions]
     return next((error for error in flat if isinstance(error, SegueError)), flat[0])
 
 

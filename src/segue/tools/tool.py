@@ -61,6 +61,7 @@ class Tool:
     """Whether its results are the system's own data, not text that anybody could have written."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function as it is."""
         return self.fn(*args, **kwargs)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Tool:
@@ -117,9 +118,7 @@ class Tool:
 
         parameters = without_titles(parameters)
         parameters.pop("description", None)
-        return cls(
-            name=theirs.name, description=theirs.description, parameters=parameters, fn=call, **overrides
-        )
+        return cls(name=theirs.name, description=theirs.description, parameters=parameters, fn=call, **overrides)
 
 
 @overload
@@ -168,11 +167,15 @@ def _build(fn: Callable[..., Any], **options: Any) -> Tool:
         raise UserError(f"@tool is for functions, not for {type(fn).__name__}")
     name = options.pop("name", None) or getattr(fn, "__name__", type(fn).__name__)
     if not _NAME.fullmatch(name):
-        raise UserError(f"{name!r} is no name for a tool: letters, digits, _ and -, at most 64, not starting with a digit")
+        raise UserError(
+            f"{name!r} is no name for a tool: letters, digits, _ and -, at most 64, not starting with a digit"
+        )
     signature = read_signature(fn, name=name)
     description = options.pop("description", None) or signature.description
     if not description:
-        raise UserError(f"tool {name!r} has no docstring.", way_out="Write one: it is what the model chooses the tool by.")
+        raise UserError(
+            f"tool {name!r} has no docstring.", way_out="Write one: it is what the model chooses the tool by."
+        )
     return Tool(
         name=name,
         description=description,

@@ -35,7 +35,9 @@ class ArtefactStore:
         """Keep the bytes and return their id, `art_…`; the same bytes have the same id within a tenant."""
         artefact_id = f"art_{content_hash(data)}"
         with self._lock, self._db:
-            self._db.execute("INSERT OR IGNORE INTO artefacts VALUES (?,?,?,?)", (tenant, artefact_id, media_type, data))
+            self._db.execute(
+                "INSERT OR IGNORE INTO artefacts VALUES (?,?,?,?)", (tenant, artefact_id, media_type, data)
+            )
         return artefact_id
 
     def get(self, tenant: str, artefact_id: str) -> tuple[str, bytes]:

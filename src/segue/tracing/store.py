@@ -13,7 +13,8 @@ from segue.tracing.spans import SpanRow
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS spans (
-    tenant TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT PRIMARY KEY, parent_id TEXT NOT NULL, run_id TEXT NOT NULL,
+    tenant TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT PRIMARY KEY, parent_id TEXT NOT NULL,
+    run_id TEXT NOT NULL,
     kind TEXT NOT NULL, name TEXT NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, status TEXT NOT NULL,
     attributes BLOB NOT NULL
 ) WITHOUT ROWID;

@@ -20,9 +20,13 @@ _log = logging.getLogger("segue.tracing")
 class Sink(Protocol):
     """Where batches of finished spans go. Called from the tracer's thread only."""
 
-    def write(self, rows: Sequence[SpanRow]) -> None: ...
+    def write(self, rows: Sequence[SpanRow]) -> None:
+        """Take one batch."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Let go of what it holds."""
+        ...
 
 
 class Tracer:
