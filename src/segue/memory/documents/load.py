@@ -1,0 +1,148 @@
+"""Loading: a folder in, the text of its pages out, and a note for each file that could not be read.
+
+Files are found in sorted order. Hidden files and folders are left out, and so is whatever a symbolic link reaches
+outside the folder. Cutting a page is left to `chunk`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from segue.base.errors import UserError
+from segue.base.ids import content_hash
+
+SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".txt", ".text", ".rst"})
+"""What counts as a page."""
+MAX_BYTES = 5_000_000
+"""A larger file is noted, not read."""
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+
+class FolderMissing(UserError):
+    """The folder of documents is not there, or is no folder."""
+
+    def __init__(self, folder: Path) -> None:
+        absolute = folder.absolute()
+        there = "is a file, not a folder" if absolute.exists() else "does not exist"
+        super().__init__(
+            f"the folder of documents {str(absolute)!r} {there}.",
+            way_out="Give a path relative to the current folder, or an absolute one.",
+        )
+        self.folder = absolute
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that may be a page, as the folder lists it."""
+
+    path: str
+    """Relative to the folder, with forward slashes."""
+    file: Path
+    size: int
+    mtime_ns: int
+
+
+@dataclass(frozen=True)
+class Page:
+    """The text of one file."""
+
+    path: str
+    text: str
+    """Newlines are `\\n`, without a byte order mark."""
+    version: str
+    """Hash of the file's bytes."""
+    note: str = ""
+    """What was not as it should be; with an empty text the file could not be read at all."""
+
+
+def find_pages(folder: Path) -> tuple[list[Found], list[str]]:
+    """The pages below the folder, sorted by path, and notes on what was left out.
+
+    Raises:
+        FolderMissing: There is no such folder.
+    """
+    if not folder.is_dir():
+        raise FolderMissing(folder)
+    inside, notes, found = folder.resolve(), list[str](), list[Found]()
+    for file in _walk(folder, folder, inside, notes):
+        relative = file.relative_to(folder).as_posix()
+        try:
+            status = file.stat()
+        except OSError as error:
+            notes.append(f"{relative}: not read: {error.strerror}")
+            continue
+        if stat.S_ISREG(status.st_mode):
+            found.append(Found(relative, file, status.st_size, status.st_mtime_ns))
+    return sorted(found, key=lambda each: each.path), notes
+
+
+def _walk(folder: Path, top: Path, inside: Path, notes: list[str]) -> Iterator[Path]:
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        notes.append(f"{folder.relative_to(top).as_posix()}/: not read: {error.strerror}")
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        path = folder / entry.name
+        if entry.is_symlink() and not _stays_inside(path, inside):
+            notes.append(f"{path.relative_to(top).as_posix()}: not followed: a link that leads outside the folder")
+        elif entry.is_dir(follow_symlinks=False):
+            yield from _walk(path, top, inside, notes)
+        elif path.suffix.lower() in SUFFIXES:
+            yield path
+
+
+def _stays_inside(link: Path, inside: Path) -> bool:
+    try:
+        return link.resolve(strict=True).is_relative_to(inside)
+    except (OSError, RuntimeError):
+        return False
+
+
+def read_page(found: Found) -> Page:
+    """The page's text; one that cannot be read comes back empty, with a note. Never raises for a file's content."""
+    if found.size > MAX_BYTES:
+        return Page(found.path, "", "", f"not read: {found.size} bytes, at most {MAX_BYTES} are read")
+    try:
+        data = found.file.read_bytes()
+    except OSError as error:
+        return Page(found.path, "", "", f"not read: {error.strerror}")
+    text, note = _decode(data)
+    return Page(found.path, text.replace("\r\n", "\n").replace("\r", "\n"), content_hash(data), note)
+
+
+def _decode(data: bytes) -> tuple[str, str]:
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            try:
+                return data[len(mark) :].decode(encoding), ""
+            except UnicodeDecodeError:
+                return "", f"not read: it says that it is {encoding}, and is not"
+    if b"\x00" in data:
+        return "", "not read: it holds binary data"
+    try:
+        return data.decode("utf-8"), ""
+    except UnicodeDecodeError as error:
+        return data.decode("cp1252", "replace"), f"not UTF-8 at byte {error.start}; read as Windows-1252"
+
+
+def title_of(text: str, path: str) -> str:
+    """The first heading of a page, else its file's name in words; one line, at most 60 characters."""
+    for line in text.split("\n", 60)[:60]:
+        if line.startswith("# ") and (words := " ".join(line[2:].split())):
+            return words[:60]
+    return Path(path).stem.replace("-", " ").replace("_", " ")[:60]

@@ -1,0 +1,38 @@
+"""Words of a text: what is indexed and what is asked for are taken apart in the same way."""
+
+from __future__ import annotations
+
+import re
+
+_WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_MAX_QUERY_WORDS = 48
+
+
+def words(text: str) -> list[str]:
+    """The words of the text in lower case, in order, stop words included."""
+    return [match.group().lower() for match in _WORD.finditer(text)]
+
+
+STOP_WORDS = frozenset(
+    words("""
+    a about above after again all also am an and any are as at be because been before being below between both but by
+    can could did do does doing down during each few for from further had has have having he her here hers him his how
+    i if in into is it its just may me might more most must my no nor not now of off on once only or other our ours
+    out over own please same shall she should so some such tell than that the their them then there these they this
+    those through to too under until up us very was we were what when where which while who whom why will with would
+    you your yours
+    """)
+)
+"""English words that say nothing of what a text is about."""
+
+
+def fts_query(text: str) -> str:
+    """A query for SQLite's FTS5 that any text may be made into; empty where no word is left.
+
+    Every word is a quoted string, so that no character or word of the text is an operator. One word found is enough;
+    the ranking prefers passages with more of them. Stop words are left out unless there is nothing else.
+    """
+    clean = text.encode("utf-8", "ignore").decode("utf-8")
+    found = list(dict.fromkeys(words(clean)))
+    telling = [word for word in found if word not in STOP_WORDS] or found
+    return " OR ".join(f'"{word}"' for word in telling[:_MAX_QUERY_WORDS])
