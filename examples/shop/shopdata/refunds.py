@@ -52,12 +52,12 @@ def _refund_of(draft: Draft, order: Row, line: Row) -> list[Row]:
     amount = order["total_cents"] if whole else max(100, int(line["line_total_cents"] * PART.get(reason, 1.0)))
     row = {"order_id": order["order_id"], "customer_id": order["customer_id"]}
     row |= {"line_id": None if whole else line["line_id"], "reason": reason}
-    return [row | _decision(draft, reason, amount, asked)]
+    return [row | _decision(draft, reason, min(amount, 4_000) if reason == "goodwill" else amount, asked)]
 
 
 def _reason(draft: Draft, order: Row, line: Row) -> tuple[str, int]:
     """Draw why money is asked back ('' for not at all) and how many days later."""
-    chance, rng = draft.rng.random(), draft.rng
+    chance, rng, product = draft.rng.random(), draft.rng, draft.products[line["product_id"] - 1]
     if order["status"] == "lost":
         return "lost_parcel", rng.randrange(14, 22)
     if order["status"] == "cancelled":
@@ -66,7 +66,8 @@ def _reason(draft: Draft, order: Row, line: Row) -> tuple[str, int]:
         for name, (share, days) in REASONS.items():
             chance -= share * _harm(draft, order, line) if name == "damaged" else share
             if chance < 0:
-                return name, rng.randrange(1, days)
+                matched = name != "price_match" or product["seller"] == "Nordlys"
+                return (name, rng.randrange(1, days)) if matched else ("", 0)
     return "", 0
 
 

@@ -57,6 +57,7 @@ def orders(draft: Draft, plus: dict[int, int]) -> None:
     days = sorted(draft.rng.choices(span, weights, k=15_000))
     first_new = bisect.bisect_left(days, RENUMBERED)
     popular = sorted(draft.products, key=lambda _: draft.rng.random())
+    harmless = [row for row in popular if not row["hazardous"]]
     rates = {row["country"].lower(): row for row in draft.countries}
     ann, buyers = draft.ann, [row for row in draft.customers if row["status"] != "closed"]
     buyers = [row for row in buyers if row is not ann]
@@ -66,8 +67,8 @@ def orders(draft: Draft, plus: dict[int, int]) -> None:
         buyer = buyers[int(bisect.bisect(came, iso(day)) * draft.rng.random())]
         if number == SPECIAL_ORDER or index in (4_000, 9_000):
             buyer = ann
-        goods = _lines(draft, number, popular)
         rate = rates[buyer["country"].strip().lower()]
+        goods = _lines(draft, number, popular if rate["country"] != "Ireland" else harmless)
         order = _order(draft, number, buyer, day, rate)
         free = goods >= rate["free_shipping_from_cents"] or plus.get(buyer["customer_id"], LAST_DAY + 1) <= day
         shipping = 0 if free else rate["shipping_cents"]
@@ -106,6 +107,7 @@ def _lines(draft: Draft, number: int, popular: Sequence[Row]) -> int:
     count = rng.choices((1, 2, 3, 4, 5, 7), (29, 34, 21, 9, 5, 2))[0]
     picked = [popular[int(len(popular) * rng.random() ** 1.5)] for _ in range(count)]
     amounts = rng.choices((1, 2, 3, 6), (78, 15, 5, 2), k=count)
+    amounts = [1 if row["hazardous"] else n for row, n in zip(picked, amounts, strict=True)]
     gift = draft.chance(0.006) and count > 1
     if number == SPECIAL_ORDER:
         named = {row["name"]: row for row in draft.products}
