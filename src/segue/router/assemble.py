@@ -1,0 +1,210 @@
+"""From the chunks of one streamed answer to one message.
+
+In: the chunks of `/chat/completions`, parsed, in their order; an answer that was not streamed counts as one chunk. Out:
+deltas while they come, and at the end the message with whole tool calls, the reason why it ended and the usage.
+Which servers do what: OpenAI and vLLM give every piece of a tool call its `index`, and the id with the first piece
+only; others give no index, repeat the id, give index 0 to all calls, or send each call whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from segue.base.ids import new_id
+from segue.base.messages import Message, ToolCall
+from segue.base.usage import Usage
+from segue.router.types import Delta, ReasoningDelta, TextDelta, ToolCallDelta
+
+FAILED_REASONS = frozenset({"abort", "error"})
+"""Reasons to end with which a server says that it did not finish."""
+
+
+@dataclass
+class _Call:
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+    def is_whole(self) -> bool:
+        return bool(self.arguments) and is_json(self.arguments)
+
+
+class Assembler:
+    """Collects one answer."""
+
+    def __init__(self) -> None:
+        self._deltas: list[Delta] = []
+        self._text: list[str] = []
+        self._reasoning: list[str] = []
+        self._reasoning_field = ""
+        self._details: list[dict[str, Any]] = []
+        self._calls: list[_Call] = []
+        self._usage: Mapping[str, Any] | None = None
+        self._begun = False
+        self.finish_reason = ""
+        """Why the answer ended; empty as long as it has not."""
+        self.model = ""
+        """The model as the server names it."""
+
+    @property
+    def begun(self) -> bool:
+        """Whether any piece of an answer has come."""
+        return self._begun
+
+    def add(self, chunk: Mapping[str, Any]) -> list[Delta]:
+        """Take one chunk; what it adds to the answer."""
+        self._deltas = []
+        if not self.model and isinstance(chunk.get("model"), str):
+            self.model = chunk["model"]
+        if chunk.get("usage"):
+            self._usage = chunk["usage"]
+        for choice in chunk.get("choices") or ():
+            if choice.get("index"):
+                continue  # only one answer was asked for
+            piece = choice.get("delta") or choice.get("message")
+            if piece:
+                self._add_piece(piece)
+            if choice.get("finish_reason"):
+                self.finish_reason = choice["finish_reason"]
+        self._begun = self._begun or bool(self._deltas)
+        return self._deltas
+
+    def done(self) -> None:
+        """The server says that this was all; it need not have said why."""
+        if self._begun and not self.finish_reason:
+            self.finish_reason = "tool_calls" if self._calls else "stop"
+
+    def message(self, taken_ids: Collection[str] = ()) -> Message:
+        """The message, not yet entered. A call without an id, or with one that is taken, gets a new one.
+
+        A call whose arguments were cut off by the token limit is left out; `finish_reason` is `length` then.
+        """
+        message: Message = {"role": "assistant", "content": "".join(self._text) or None}
+        if self._details:
+            message["reasoning"] = self._details
+        elif self._reasoning:
+            text = "".join(self._reasoning)
+            message["reasoning"] = [{"type": "reasoning", "text": text, "field": self._reasoning_field}]
+        calls = [call for call in self._calls if call.name and not (self.finish_reason == "length" and _cut(call))]
+        if calls:
+            message["tool_calls"] = with_own_ids(map(_whole, calls), taken_ids)
+        elif message["content"] is None:
+            message["content"] = ""
+        return message
+
+    def usage(self) -> Usage | None:
+        """The tokens as the server counts them, without a cost; `None` where it says nothing."""
+        return None if self._usage is None else read_usage(self._usage)
+
+    def _add_piece(self, piece: Mapping[str, Any]) -> None:
+        for field in ("reasoning_content", "reasoning"):
+            thought = piece.get(field)
+            if thought and isinstance(thought, str):
+                self._reasoning.append(thought)
+                self._reasoning_field = field
+                self._deltas.append(ReasoningDelta(thought))
+                break
+        if details := piece.get("reasoning_details"):
+            for detail in details:
+                _merge_detail(self._details, detail)
+        text = piece.get("content") or piece.get("refusal")
+        if isinstance(text, list):
+            text = "".join(part.get("text") or "" for part in text if isinstance(part, dict))
+        if text:
+            self._text.append(text)
+            self._deltas.append(TextDelta(text))
+        for call_piece in piece.get("tool_calls") or ():
+            self._add_call_piece(call_piece)
+
+    def _add_call_piece(self, piece: Mapping[str, Any]) -> None:
+        function = piece.get("function") or {}
+        arguments = function.get("arguments") or ""
+        if not isinstance(arguments, str):
+            arguments = orjson.dumps(arguments).decode()
+        name, call_id = function.get("name") or "", piece.get("id") or ""
+        call = self._call_for(piece.get("index"), call_id, name, arguments)
+        if call_id and not call.id:
+            call.id = call_id
+        if name and name != call.name:
+            call.name += name
+        call.arguments += arguments
+        self._deltas.append(ToolCallDelta(self._calls.index(call), call.id, name, arguments))
+
+    def _call_for(self, index: int | None, call_id: str, name: str, arguments: str) -> _Call:
+        """The call that a piece belongs to, by its index, else its id, else the one before."""
+        if index is not None:
+            known = next((call for call in reversed(self._calls) if call.index == index), None)
+        elif call_id:
+            known = next((call for call in self._calls if call.id == call_id), None)
+        else:
+            known = self._calls[-1] if self._calls and not (name and arguments) else None
+        if known is None or _is_another(known, call_id, name, arguments):
+            known = _Call(len(self._calls) if index is None else index)
+            self._calls.append(known)
+        return known
+
+
+def is_json(text: str) -> bool:
+    """Whether the text is JSON."""
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def read_usage(usage: Mapping[str, Any]) -> Usage:
+    """One call's tokens out of a server's `usage`; its cost is left open."""
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens")
+    reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+    return Usage(
+        input_tokens=int(usage.get("prompt_tokens") or 0),
+        output_tokens=int(usage.get("completion_tokens") or 0),
+        cached_tokens=int(cached or 0),
+        reasoning_tokens=int(reasoning or 0),
+        model_calls=1,
+        cost_usd=None,
+    )
+
+
+def _merge_detail(known: list[dict[str, Any]], piece: Mapping[str, Any]) -> None:
+    """Put a piece of a reasoning part to the part with the same index; a signature comes with the last piece."""
+    same = (part for part in known if "index" in piece and part.get("index") == piece["index"])
+    part = next((part for part in same if part.get("type") == piece.get("type")), None)
+    if part is None:
+        known.append(dict(piece))
+        return
+    for key, value in piece.items():
+        joined = key in ("text", "summary", "data") and isinstance(value, str)
+        part[key] = (part.get(key) or "") + value if joined else value
+
+
+def _is_another(known: _Call, call_id: str, name: str, arguments: str) -> bool:
+    """Whether a piece opens a new call although its index or place is that of `known`."""
+    if call_id and known.id and call_id != known.id:
+        return True
+    return bool(name and arguments and not (call_id and call_id == known.id) and known.is_whole())
+
+
+def _cut(call: _Call) -> bool:
+    return not is_json(call.arguments or "{}")
+
+
+def with_own_ids(calls: Iterable[ToolCall], taken_ids: Collection[str]) -> list[ToolCall]:
+    """The calls, each with an id of its own: one that is missing, taken or given twice is made anew."""
+    taken, out = set(taken_ids), []
+    for call in calls:
+        if not call["id"] or call["id"] in taken:
+            call = {**call, "id": new_id("call")}
+        taken.add(call["id"])
+        out.append(call)
+    return out
+
+
+def _whole(call: _Call) -> ToolCall:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments or "{}"}}

@@ -1,0 +1,70 @@
+"""The built-in rule-based model as a deployment: free, deterministic, without a network.
+
+In: a request. Out: what `segue.router.offline.answer` says to it, its text given out word by word. What the rules can
+do is told in `segue.router.offline`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, cast
+
+from segue.base.messages import OWN_KEYS, Message, enter, estimate_tokens, text_of
+from segue.router.deployment import Deployment, estimated_usage
+from segue.router.types import GenerationRequest, OnDelta, Reply, TextDelta, ToolCallDelta
+
+_LEFT_BEHIND = OWN_KEYS - {"failed"}
+_WORD = re.compile(r"\s*\S+\s*")
+OFFLINE_MODEL = "offline/rules-1"
+
+
+class OfflineDeployment(Deployment):
+    """`offline/rules-1`."""
+
+    engine = "offline"
+    model = OFFLINE_MODEL
+
+    def __init__(self, name: str = "offline", *, weight: float = 1.0) -> None:
+        self.name = name
+        self.weight = weight
+
+    async def generate(
+        self, request: GenerationRequest, *, on_delta: OnDelta | None = None, deadline: float | None = None
+    ) -> Reply:
+        """Answer by the rules; `deadline` is not looked at, since there is nothing to wait for."""
+        from segue.router.offline import answer
+
+        start = time.monotonic()
+        message = cast(
+            Message,
+            answer(
+                [dict(tool) for tool in request.tools],
+                [_plain(asked) for asked in request.messages],
+                output_schema=None if request.output_schema is None else dict(request.output_schema),
+                tool_choice=cast(Any, request.tool_choice),
+            ),
+        )
+        enter(message, source=OFFLINE_MODEL)
+        first_token_s = time.monotonic() - start
+        if on_delta is not None:
+            show_whole(message, on_delta)
+        return Reply(
+            message=message,
+            usage=estimated_usage(request, output_tokens=estimate_tokens(message), cost_usd=0.0),
+            finish_reason="tool_calls" if message.get("tool_calls") else "stop",
+            model=OFFLINE_MODEL,
+            first_token_s=first_token_s,
+        )
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    return {key: value for key, value in message.items() if key not in _LEFT_BEHIND}
+
+
+def show_whole(message: Message, on_delta: OnDelta) -> None:
+    """Give out a message that came in one piece: its text word by word, then its tool calls."""
+    for word in _WORD.findall(text_of(message)):
+        on_delta(TextDelta(word))
+    for index, call in enumerate(message.get("tool_calls", ())):
+        on_delta(ToolCallDelta(index, call["id"], call["function"]["name"], call["function"]["arguments"]))

@@ -1,0 +1,61 @@
+"""What a generation cost, in US dollars.
+
+In: its usage, and the price in the settings of its deployment, or else the endpoint and the model, which are looked up
+in the offline table of `genai-prices`. Out: the cost; `None` where no price is known. Nothing here touches the network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from segue.base.usage import Usage
+from segue.router.sessions import is_loopback
+from segue.router.settings import PriceSettings
+
+
+class Prices:
+    """Prices the generations of one deployment."""
+
+    def __init__(self, endpoint: str, price: PriceSettings | None) -> None:
+        self._endpoint = endpoint
+        self._price = price
+        self._unknown = not endpoint or is_loopback(endpoint)
+        self._loaded = False
+
+    async def priced(self, usage: Usage, model: str) -> Usage:
+        """The usage with its cost."""
+        if self._price is not None:
+            return replace(usage, cost_usd=_by_settings(usage, self._price))
+        if self._unknown:
+            return replace(usage, cost_usd=None)
+        if not self._loaded:  # reading the table takes half a second
+            self._loaded = True
+            cost = await asyncio.to_thread(_by_table, usage, model, self._endpoint)
+        else:
+            cost = _by_table(usage, model, self._endpoint)
+        return replace(usage, cost_usd=cost)
+
+
+def _by_settings(usage: Usage, price: PriceSettings) -> float:
+    cached_price = price.input_usd_per_mtok if price.cached_usd_per_mtok is None else price.cached_usd_per_mtok
+    fresh = max(0, usage.input_tokens - usage.cached_tokens)
+    dollars = (
+        fresh * price.input_usd_per_mtok
+        + usage.cached_tokens * cached_price
+        + usage.output_tokens * price.output_usd_per_mtok
+    )
+    return dollars / 1_000_000
+
+
+def _by_table(usage: Usage, model: str, endpoint: str) -> float | None:
+    from genai_prices import Usage as Tokens
+    from genai_prices import calc_price
+
+    tokens = Tokens(
+        input_tokens=usage.input_tokens, cache_read_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
+    )
+    try:
+        return float(calc_price(tokens, model, provider_api_url=endpoint).total_price)
+    except (LookupError, ValueError):
+        return None

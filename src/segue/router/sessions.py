@@ -1,0 +1,95 @@
+"""HTTP connections: one aiohttp session for each event loop, and who may stand between.
+
+A session belongs to the loop that made it and is closed with it: it lives inside an async generator, which every loop
+finalises when it shuts down. `aclose` does the same earlier. Proxies of the environment are honoured for every host
+except loopback, where a proxy never is what somebody meant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import weakref
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    import aiohttp
+
+KEEP_ALIVE_S = 15.0
+
+
+class Sessions:
+    """Hands out the session of the running loop."""
+
+    def __init__(self) -> None:
+        self._held: weakref.WeakKeyDictionary[
+            asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncGenerator[aiohttp.ClientSession]]
+        ] = weakref.WeakKeyDictionary()
+
+    async def get(self) -> aiohttp.ClientSession:
+        """The session of the running loop, made when first asked for."""
+        loop = asyncio.get_running_loop()
+        held = self._held.get(loop)
+        if held is not None and not held[0].closed:
+            return held[0]
+        for other in [other for other in self._held if other.is_closed()]:
+            del self._held[other]
+        life = _session_life()
+        session = await anext(life)
+        self._held[loop] = (session, life)
+        return session
+
+    async def aclose(self) -> None:
+        """Close the session of the running loop; those of other loops close with their loops."""
+        held = self._held.pop(asyncio.get_running_loop(), None)
+        if held is not None:
+            await held[1].aclose()
+
+
+async def _session_life() -> AsyncGenerator[aiohttp.ClientSession]:
+    import aiohttp
+
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_S),
+        timeout=aiohttp.ClientTimeout(total=None),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=True,
+    )
+    try:
+        yield session
+    finally:
+        await session.close()
+
+
+async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    """The body of an answer, cut off after `limit` bytes."""
+    body = b""
+    while len(body) < limit and (piece := await response.content.read(limit - len(body))):
+        body += piece
+    return body
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the URL's host is this machine: `localhost`, 127.0.0.0/8 or ::1."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment wants for a URL (`HTTPS_PROXY`, `NO_PROXY`, …); never one for loopback."""
+    if is_loopback(url):
+        return None
+    from urllib.request import getproxies, proxy_bypass
+
+    parts = urlsplit(url)
+    if proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")

@@ -1,0 +1,247 @@
+"""The router's section of the settings: deployments, routes, and what may be used without any.
+
+In: the tables `[deployments.NAME]`, `[routes.NAME]` and `[router]` of `segue.toml`, or keyword arguments. Out: checked,
+frozen settings. Which file they come from and what overrides what is the workspace's business; deployments are made
+of them in `segue.router.build`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, NoReturn, Self
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from segue.base.errors import ConfigError, names
+from segue.router.secrets import WAY_OUT, check_reference, is_reference
+
+Engine = Literal["vllm", "openai", "ollama", "offline", "langchain"]
+ENGINES: tuple[str, ...] = ("vllm", "openai", "ollama", "offline", "langchain")
+Policy = Literal["first", "weighted", "round_robin"]
+HTTP_ENGINES = {
+    "vllm": "http://127.0.0.1:8000/v1",
+    "openai": "https://api.openai.com/v1",
+    "ollama": "http://127.0.0.1:11434/v1",
+}
+"""The engines that are reached by HTTP, each with the endpoint that stands for none being given."""
+
+_SECRET_HEADERS = ("authorization", "api-key", "apikey", "token", "cookie", "secret")
+
+Positive = Annotated[float, Field(gt=0)]
+Dollars = Annotated[float, Field(ge=0)]
+Reference = Annotated[str, AfterValidator(check_reference)]
+
+
+class _Section(BaseModel):
+    """Frozen; unknown keys are refused; what does not fit is a `ConfigError` that never shows a value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _one_kind_of_error(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError as error:
+            _refuse(cls, error)
+
+
+class PriceSettings(_Section):
+    """Dollars for a million tokens."""
+
+    input_usd_per_mtok: Dollars
+    output_usd_per_mtok: Dollars
+    cached_usd_per_mtok: Dollars | None = None
+    """For input tokens out of the server's prefix cache; `None` is the price of the others."""
+
+
+class DeploymentSettings(_Section):
+    """One model on one endpoint."""
+
+    engine: str = "openai"
+    """Who speaks there: `vllm`, `openai` (and whatever speaks like it), `ollama`, `offline`, `langchain`."""
+    endpoint: str | None = None
+    """The base URL, up to and with `/v1`; `None` is the engine's usual one."""
+    model: str = ""
+    api_key: Reference | None = Field(default=None, repr=False)
+    """A reference, `env:NAME` or `file:PATH`; never the key itself."""
+    weight: Positive = 1.0
+    price: PriceSettings | None = None
+    """`None` looks the price up by endpoint and model."""
+    connect_s: Positive = 2.0
+    first_token_s: Positive = 30.0
+    """From the request to the first piece of the answer; a model that thinks silently needs more."""
+    idle_s: Positive = 20.0
+    """Between two pieces of an answer."""
+    max_output_tokens: int | None = Field(default=None, gt=0)
+    context_tokens: int | None = Field(default=None, gt=0)
+    """Input and output that fit together; `None` where it is not known."""
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    """Sent with each request; a value may be a reference, and must be one where the header is a secret."""
+    target: str | None = None
+    """For engine `langchain`: where the chat model is, as `module:attribute`."""
+
+    @field_validator("engine")
+    @classmethod
+    def _known_engine(cls, engine: str) -> str:
+        if engine not in ENGINES:
+            raise ValueError(f"there is no engine {engine!r}; choose one of {', '.join(ENGINES)}")
+        return engine
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_url(cls, endpoint: str | None) -> str | None:
+        if endpoint is None:
+            return None
+        parts = urlsplit(endpoint)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"a URL such as http://127.0.0.1:8000/v1 is wanted, not {_without_password(endpoint)!r}")
+        if parts.username or parts.password:
+            raise ValueError(f"a URL must not hold a password. {WAY_OUT}")
+        return endpoint.rstrip("/")
+
+    @field_validator("headers")
+    @classmethod
+    def _no_literal_secrets(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if any(word in name.lower() for word in _SECRET_HEADERS) and not is_reference(value):
+                raise ValueError(f"header {name!r} looks like a secret. {WAY_OUT}")
+        return headers
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.engine in HTTP_ENGINES and not self.model:
+            raise ConfigError(f"engine {self.engine!r} needs `model`, the name of a model that the endpoint serves.")
+        if self.engine == "langchain" and ":" not in (self.target or ""):
+            raise ConfigError('engine "langchain" needs `target`, as "module:attribute" of a LangChain chat model.')
+        return self
+
+    @property
+    def url(self) -> str:
+        """The endpoint, or the engine's usual one; empty for an engine without HTTP."""
+        return self.endpoint or HTTP_ENGINES.get(self.engine, "")
+
+
+class RouteSettings(_Section):
+    """A named choice of deployments."""
+
+    deployments: tuple[str, ...] = Field(min_length=1)
+    """In their order of preference."""
+    policy: Policy = "first"
+    """`first` takes them in order, `round_robin` in turn, `weighted` at random by weight."""
+    fallbacks: tuple[str, ...] = ()
+    """Routes to go on with when all deployments have failed."""
+    temperature: float | None = Field(default=None, ge=0)
+    max_output_tokens: int | None = Field(default=None, gt=0)
+    parallel_tool_calls: bool | None = None
+    extra: dict[str, Any] = Field(default_factory=dict)
+    """Put into the body of each request, such as `reasoning_effort`."""
+
+
+class RouterSettings(_Section):
+    """Everything that the router is told."""
+
+    deployments: dict[str, DeploymentSettings] = Field(default_factory=dict)
+    routes: dict[str, RouteSettings] = Field(default_factory=dict)
+    default_route: str = ""
+    """The route for whoever names none; empty is `default`, else the first one."""
+    use_key: bool = False
+    """Whether a bare `OPENAI_API_KEY` may be spent without any deployment being configured."""
+    detect: bool = True
+    """Whether model servers are looked for on loopback when nothing is configured."""
+
+    @field_validator("deployments", mode="before")
+    @classmethod
+    def _named_deployments(cls, tables: Any) -> Any:
+        return _named("deployments", DeploymentSettings, tables)
+
+    @field_validator("routes", mode="before")
+    @classmethod
+    def _named_routes(cls, tables: Any) -> Any:
+        return _named("routes", RouteSettings, tables)
+
+    @model_validator(mode="after")
+    def _references_exist(self) -> Self:
+        check_routes(self.routes, self.deployments, self.default_route)
+        return self
+
+    @classmethod
+    def from_tables(cls, tables: Mapping[str, Any], *, source: str = "segue.toml") -> RouterSettings:
+        """Settings out of parsed TOML; tables of other rooms are left alone.
+
+        Raises:
+            ConfigError: Something in them is unusable. The message names `source`, the table and the key.
+        """
+        own = {key: tables[key] for key in ("deployments", "routes") if key in tables}
+        router = tables.get("router", {})
+        if not isinstance(router, Mapping):
+            raise ConfigError(f"{source}: [router] is a table, not {type(router).__name__}.")
+        try:
+            return cls(**{**router, **own})
+        except ConfigError as error:
+            raise ConfigError(f"{source}: {error.message}") from None
+
+
+def check_routes(
+    routes: Mapping[str, RouteSettings], deployments: Mapping[str, object], default_route: str = ""
+) -> None:
+    """See that every name exists and that no route falls back to itself.
+
+    Raises:
+        ConfigError: A name does not exist (the message lists those that do), or fallbacks go round in a circle.
+    """
+    for name, route in routes.items():
+        for wanted in route.deployments:
+            if wanted not in deployments:
+                raise ConfigError(f"[routes.{name}] names no deployment {wanted!r}; there are: {names(deployments)}.")
+        for wanted in route.fallbacks:
+            if wanted not in routes:
+                raise ConfigError(f"[routes.{name}] falls back to no route {wanted!r}; there are: {names(routes)}.")
+    for name in routes:
+        _refuse_circle(routes, (name,))
+    if default_route and routes and default_route not in routes:
+        raise ConfigError(f"[router] default_route is no route {default_route!r}; there are: {names(routes)}.")
+
+
+def _refuse_circle(routes: Mapping[str, RouteSettings], path: tuple[str, ...]) -> None:
+    for following in routes[path[-1]].fallbacks:
+        if following in path:
+            raise ConfigError(f"the fallbacks of route {path[0]!r} go round: {' -> '.join((*path, following))}.")
+        _refuse_circle(routes, (*path, following))
+
+
+def _named(table: str, kind: type[_Section], entries: Any) -> Any:
+    if not isinstance(entries, Mapping):
+        raise ConfigError(f"[{table}] is a table of tables, [{table}.NAME], not {type(entries).__name__}.")
+    out: dict[str, Any] = {}
+    for name, entry in entries.items():
+        try:
+            out[name] = kind.model_validate(entry)
+        except ConfigError as error:
+            raise ConfigError(f"[{table}.{name}] {error.message}") from None
+    return out
+
+
+def _refuse(kind: type[_Section], error: ValidationError) -> NoReturn:
+    """Raise the first complaint as a sentence; the values, which may be secrets, stay out of it."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        raise ConfigError(f"has an unknown key {where!r}; the keys are: {names(kind.model_fields)}.") from None
+    said = first["msg"].removeprefix("Value error, ").rstrip(".")
+    raise ConfigError(f"{where}: {said}." if where else f"{said}.") from None
+
+
+def _without_password(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return f"***@{tail}" if at and head else url

@@ -1,0 +1,89 @@
+"""Server-sent events: bytes as they arrive in, whole events out.
+
+Written by the rules of https://html.spec.whatwg.org/multipage/server-sent-events.html: bytes may be split anywhere,
+lines end in LF, CRLF or CR, comments and unknown fields are passed over, several data lines are one text. One rule
+is bent: an event that the end of the stream leaves without its empty line still counts, since some servers hang up
+that way. What an event means is decided in `segue.router.assemble`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+MAX_EVENT_BYTES = 32 * 1024 * 1024
+_BOM = b"\xef\xbb\xbf"
+
+
+class Event(NamedTuple):
+    """One event; `name` is empty where the server gives none."""
+
+    name: str
+    data: bytes
+
+
+class SSEParser:
+    """Takes the bytes of one stream, piece by piece."""
+
+    def __init__(self) -> None:
+        self._rest: list[bytes] = []
+        self._rest_bytes = 0
+        self._data: list[bytes] = []
+        self._name = ""
+        self._started = False
+
+    def feed(self, piece: bytes) -> list[Event]:
+        """The events that this piece completes, in their order.
+
+        Raises:
+            ValueError: A line is longer than `MAX_EVENT_BYTES`: this is no event stream.
+        """
+        if b"\n" not in piece and b"\r" not in piece:
+            self._keep(piece)
+            return []
+        text = b"".join((*self._rest, piece))
+        self._rest, self._rest_bytes = [], 0
+        held = b""
+        if b"\r" in text:
+            if text.endswith(b"\r"):  # an LF may follow, and the two are one line end
+                text, held = text[:-1], b"\r"
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = text.split(b"\n")
+        self._keep(rest + held)
+        return [event for line in lines if (event := self._line(line)) is not None]
+
+    def close(self) -> list[Event]:
+        """The stream has ended: the event that was left without its empty line, if there is one."""
+        rest = b"".join(self._rest)
+        self._rest, self._rest_bytes = [], 0
+        events = [event for line in rest.splitlines() if (event := self._line(line)) is not None]
+        last = self._line(b"")
+        return events if last is None else [*events, last]
+
+    def _keep(self, rest: bytes) -> None:
+        if rest:
+            self._rest.append(rest)
+            self._rest_bytes += len(rest)
+        if self._rest_bytes > MAX_EVENT_BYTES:
+            raise ValueError(f"a line of more than {MAX_EVENT_BYTES} bytes")
+
+    def _line(self, line: bytes) -> Event | None:
+        if not self._started:
+            self._started = True
+            line = line.removeprefix(_BOM)
+        if not line:
+            return self._dispatch()
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            self._data.append(value)
+        elif field == b"event":
+            self._name = value.decode("utf-8", "replace")
+        return None
+
+    def _dispatch(self) -> Event | None:
+        name, self._name = self._name, ""
+        if not self._data:
+            return None
+        data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        self._data = []
+        return Event(name, data)
