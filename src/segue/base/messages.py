@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict, cast
 
 from segue.base.errors import BadInput
-from segue.base.ids import new_id
+from segue.base.ids import derived_id, new_id
 from segue.base.labels import Integrity, Labels
 
 if TYPE_CHECKING:
@@ -137,7 +137,19 @@ def enter(message: Message, *, source: str = "") -> Message:
 
 def wire(messages: Iterable[Message]) -> list[dict[str, Any]]:
     """The messages as a server takes them: without our own keys."""
-    return [{key: value for key, value in message.items() if key not in OWN_KEYS} for message in messages]
+    return [
+        {key: _wire_content(held) if key == "content" else held for key, held in message.items() if key not in OWN_KEYS}
+        for message in messages
+    ]
+
+
+def _wire_content(content: Any) -> Any:
+    """Parts without our labels; where all of them are text, one text, which every server takes."""
+    if not isinstance(content, list):
+        return content
+    if all(part.get("type") == "text" for part in content):
+        return "\n\n".join(part.get("text") or "" for part in content)
+    return [{key: value for key, value in part.items() if key != "labels"} for part in content]
 
 
 def text_of(message: Message) -> str:
@@ -165,7 +177,8 @@ def append(left: list[Message] | None, right: Any) -> list[Message]:
     """The reducer of `state["messages"]`: the new ones after the old ones, each completed as it enters.
 
     Takes our dicts, LangChain messages, a single one of either, or text (a user message). A message whose id
-    is already there is left out, so that a graph may be handed a whole conversation twice.
+    is already there is left out, so that a graph may be handed a whole conversation twice. Where a person speaks
+    while tool calls are still open - a run was cancelled - those calls are closed first.
     """
     old = left or []
     items = right if isinstance(right, list | tuple) else [right]
@@ -173,7 +186,31 @@ def append(left: list[Message] | None, right: Any) -> list[Message]:
     if not old:
         return new
     known = {message.get("id") for message in old}
-    return [*old, *(message for message in new if message.get("id") not in known)]
+    new = [message for message in new if message.get("id") not in known]
+    closing = closed(old) if new and new[0]["role"] == "user" else []
+    return [*old, *closing, *new]
+
+
+def open_calls(messages: Sequence[Message]) -> list[ToolCall]:
+    """The tool calls of the last assistant message that have no result yet."""
+    answered: set[str] = set()
+    for message in reversed(messages):
+        if message["role"] == "tool":
+            answered.add(message.get("tool_call_id", ""))
+        else:
+            return [call for call in message.get("tool_calls", ()) if call["id"] not in answered]
+    return []
+
+
+def closed(messages: Sequence[Message]) -> list[Message]:
+    """A "cancelled" result for each open call, so that the conversation can go on; the same ones each time."""
+    out = []
+    for call in open_calls(messages):
+        name = call["function"]["name"]
+        result = tool_result(call["id"], "error: cancelled before it finished", name=name, failed=True)
+        result["id"] = derived_id("msg", call["id"], "cancelled")
+        out.append(result)
+    return out
 
 
 def coerce(item: Any) -> Message:

@@ -93,6 +93,9 @@ class GenerationFinished(_Event):
     deployment: str
     usage: Usage
     duration_s: float
+    text: str = ""
+    tool_calls: list[dict[str, Any]] = field(default_factory=list)
+    """Each with id, name and arguments (JSON text, as the model wrote it)."""
     task_id: str = ""
 
 

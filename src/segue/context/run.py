@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 from typing_extensions import TypeVar
 
@@ -19,11 +19,23 @@ from segue.context.decisions import Decision
 
 if TYPE_CHECKING:
     from segue.context.events import Event
-    from segue.router import RouterCore
+    from segue.router.types import Generation, GenerationRequest
     from segue.tracing.artefacts import ArtefactStore
     from segue.tracing.tracer import Tracer
 
 DepsT = TypeVar("DepsT", default=Any)
+
+
+class Generator(Protocol):
+    """The router, as a run sees it."""
+
+    def resolve(self, model: Any) -> Any:
+        """What `generate` takes as its route for what an agent names its model by."""
+        ...
+
+    async def generate(self, request: GenerationRequest, *, route: Any = None, **options: Any) -> Generation:
+        """Answer one request."""
+        ...
 
 
 Authorize = Callable[[Any, dict[str, Any], "RunContext[Any]"], Awaitable[Decision]]
@@ -34,7 +46,7 @@ Authorize = Callable[[Any, dict[str, Any], "RunContext[Any]"], Awaitable[Decisio
 class Services:
     """What the workspace lends to a run. Each is a port; a test hands in another."""
 
-    router: RouterCore
+    router: Generator
     tracer: Tracer
     artefacts: ArtefactStore
     clock: Clock = field(default_factory=SystemClock)

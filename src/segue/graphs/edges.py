@@ -1,0 +1,84 @@
+"""Edges taken: what each node sent on goes in, one edge for each source of a task that starts comes out.
+
+A node that finished leaves here where it went and why. When a task starts, LangGraph says what triggered it; the
+entries left for it are the edges taken: one per incoming branch at a join, one per `Send`, one per `goto`. After a
+restart the entries of the step before are gone; then the graph's own structure says where the task can have come from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from langgraph.constants import START
+
+EdgeKind = Literal["static", "conditional", "goto", "send", "join", "start", "recovered"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Departure:
+    """One way out of a node that finished."""
+
+    source: str
+    target: str
+    kind: EdgeKind
+    sent: bool = False
+    """Whether it was a `Send`, which starts a task of its own."""
+    reason: str = ""
+    value: str = ""
+    """What the condition said, as text."""
+    not_taken: tuple[str, ...] = ()
+    """The branches that the condition could have said."""
+    changed: dict[str, int] = field(default_factory=dict)
+    """The state keys that the source wrote, with the size of each: items of a list, characters of a text."""
+
+
+class EdgeLog:
+    """The departures of one run that nothing has arrived by yet, per graph instance."""
+
+    def __init__(self, *, resumed: bool = False) -> None:
+        self._resumed = resumed
+        self._first: dict[str, int] = {}
+        self._waiting: dict[tuple[str, str, bool], deque[Departure]] = defaultdict(deque)
+
+    def leave(self, namespace: str, departure: Departure) -> None:
+        """A node finished and went this way."""
+        self._waiting[namespace, departure.target, departure.sent].append(departure)
+
+    def arrive(self, namespace: str, node: str, triggers: tuple[str, ...]) -> list[Departure]:
+        """A task starts: the departures that made it start. Empty where they are not known here."""
+        if any(trigger == "__pregel_push" for trigger in triggers):
+            waiting = self._waiting.get((namespace, node, True))
+            return [waiting.popleft()] if waiting else []
+        waiting = self._waiting.pop((namespace, node, False), None)
+        return list(waiting or ())
+
+    def begins(self, namespace: str, step: int) -> bool:
+        """Whether this is the first super-step of a graph that started afresh: its tasks come from the start."""
+        first = self._first.setdefault(namespace, step)
+        return step <= 1 or (step == first and not self._resumed)
+
+
+def edge_span_id(task_id: str, index: int) -> str:
+    """The same for each delivery of the same task, so that a redelivered edge is not kept twice."""
+    return hashlib.blake2b(f"{task_id}\x1f{index}".encode(), digest_size=8).hexdigest()
+
+
+def sizes(update: Any) -> dict[str, int]:
+    """The keys of a state update with the size of each value."""
+    if not isinstance(update, dict):
+        return {}
+    return {
+        str(key): len(value) if isinstance(value, str | bytes | list | tuple | dict | set) else 1
+        for key, value in update.items()
+    }
+
+
+def structural(target: str, edges: Iterable[tuple[str, str]], ends: Mapping[str, Sequence[str]]) -> str:
+    """Where a task of this node can have come from, by the structure alone: one name, or several with `|` between."""
+    sources = {source for source, end in edges if end == target}
+    sources |= {source for source, targets in ends.items() if target in targets}
+    return "|".join(sorted(sources)) or START

@@ -1,0 +1,171 @@
+"""Graph: LangGraph's `StateGraph`, with reasons and a trace.
+
+A node function may take the run's context besides what LangGraph gives it:
+
+    async def draft(state: State, ctx: RunContext[Shop]) -> dict: ...
+
+What `compile` returns is a LangGraph graph: it can be invoked, streamed, drawn, checkpointed, and be a node of another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import typing
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import replace
+from functools import wraps
+from typing import Any, cast
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.graph import StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from segue.base.budget import Budget, Meter
+from segue.base.ports import default_workspace
+from segue.context.run import RunContext
+from segue.graphs.nodes import TracedNode, TracedPath, Ways
+from segue.graphs.running import found_context, run_context, with_context
+
+
+class Graph(StateGraph[Any, Any, Any, Any]):
+    """A state graph whose every node and edge is traced once it is compiled."""
+
+    def __init__(self, state_schema: Any, *args: Any, budget: Budget | None = None, **kwargs: Any) -> None:
+        super().__init__(state_schema, *args, **kwargs)
+        self.budget = budget
+        """The most that one invocation may spend, within what its run may."""
+        self.reasons: dict[tuple[str, str], str] = {}
+
+    def add_node(self, node: Any, action: Any = None, **kwargs: Any) -> Any:
+        """LangGraph's `add_node`; the function may also take the run's context, typed `RunContext`."""
+        if action is None and not isinstance(node, str):
+            if (inner := _with_ctx(node)) is not node:
+                return super().add_node(node.__name__, inner, **kwargs)
+            return super().add_node(node, **kwargs)
+        return super().add_node(node, _with_ctx(action), **kwargs)
+
+    def add_conditional_edges(self, source: str, path: Any, path_map: Any = None, *, because: str = "") -> Any:
+        """LangGraph's `add_conditional_edges`; `because` is the reason where the router function names none."""
+        before = set(self.branches[source])
+        super().add_conditional_edges(source, path, path_map)
+        for name in set(self.branches[source]) - before:
+            self.reasons[source, name] = because
+        return self
+
+    def compile(self, *args: Any, **kwargs: Any) -> Any:
+        """Compile it, traced."""
+        return _compiled(self, *args, **kwargs)
+
+
+class CompiledGraph(CompiledStateGraph[Any, Any, Any, Any]):
+    """A compiled, traced graph. Started without a run around it, it makes one in the default workspace."""
+
+    async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:  # noqa: A002
+        """LangGraph's `astream`."""
+        ctx = found_context(config)
+        if ctx is not None:
+            async for part in super().astream(input, with_context(config, self._within(ctx)), **kwargs):
+                yield part
+            return
+        async with default_workspace().borrowed(self, config, kwargs.get("context")) as lent:
+            async for part in super().astream(input, with_context(config, self._within(lent)), **kwargs):
+                yield part
+
+    def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002
+        """LangGraph's `stream`, run on an event loop of its own in a thread: the nodes inside are async."""
+
+        async def collect() -> list[Any]:
+            return [part async for part in self.astream(input, config, **kwargs)]
+
+        context = copy_context()
+        with ThreadPoolExecutor(1, thread_name_prefix="segue-graph") as pool:
+            yield from pool.submit(context.run, asyncio.run, collect()).result()
+
+    def _within(self, ctx: RunContext[Any]) -> RunContext[Any]:
+        budget = getattr(self.builder, "budget", None)
+        return ctx.at(meter=Meter(budget, parent=ctx.meter)) if budget is not None else ctx
+
+
+def traced(graph: StateGraph[Any, Any, Any, Any]) -> Any:
+    """A graph that exists, with every node and edge traced; call `compile` on what comes back.
+
+    The graph itself is not changed.
+    """
+    held = Graph.__new__(Graph)
+    held.__dict__.update(graph.__dict__)
+    held.budget = getattr(graph, "budget", None)
+    held.reasons = dict(getattr(graph, "reasons", {}))
+    held.compiled = False
+    return held
+
+
+def _compiled(graph: Graph, *args: Any, **kwargs: Any) -> CompiledGraph:
+    copied = traced(graph)
+    ends = {name: tuple(spec.ends or ()) for name, spec in graph.nodes.items()}
+    ways = Ways(set(graph.edges), set(graph.waiting_edges), cast(Any, ends))
+    copied.nodes = {
+        name: replace(spec, runnable=cast(Any, TracedNode(name, cast("Runnable[Any, Any]", spec.runnable), ways)))
+        for name, spec in graph.nodes.items()
+    }
+    branches = graph.branches.copy()
+    for source, held in graph.branches.items():
+        branches[source] = {
+            name: branch._replace(
+                path=TracedPath(source, branch.path, branch.ends, graph.reasons.get((source, name), ""))
+            )
+            for name, branch in held.items()
+        }
+    copied.branches = branches
+    compiled = StateGraph.compile(copied, *args, **kwargs)
+    # LangGraph names the class that it builds; the subclass adds behaviour only, no field.
+    compiled.__class__ = CompiledGraph
+    return cast(CompiledGraph, compiled)
+
+
+def _with_ctx(action: Any) -> Any:
+    """A node function that takes a `RunContext`, as one that LangGraph can call."""
+    name = _ctx_parameter(action)
+    if name is None:
+        return action
+    parameters = dict(inspect.signature(action).parameters)
+    own_config = "config" in parameters
+
+    def given(kwargs: dict[str, Any]) -> dict[str, Any]:
+        config = kwargs["config"] if own_config else kwargs.pop("config")
+        return {**kwargs, name: run_context(config)}
+
+    if inspect.iscoroutinefunction(action):
+
+        @wraps(action)
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await action(*args, **given(kwargs))
+    else:
+
+        @wraps(action)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return action(*args, **given(kwargs))
+
+    del parameters[name]
+    if not own_config:
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters["config"] = inspect.Parameter("config", kind, annotation=RunnableConfig)
+    call.__signature__ = inspect.Signature(list(parameters.values()))  # type: ignore[attr-defined]
+    call.__annotations__ = {key: hint for key, hint in typing.get_type_hints(action).items() if key != name}
+    call.__annotations__["config"] = RunnableConfig
+    return call
+
+
+def _ctx_parameter(action: Callable[..., Any] | Any) -> str | None:
+    if isinstance(action, Runnable) or not inspect.isroutine(action):
+        return None
+    try:
+        hints = typing.get_type_hints(action)
+    except NameError:
+        return None
+    for name, hint in hints.items():
+        if name != "return" and (typing.get_origin(hint) or hint) is RunContext:
+            return name
+    return None

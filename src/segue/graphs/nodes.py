@@ -1,0 +1,230 @@
+"""Traced nodes and routers: LangGraph runnables in, the same with a span for each node and each edge out.
+
+A traced node opens a span, tells which edges led here, runs what it wraps with the context moved into that span,
+and leaves word where it goes next. It changes neither what a node reads nor what it returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.constants import START
+from langgraph.types import Command, Send
+
+from segue.context.events import EdgeTaken
+from segue.context.run import RunContext
+from segue.graphs.edges import Departure, EdgeLog, edge_span_id, sizes, structural
+from segue.graphs.running import edge_log, found_context, with_context
+from segue.graphs.steps import reason_of
+from segue.tracing.spans import Span, SpanRow
+
+
+class TracedNode(Runnable[Any, Any]):
+    """A node with its span, its incoming edges and its departures."""
+
+    def __init__(self, name: str, inner: Runnable[Any, Any], ways: Ways) -> None:
+        self.name: str | None = name
+        self.node = name
+        self.inner = inner
+        """Where LangGraph looks for a subgraph."""
+        self._ways = ways
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Run the node inside its span."""
+        ctx = found_context(config)
+        if ctx is None or config is None:
+            return await self.inner.ainvoke(input, config, **kwargs)
+        with self._span(ctx, config) as (span, inside):
+            output = await self.inner.ainvoke(input, inside, **kwargs)
+            self._leave(span, config, output)
+            return output
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
+        """The same for a graph that is run synchronously."""
+        ctx = found_context(config)
+        if ctx is None or config is None:
+            return self.inner.invoke(input, config, **kwargs)
+        with self._span(ctx, config) as (span, inside):
+            output = self.inner.invoke(input, inside, **kwargs)
+            self._leave(span, config, output)
+            return output
+
+    @contextmanager
+    def _span(self, ctx: RunContext[Any], config: RunnableConfig) -> Iterator[tuple[Span, RunnableConfig]]:
+        metadata = config.get("metadata") or {}
+        log = edge_log(config)
+        arrive(self.node, ctx, metadata, log, self._ways)
+        span = ctx.services.tracer.start(
+            "node", self.node, tenant=ctx.principal.tenant, trace_id=ctx.trace_id, run_id=ctx.run_id,
+            parent_id=ctx.span_id,
+        )  # fmt: skip
+        span.set(segue__step=metadata.get("langgraph_step"), segue__agent=ctx.agent or None)
+        with span:
+            yield span, with_context(config, ctx.at(span_id=span.span_id))
+
+    def _leave(self, span: Span, config: RunnableConfig, output: Any) -> None:
+        changed = _changed(output)
+        span.set(segue__changed=changed or None)
+        log, namespace = edge_log(config), namespace_of(config.get("metadata") or {})
+        for departure in self._departures(output, changed):
+            log.leave(namespace, departure)
+
+    def _departures(self, output: Any, changed: dict[str, int]) -> Iterator[Departure]:
+        for target in self._ways.static.get(self.node, ()):
+            yield Departure(source=self.node, target=target, kind="static", changed=changed)
+        for target in self._ways.joins.get(self.node, ()):
+            yield Departure(source=self.node, target=target, kind="join", changed=changed)
+        for command in output if isinstance(output, list | tuple) else [output]:
+            if not isinstance(command, Command) or command.graph is not None:
+                continue
+            goto = command.goto if isinstance(command.goto, list | tuple) else [command.goto]
+            targets = [step.node if isinstance(step, Send) else str(step) for step in goto]
+            others = tuple(name for name in self._ways.ends.get(self.node, ()) if name not in targets)
+            for step, target in zip(goto, targets, strict=True):
+                sent = isinstance(step, Send)
+                yield Departure(
+                    source=self.node,
+                    target=target,
+                    kind="send" if sent else "goto",
+                    sent=sent,
+                    reason=reason_of(command),
+                    not_taken=others,
+                    changed=changed,
+                )
+
+
+class TracedPath(Runnable[Any, Any]):
+    """The router function of a conditional edge, with word left of what it said."""
+
+    def __init__(self, source: str, inner: Runnable[Any, Any], ends: dict[Any, str] | None, reason: str) -> None:
+        self.name = getattr(inner, "name", None) or "condition"
+        self.inner = inner
+        self._source = source
+        self._ends = ends
+        self._reason = reason
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Ask the router function."""
+        return self._said(await self.inner.ainvoke(input, config, **kwargs), config)
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002
+        """Ask the router function of a graph that is run synchronously."""
+        return self._said(self.inner.invoke(input, config, **kwargs), config)
+
+    def _said(self, value: Any, config: RunnableConfig | None) -> Any:
+        if config is None or found_context(config) is None:
+            return value
+        log, namespace = edge_log(config), namespace_of(config.get("metadata") or {})
+        said = value if isinstance(value, list | tuple) else [value]
+        taken = [each.node if isinstance(each, Send) else (self._ends or {}).get(each, str(each)) for each in said]
+        others = tuple(name for name in (self._ends or {}).values() if name not in taken)
+        for each, target in zip(said, taken, strict=True):
+            sent = isinstance(each, Send)
+            departure = Departure(
+                source=self._source,
+                target=target,
+                kind="send" if sent else "conditional",
+                sent=sent,
+                reason=reason_of(each) or self._reason,
+                value=f"Send({target})" if sent else str(each),
+                not_taken=others,
+            )
+            log.leave(namespace, departure)
+        return value
+
+
+class Ways:
+    """The ways out of each node that the graph's structure fixes."""
+
+    def __init__(
+        self,
+        edges: set[tuple[str, str]],
+        waiting: set[tuple[tuple[str, ...], str]],
+        ends: dict[str, Sequence[str]],
+    ) -> None:
+        self.edges = edges
+        self.static: dict[str, list[str]] = {}
+        self.joins: dict[str, list[str]] = {}
+        self.ends = ends
+        for source, target in sorted(edges):
+            self.static.setdefault(source, []).append(target)
+        for sources, target in sorted(waiting):
+            for source in sources:
+                self.joins.setdefault(source, []).append(target)
+
+
+def arrive(name: str, ctx: RunContext[Any], metadata: dict[str, Any], log: EdgeLog, ways: Ways) -> None:
+    """Record the edges that made this task start."""
+    triggers = tuple(metadata.get("langgraph_triggers") or ())
+    namespace, step = namespace_of(metadata), int(metadata.get("langgraph_step") or 0)
+    departures, begins = log.arrive(namespace, name, triggers), log.begins(namespace, step)
+    if not departures:
+        fresh = (START, name) in ways.edges and begins
+        source = START if fresh else structural(name, ways.edges, ways.ends)
+        departures = [Departure(source=source, target=name, kind="start" if fresh else "recovered")]
+    task_id = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition(":")[2]
+    for index, departure in enumerate(departures):
+        _record(departure, ctx, edge_span_id(task_id, index), step)
+
+
+def _record(departure: Departure, ctx: RunContext[Any], span_id: str, step: int) -> None:
+    at = ctx.now()
+    attributes: dict[str, Any] = {
+        "segue.edge.source": departure.source,
+        "segue.edge.target": departure.target,
+        "segue.edge.kind": departure.kind,
+        "segue.step": step,
+    }
+    reason = departure.reason or _plain_reason(departure)
+    more = {
+        "segue.edge.reason": reason,
+        "segue.edge.value": departure.value,
+        "segue.edge.not_taken": list(departure.not_taken),
+        "segue.edge.changed": departure.changed,
+    }
+    attributes |= {key: value for key, value in more.items() if value}
+    ns = int(at * 1e9)
+    ctx.services.tracer.record(
+        SpanRow(
+            ctx.principal.tenant, ctx.trace_id, span_id, ctx.span_id, ctx.run_id, "edge",
+            f"{departure.source} → {departure.target}", ns, ns, "ok", attributes,
+        )
+    )  # fmt: skip
+    if departure.kind == "recovered":
+        return
+    ctx.emit(
+        EdgeTaken(run_id=ctx.run_id, at=at, source=departure.source, target=departure.target, reason=reason, step=step)
+    )
+
+
+def _plain_reason(departure: Departure) -> str:
+    match departure.kind:
+        case "static" | "start":
+            return "always"
+        case "join":
+            return "all branches are in"
+        case "conditional":
+            return f"the condition said {departure.value}"
+        case "recovered":
+            return "taken up again after a stop"
+        case _:
+            return ""
+
+
+def namespace_of(metadata: dict[str, Any]) -> str:
+    """Which instance of which graph a task belongs to: its checkpoint namespace without the task itself."""
+    return str(metadata.get("langgraph_checkpoint_ns", "")).rpartition("|")[0]
+
+
+def _changed(output: Any) -> dict[str, int]:
+    if isinstance(output, Command):
+        return sizes(output.update)
+    if isinstance(output, list | tuple):
+        merged: dict[str, int] = {}
+        for each in output:
+            merged |= _changed(each)
+        return merged
+    return sizes(output)

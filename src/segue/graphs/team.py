@@ -1,0 +1,312 @@
+"""The planner graph: a request in, an answer out, with a plan's waves of workers between.
+
+    plan → dispatch ⇉ worker … → gather → (dispatch | plan | answer)
+
+`plan` has the model hand in tasks, or answer at once. `dispatch` sends a wave: the tasks whose dependencies are done.
+`gather` looks at what came back: the next wave, a new plan where something failed, or the answer. An interrupt inside
+a worker pauses the run at the end of its wave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.constants import END, START
+from langgraph.errors import GraphBubbleUp
+from langgraph.types import Send
+
+from segue.base.errors import OperatorError, RunStopped, UserError
+from segue.base.labels import Labels
+from segue.base.messages import Message, append, enter, open_calls, text_of, tool_result
+from segue.context.events import PlanMade, TaskFinished, TaskStarted
+from segue.context.run import RunContext
+from segue.graphs.generation import Speaker, generate, with_fresh_ids
+from segue.graphs.graph import Graph
+from segue.graphs.plan import (
+    SUBMIT_PLAN,
+    PlanInvalid,
+    Task,
+    TaskResult,
+    as_text,
+    blocked,
+    next_wave,
+    plan_schema,
+    read_plan,
+)
+from segue.graphs.running import with_context
+from segue.graphs.steps import Goto
+from segue.graphs.typed import OutputType, conclude
+
+MAX_PLAN_REPAIRS = 2
+"""How often a model is told what is wrong with its plan before its run fails."""
+
+
+def merge(left: dict[str, TaskResult] | None, right: dict[str, TaskResult] | None) -> dict[str, TaskResult]:
+    """The reducer of results: later ones join the earlier ones; `None` starts over."""
+    return {} if right is None else {**(left or {}), **right}
+
+
+class TeamState(TypedDict, total=False):
+    """What a team's checkpoint holds."""
+
+    messages: Annotated[list[Message], append]
+    """The conversation of the thread: requests, plans with their results, answers."""
+    plan: list[Task]
+    results: Annotated[dict[str, TaskResult], merge]
+    """By task id, over all plans of the run."""
+    plans: int
+    """How many plans the run has made."""
+    wave: int
+    output: Any
+
+
+class TeamInput(TypedDict, total=False):
+    """What a team's graph takes."""
+
+    messages: Annotated[list[Message], append]
+    plan: list[Task]
+    results: Annotated[dict[str, TaskResult], merge]
+    plans: int
+    wave: int
+
+
+class TeamOutput(TypedDict, total=False):
+    """What a team's graph gives."""
+
+    messages: Annotated[list[Message], append]
+    output: Any
+
+
+class WorkerTask(TypedDict):
+    """What is sent to a worker."""
+
+    task: Task
+    wave: int
+    needs: list[TaskResult]
+    """The results that the task depends on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """One who does tasks: any runnable graph, with the way in and the way out of its state."""
+
+    name: str
+    description: str
+    """What it does, for the planner."""
+    graph: Any
+    enter: Callable[[list[Message]], Any]
+    """The task as messages in, the graph's input out."""
+    leave: Callable[[Any], Awaitable[str] | str]
+    """The graph's final state in, the text of its answer out."""
+    foreign: bool = False
+    """Whether the graph is not ours: what it raises then fails its task, not the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeamSpec:
+    """Everything that a planner graph is drawn from."""
+
+    name: str
+    planner: Speaker
+    """Its `tools` are filled in here: the one is `submit_plan`."""
+    workers: tuple[Worker, ...]
+    output: OutputType | None
+    max_tasks: int
+    max_replans: int
+
+    def speaker(self) -> Speaker:
+        """The planner as one who generates, with the way to hand in a plan."""
+        schema = plan_schema({worker.name: worker.description for worker in self.workers}, max_tasks=self.max_tasks)
+        return Speaker(
+            name=self.planner.name,
+            instructions=self.planner.instructions,
+            model=self.planner.model,
+            tools=(schema,),
+            temperature=self.planner.temperature,
+            max_output_tokens=self.planner.max_output_tokens,
+        )
+
+
+def team_graph(spec: TeamSpec) -> Graph:
+    """Draw the graph of one team."""
+    names = tuple(worker.name for worker in spec.workers)
+
+    async def plan_node(state: TeamState, ctx: RunContext[Any]) -> Goto:
+        return await _plan(spec, state, ctx.at(agent=spec.name))
+
+    async def dispatch_node(state: TeamState) -> Goto:
+        return _dispatch(state)
+
+    async def gather_node(state: TeamState) -> Goto:
+        return _gather(spec, state)
+
+    async def answer_node(state: TeamState, ctx: RunContext[Any]) -> Goto:
+        return await _answer(spec, state, ctx.at(agent=spec.name))
+
+    graph = Graph(TeamState, input_schema=TeamInput, output_schema=TeamOutput)
+    graph.add_node("plan", plan_node, destinations=("dispatch", "answer"))
+    graph.add_node("dispatch", dispatch_node, destinations=names)
+    for worker in spec.workers:
+        graph.add_node(worker.name, _worker_node(worker))
+        graph.add_edge(worker.name, "gather")
+    graph.add_node("gather", gather_node, destinations=("dispatch", "plan", "answer"))
+    graph.add_node("answer", answer_node, destinations=(END,))
+    graph.add_edge(START, "plan")
+    return graph
+
+
+async def _plan(spec: TeamSpec, state: TeamState, ctx: RunContext[Any]) -> Goto:
+    messages, done = state["messages"], list(state.get("results") or {})
+    speaker = spec.speaker()
+    added: list[Message] = []
+    names = [worker.name for worker in spec.workers]
+    for attempt in range(1 + MAX_PLAN_REPAIRS):
+        generation = await generate(ctx, speaker, [*messages, *added])
+        message = with_fresh_ids(generation.message, [*messages, *added])
+        added.append(message)
+        calls = message.get("tool_calls") or []
+        if not calls:
+            return Goto("answer", update={"messages": added, "plan": []}, because="the planner answered without a plan")
+        try:
+            tasks = _read(calls, names, done, spec.max_tasks)
+        except PlanInvalid as error:
+            if attempt == MAX_PLAN_REPAIRS:
+                raise OperatorError(
+                    f"{spec.planner.name} gave no plan that holds together: {error}.",
+                    way_out="Use a model that can call tools, or fewer workers with clearer descriptions.",
+                ) from None
+            added += [_refused(call, str(error)) for call in calls]
+            continue
+        ctx.emit(PlanMade(run_id=ctx.run_id, at=ctx.now(), tasks=[dict(task) for task in tasks]))
+        update = {"messages": added, "plan": tasks, "plans": state.get("plans", 0) + 1}
+        return Goto("dispatch", update=update, because=f"a plan of {len(tasks)} tasks")
+    raise AssertionError("unreachable")  # pragma: no cover
+
+
+def _read(calls: Sequence[Any], names: list[str], done: list[str], max_tasks: int) -> list[Task]:
+    """The tasks of one reply; several calls are taken as one plan."""
+    tasks: list[Task] = []
+    for call in calls:
+        if call["function"]["name"] != SUBMIT_PLAN:
+            raise PlanInvalid(f"no tool named {call['function']['name']!r} here; hand in the plan by {SUBMIT_PLAN}")
+        arguments = call["function"]["arguments"]
+        tasks += read_plan(arguments, names, [*done, *(task["id"] for task in tasks)], max_tasks=max_tasks)
+    return tasks
+
+
+def _refused(call: Any, why: str) -> Message:
+    return tool_result(call["id"], f"error: {why}", name=call["function"]["name"], failed=True)
+
+
+def _dispatch(state: TeamState) -> Goto:
+    plan, results = state["plan"], state.get("results") or {}
+    wave, number = next_wave(plan, results), state.get("wave", 0) + 1
+    sends = [
+        Send(task["worker"], {"task": task, "wave": number, "needs": [results[each] for each in task["depends_on"]]})
+        for task in wave
+    ]
+    ids = ", ".join(task["id"] for task in wave)
+    return Goto(
+        sends,
+        update={"wave": number},
+        because=f"wave {number}: {ids} {'have' if len(wave) > 1 else 'has'} no open dependency",
+    )
+
+
+def _worker_node(worker: Worker) -> Any:
+    graph = worker.graph
+
+    async def node(state: WorkerTask, config: RunnableConfig, ctx: RunContext[Any]) -> dict[str, Any]:
+        task = state["task"]
+        ctx = ctx.at(agent=worker.name, task_id=task["id"])
+        at = {"run_id": ctx.run_id, "task_id": task["id"], "worker": worker.name}
+        ctx.emit(TaskStarted(at=ctx.now(), task=task["task"], wave=state["wave"], **at))
+        text, failed = await _work(worker, graph, state, with_context(config, ctx))
+        ctx.emit(TaskFinished(at=ctx.now(), failed=failed, result=text, **at))
+        result: TaskResult = {
+            "id": task["id"], "worker": worker.name, "task": task["task"], "failed": failed, "text": text,
+        }  # fmt: skip
+        return {"results": {task["id"]: result}}
+
+    node.__name__ = worker.name
+    return node
+
+
+async def _work(worker: Worker, graph: Any, state: WorkerTask, config: RunnableConfig) -> tuple[str, bool]:
+    """The worker's answer and whether it failed; what ends the whole run is let through."""
+    try:
+        final = await graph.ainvoke(worker.enter(_messages_for(state)), config)
+        text = worker.leave(final)
+        return (text if isinstance(text, str) else await text), False
+    except (UserError, GraphBubbleUp):
+        raise
+    except RunStopped as stopped:
+        if stopped.reason != "loop":
+            raise
+        return f"error: {stopped.message}", True
+    except OperatorError as error:
+        return f"error: {error}", True
+    except Exception as error:
+        if not worker.foreign:
+            raise
+        return f"error: {type(error).__name__}: {error}", True
+
+
+def _messages_for(state: WorkerTask) -> list[Message]:
+    """The task as a worker reads it: the results that it needs, then what to do."""
+    task = state["task"]["task"]
+    if not state["needs"]:
+        return [enter({"role": "user", "content": task})]
+    planned = Labels(integrity="tool", kind="plan", source="plan").to_dict()
+    earlier = Labels(integrity="untrusted", kind="tool_result", source="plan").to_dict()
+    parts = [
+        {"type": "text", "text": f"Results of earlier tasks:\n\n{as_text(state['needs'])}", "labels": earlier},
+        {"type": "text", "text": task, "labels": planned},
+    ]
+    return [enter({"role": "user", "content": parts})]
+
+
+def _gather(spec: TeamSpec, state: TeamState) -> Goto:
+    plan, results = state["plan"], dict(state.get("results") or {})
+    if next_wave(plan, results):
+        return Goto("dispatch", because="tasks are left that can run now")
+    never = {result["id"]: result for result in blocked(plan, results)}
+    results |= never
+    told = _tell(state, [results[task["id"]] for task in plan])
+    update: dict[str, Any] = {"messages": told, "results": never}
+    failed = [task["id"] for task in plan if results[task["id"]]["failed"]]
+    if failed and state.get("plans", 1) <= spec.max_replans:
+        return Goto("plan", update=update, because=f"{', '.join(failed)} failed: plan again")
+    return Goto("answer", update=update, because="all tasks are done" if not failed else f"{', '.join(failed)} failed")
+
+
+def _tell(state: TeamState, results: list[TaskResult]) -> list[Message]:
+    """The results as the answer to the call that handed in the plan; further calls of the reply point at it."""
+    labels = Labels(integrity="untrusted", kind="tool_result", source="plan")
+    told = []
+    for index, call in enumerate(open_calls(state["messages"])):
+        text = as_text(results) if index == 0 else "see the results of the first call"
+        told.append(tool_result(call["id"], text, name=SUBMIT_PLAN, labels=labels))
+    return told
+
+
+async def _answer(spec: TeamSpec, state: TeamState, ctx: RunContext[Any]) -> Goto:
+    messages, speaker = state["messages"], spec.speaker()
+    last = messages[-1]
+    if last["role"] == "assistant" and not last.get("tool_calls"):
+        if spec.output is None:
+            return Goto(END, update={"output": text_of(last)}, because="the planner has answered")
+        try:
+            return Goto(END, update={"output": spec.output.read(text_of(last))}, because="the planner has answered")
+        except ValueError:
+            pass
+    if spec.output is not None:
+        data, said = await conclude(ctx, speaker, messages, spec.output)
+        return Goto(END, update={"messages": said, "output": data}, because="the planner answered")
+    generation = await generate(ctx, speaker, messages, tool_choice="none")
+    message: Message = {**generation.message}
+    message.pop("tool_calls", None)
+    return Goto(END, update={"messages": [message], "output": text_of(message)}, because="the planner answered")

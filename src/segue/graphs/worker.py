@@ -1,0 +1,146 @@
+"""The worker graph: a conversation in, an answer out, two nodes a round.
+
+    generate ⇄ act        act = gate, [approve], tool
+
+`generate` asks the model. Where it asks for tools, the calls are in a checkpoint before `act` runs any of them, and a
+person who must approve is asked before anything ran. Where it answers, the graph ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict
+
+from langgraph.constants import END, START
+from langgraph.types import interrupt
+
+from segue.base.errors import RunStopped
+from segue.base.messages import Message, append, open_calls, text_of
+from segue.context.decisions import InterruptRequest, Response, response_from_dict
+from segue.context.run import RunContext
+from segue.graphs.generation import Speaker, generate, with_fresh_ids
+from segue.graphs.graph import Graph
+from segue.graphs.steps import Goto
+from segue.graphs.typed import OutputType, conclude
+from segue.tools.execution import execute_tool_calls
+from segue.tools.toolset import CombinedToolset
+
+
+class WorkerState(TypedDict, total=False):
+    """What a worker's checkpoint holds."""
+
+    messages: Annotated[list[Message], append]
+    output: Any
+    """Plain JSON data: text, or what fits the output type."""
+    rounds: int
+    """Generations since the run began."""
+
+
+class WorkerInput(TypedDict, total=False):
+    """What a worker graph takes."""
+
+    messages: Annotated[list[Message], append]
+    rounds: int
+
+
+class WorkerOutput(TypedDict, total=False):
+    """What a worker graph gives."""
+
+    messages: Annotated[list[Message], append]
+    output: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSpec:
+    """Everything that a worker graph is drawn from."""
+
+    name: str
+    instructions: str | Callable[[RunContext[Any]], str]
+    model: Any
+    toolset: CombinedToolset
+    output: OutputType | None
+    max_rounds: int
+    max_parallel_tools: int
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+
+    def speaker(self, ctx: RunContext[Any]) -> Speaker:
+        """The agent as one who generates."""
+        text = self.instructions if isinstance(self.instructions, str) else self.instructions(ctx)
+        return Speaker(
+            name=self.name,
+            instructions=text,
+            model=self.model,
+            tools=tuple(tool.schema() for tool in self.toolset.tools()),
+            temperature=self.temperature,
+            max_output_tokens=self.max_output_tokens,
+        )
+
+
+def worker_graph(spec: WorkerSpec) -> Graph:
+    """Draw the graph of one agent."""
+
+    async def generate_node(state: WorkerState, ctx: RunContext[Any]) -> Goto:
+        return await _generate(spec, state, ctx.at(agent=spec.name))
+
+    async def act_node(state: WorkerState, ctx: RunContext[Any]) -> Goto:
+        return await _act(spec, state, ctx.at(agent=spec.name, interrupt=ask))
+
+    graph = Graph(WorkerState, input_schema=WorkerInput, output_schema=WorkerOutput)
+    graph.add_node("generate", generate_node, destinations=("act", END))
+    graph.add_node("act", act_node, destinations=("generate",))
+    graph.add_edge(START, "generate")
+    return graph
+
+
+def ask(requests: list[InterruptRequest]) -> dict[str, Response]:
+    """Wait for a person: the requests in, responses by their ids out. The node starts over when they are in."""
+    answers = interrupt([request.to_dict() for request in requests])
+    return {key: response_from_dict(answer) for key, answer in answers.items()}
+
+
+async def _generate(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
+    messages, rounds = state["messages"], state.get("rounds", 0)
+    if rounds >= spec.max_rounds:
+        raise RunStopped(
+            "loop",
+            f"{spec.name} asked its model {rounds} times without coming to an answer",
+            way_out=f"Raise Agent(max_rounds={spec.max_rounds}) if the work is that long.",
+        )
+    speaker = spec.speaker(ctx)
+    if spec.output is not None and not speaker.tools:
+        data, said = await conclude(ctx, speaker, messages, spec.output)
+        return Goto(END, update={"messages": said, "output": data}, because="the model answered")
+    generation = await generate(ctx, speaker, messages)
+    message = with_fresh_ids(generation.message, messages)
+    if calls := message.get("tool_calls"):
+        asked = ", ".join(call["function"]["name"] for call in calls)
+        update = {"messages": [message], "rounds": rounds + 1}
+        return Goto("act", update=update, because=f"the model asked for {asked}")
+    if spec.output is None:
+        update = {"messages": [message], "output": text_of(message)}
+        return Goto(END, update=update, because="the model answered")
+    return await _typed_answer(spec.output, speaker, [*messages, message], message, ctx)
+
+
+async def _typed_answer(
+    kind: OutputType, speaker: Speaker, messages: list[Message], message: Message, ctx: RunContext[Any]
+) -> Goto:
+    """Take the text as data where it fits already; else have the model say it again as data."""
+    try:
+        update = {"messages": [message], "output": kind.read(text_of(message))}
+    except ValueError:
+        data, said = await conclude(ctx, speaker, messages, kind)
+        update = {"messages": [message, *said], "output": data}
+    return Goto(END, update=update, because="the model answered")
+
+
+async def _act(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
+    calls = open_calls(state["messages"])
+    results = await execute_tool_calls(calls, spec.toolset.tools(), ctx, max_parallel=spec.max_parallel_tools)
+    failed = sum(result.failed for result in results)
+    reason = f"{len(results)} tool result{'s' if len(results) > 1 else ''}"
+    if failed:
+        reason += f", {failed} of them failed"
+    return Goto("generate", update={"messages": [result.message() for result in results]}, because=reason)

@@ -1,0 +1,1 @@
+"""What lasts: checkpoints of threads, and documents with their index."""

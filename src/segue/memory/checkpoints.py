@@ -1,0 +1,77 @@
+"""Checkpoints: a place in, LangGraph's saver for it out, strict about what it will construct when it reads.
+
+A checkpoint holds plain data only. Types of the developer's own are constructed on reading only where settings name
+them; anything else comes back as the data that it was written from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from segue.base.errors import ConfigError, StoreError
+
+
+def strict_serde(types: Sequence[str] = ()) -> Any:
+    """A serialiser that constructs only LangGraph's own safe types and those named, as `module:Class`.
+
+    Raises:
+        ConfigError: A name is not of that form.
+    """
+    from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+
+    allowed: list[tuple[str, ...]] = []
+    for name in types:
+        module, colon, attribute = name.partition(":")
+        if not (module and colon and attribute):
+            raise ConfigError(f"checkpoint_types holds {name!r}; a type is named as 'module:Class'")
+        allowed.append((module, attribute))
+    serde = JsonPlusSerializer(allowed_msgpack_modules=allowed or None)  # type: ignore[arg-type]
+    _prove_strict(serde)
+    return serde
+
+
+def _prove_strict(serde: Any) -> None:
+    """A row that names something importable must come back as data, not as the result of calling it."""
+    import ormsgpack
+
+    row = ormsgpack.packb(ormsgpack.Ext(0, ormsgpack.packb(("os", "getcwd", None))))
+    import logging
+
+    logging.getLogger("langgraph.checkpoint.serde.jsonplus").addFilter(_quiet)
+    if isinstance(serde.loads_typed(("msgpack", row)), str):
+        raise StoreError(
+            "the checkpoint serialiser constructs arbitrary types; this version of LangGraph is not usable"
+        )
+
+
+def _quiet(record: Any) -> bool:
+    """Leave out the one line that the proof itself provokes."""
+    return "os.getcwd" not in record.getMessage()
+
+
+@asynccontextmanager
+async def open_saver(path: Path, *, types: Sequence[str] = ()) -> AsyncIterator[Any]:
+    """LangGraph's SQLite saver on a file, made if missing, closed at the end.
+
+    Raises:
+        StoreError: The file cannot be opened.
+    """
+    import aiosqlite
+    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+    try:
+        db = await aiosqlite.connect(path)
+    except Exception as error:
+        raise StoreError(f"the checkpoint file {path} cannot be opened: {error}") from error
+    try:
+        await db.execute("PRAGMA journal_mode=WAL")
+        await db.execute("PRAGMA synchronous=NORMAL")
+        await db.execute("PRAGMA secure_delete=ON")
+        saver = AsyncSqliteSaver(db, serde=strict_serde(types))
+        await saver.setup()
+        yield saver
+    finally:
+        await db.close()

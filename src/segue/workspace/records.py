@@ -1,0 +1,99 @@
+"""Records of runs: one row a run, from its start to its end, in the workspace's own SQLite file.
+
+The state of a run is in its checkpoints; here is what one needs to find it again, and what came of it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+RunStatus = Literal["running", "completed", "waiting", "stopped", "failed"]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS runs (
+    tenant TEXT NOT NULL, run_id TEXT NOT NULL, thread_id TEXT NOT NULL, agent TEXT NOT NULL, status TEXT NOT NULL,
+    started_at REAL NOT NULL, updated_at REAL NOT NULL, record BLOB NOT NULL, PRIMARY KEY (tenant, run_id)
+);
+CREATE INDEX IF NOT EXISTS runs_by_start ON runs (tenant, started_at);
+"""
+
+
+@dataclass
+class RunRecord:
+    """What is kept of one run."""
+
+    run_id: str
+    thread_id: str
+    tenant: str
+    user: str
+    scopes: list[str]
+    agent: str
+    source: str
+    """Where the agent is defined, as `module:attr`, so that another process can find it; empty where not known."""
+    trace_id: str
+    request: list[dict[str, Any]]
+    started_at: float
+    updated_at: float
+    status: RunStatus = "running"
+    stop_reason: str | None = None
+    error: str = ""
+    output: Any = None
+    partial: str = ""
+    budget: dict[str, Any] = field(default_factory=dict)
+    usage: dict[str, Any] = field(default_factory=dict)
+    interrupts: list[dict[str, Any]] = field(default_factory=list)
+    trajectory: list[dict[str, Any]] = field(default_factory=list)
+    duration_s: float = 0.0
+    """Seconds that its segments took; waiting for people is not counted."""
+
+
+class RunRecords:
+    """The records, by tenant and run. Safe from any thread."""
+
+    def __init__(self, path: Path | str) -> None:
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(str(path), check_same_thread=False, timeout=10)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("PRAGMA secure_delete=ON")
+        self._db.executescript(_SCHEMA)
+
+    def save(self, record: RunRecord) -> None:
+        """Keep the record as it is now."""
+        row = (
+            record.tenant, record.run_id, record.thread_id, record.agent, record.status, record.started_at,
+            record.updated_at, orjson.dumps(record, default=str),
+        )  # fmt: skip
+        with self._lock, self._db:
+            self._db.execute("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?)", row)
+
+    def get(self, tenant: str, run_id: str) -> RunRecord | None:
+        """The record of a run; `None` where this tenant has none of this id."""
+        with self._lock:
+            row = self._db.execute(
+                "SELECT record FROM runs WHERE tenant = ? AND run_id = ?", (tenant, run_id)
+            ).fetchone()
+        return RunRecord(**orjson.loads(row[0])) if row else None
+
+    def newest(self, tenant: str, *, limit: int = 20, thread_id: str | None = None) -> list[RunRecord]:
+        """The newest runs of a tenant, newest first."""
+        where, values = "tenant = ?", [tenant]
+        if thread_id is not None:
+            where, values = f"{where} AND thread_id = ?", [*values, thread_id]
+        with self._lock:
+            rows = self._db.execute(
+                f"SELECT record FROM runs WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT ?",
+                (*values, limit),
+            ).fetchall()
+        return [RunRecord(**orjson.loads(row[0])) for row in rows]
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()

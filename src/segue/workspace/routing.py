@@ -1,0 +1,51 @@
+"""The router, made when it is first used: looking for a model server costs time that `segue --help` must not pay."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from segue.router import Choice, RouterCore, RouterSettings, choose
+from segue.router.types import Generation, GenerationRequest
+
+
+class LazyRouter:
+    """Stands for the router that the settings describe, or that the choice without configuration comes to."""
+
+    def __init__(self, settings: RouterSettings, environ: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._lock = asyncio.Lock()
+        self._core: RouterCore | None = None
+        self._bare = RouterCore(environ=environ)
+        """For models that agents bring themselves: nothing has to be looked for."""
+        self.choice: Choice | None = None
+        """What was chosen and why, where nothing was configured; `None` before the first use, or with routes."""
+
+    async def core(self) -> RouterCore:
+        """The router itself.
+
+        Raises:
+            EndpointError: OPENAI_BASE_URL names an endpoint that does not answer.
+        """
+        async with self._lock:
+            if self._core is None:
+                settings, self.choice = await choose(self._settings, environ=self._environ)
+                self._core = RouterCore(settings, environ=self._environ)
+            return self._core
+
+    def resolve(self, model: Any) -> Any:
+        """Models are resolved by the router itself, when it is there."""
+        return model
+
+    async def generate(self, request: GenerationRequest, *, route: Any = None, **options: Any) -> Generation:
+        """As `RouterCore.generate`; `route` may be anything that a model can be named by."""
+        core = await self.core() if route is None or isinstance(route, str) else self._bare
+        return await core.generate(request, route=core.resolve(route), **options)
+
+    async def aclose(self) -> None:
+        """Close the router, if it was made."""
+        await self._bare.aclose()
+        if self._core is not None:
+            await self._core.aclose()

@@ -1,0 +1,154 @@
+"""Settings of a workspace: environment over `.env` over `segue.toml` over defaults.
+
+Each room owns its section; here they are put together and read. A value's source can be told (`sources`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from segue.base.errors import ConfigError
+from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings
+
+FILE = "segue.toml"
+
+
+class RouterSection(BaseModel):
+    """`[router]`: what may be used when no route is configured."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    default_route: str = ""
+    use_key: bool = False
+    """Whether a bare OPENAI_API_KEY may be spent without asking."""
+    detect: bool = True
+    """Whether a model server on loopback is looked for."""
+
+
+class TracingSection(BaseModel):
+    """`[tracing]`: where spans go."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    enabled: bool = True
+    capacity: int = Field(default=65_536, ge=1)
+    """Spans that may wait to be written before the newest are dropped."""
+
+
+class WorkspaceSettings(BaseSettings):
+    """Everything that can be set. In the environment: `SEGUE_` before the name, `__` between section and key."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SEGUE_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    data_dir: Path = Path(".segue")
+    """Where checkpoints, traces and artefacts lie; relative to the workspace's folder."""
+    checkpoint_types: tuple[str, ...] = ()
+    """Types of one's own that checkpoints may construct, as `module:Class`."""
+    router: RouterSection = RouterSection()
+    deployments: dict[str, DeploymentSettings] = Field(default_factory=dict)
+    routes: dict[str, RouteSettings] = Field(default_factory=dict)
+    tracing: TracingSection = TracingSection()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments first, then the environment; the files are read by `read` and come as arguments of lower rank."""
+        return init_settings, env_settings, dotenv_settings, _File(settings_cls)
+
+    def router_settings(self) -> RouterSettings:
+        """The router's view: deployments, routes and what may be used without any."""
+        return RouterSettings(
+            deployments=self.deployments,
+            routes=self.routes,
+            default_route=self.router.default_route,
+            use_key=self.router.use_key,
+            detect=self.router.detect,
+        )
+
+
+class _File(TomlConfigSettingsSource):
+    """`segue.toml` of the folder that is being read."""
+
+    folder: Path = Path()
+
+    def __init__(self, settings_cls: type[BaseSettings]) -> None:
+        super().__init__(settings_cls, toml_file=type(self).folder / FILE)
+
+
+def read(folder: Path, overrides: Mapping[str, Any] | None = None) -> WorkspaceSettings:
+    """The settings of the workspace in a folder.
+
+    Raises:
+        ConfigError: A file is broken, or a value does not fit. The message names the file or variable and the key.
+    """
+    _check_toml(folder / FILE)
+    _File.folder = folder
+    env_file = folder / ".env"
+    try:
+        return WorkspaceSettings(_env_file=env_file if env_file.is_file() else None, **(overrides or {}))
+    except ValidationError as error:
+        raise ConfigError(_explain(error, folder)) from None
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The environment that references are resolved in: the process's over the folder's `.env`."""
+    held = dotenv_values(folder / ".env") if (folder / ".env").is_file() else {}
+    return {**{key: value for key, value in held.items() if value is not None}, **os.environ}
+
+
+def sources(folder: Path) -> dict[str, str]:
+    """For each top-level setting where its value comes from: a variable, a file, or the default."""
+    toml = _check_toml(folder / FILE)
+    dotenv = dotenv_values(folder / ".env") if (folder / ".env").is_file() else {}
+    found: dict[str, str] = {}
+    for name in WorkspaceSettings.model_fields:
+        prefix = f"SEGUE_{name.upper()}"
+        if variable := next((key for key in os.environ if key == prefix or key.startswith(f"{prefix}__")), None):
+            found[name] = f"environment {variable}"
+        elif any(key.upper() == prefix or key.upper().startswith(f"{prefix}__") for key in dotenv):
+            found[name] = ".env"
+        else:
+            found[name] = FILE if name in toml else "default"
+    return found
+
+
+def _check_toml(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}.", way_out="Mend that line, or move the file away."
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _explain(error: ValidationError, folder: Path) -> str:
+    lines = []
+    for item in error.errors(include_url=False, include_context=False, include_input=False):
+        place = ".".join(str(part) for part in item["loc"])
+        message = item["msg"]
+        if item["type"] == "extra_forbidden":
+            close = difflib.get_close_matches(str(item["loc"][-1]), list(WorkspaceSettings.model_fields), 1)
+            message = f"there is no such setting{f'; did you mean {close[0]!r}?' if close else ''}"
+        lines.append(f"{place}: {message}")
+    return f"settings of {folder / FILE} (or SEGUE_… in the environment, or .env): {'; '.join(lines)}."

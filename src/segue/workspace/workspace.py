@@ -1,0 +1,395 @@
+"""Workspace: owns what runs need, and starts, resumes and finds runs.
+
+Settings in, open connections while it is open, all of them closed at the end. One workspace belongs to one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+import weakref
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from segue.agents.runnable import Runnable
+from segue.base.budget import Budget, Meter
+from segue.base.errors import BadInput, SegueError, StoreError, UserError, names
+from segue.base.ids import new_id
+from segue.base.messages import Message, coerce
+from segue.base.ports import Clock, SystemClock
+from segue.base.principal import LOCAL, Principal
+from segue.base.usage import Usage
+from segue.context.decisions import Response, response_to_dict
+from segue.context.run import RunContext, Services
+from segue.memory.checkpoints import open_saver
+from segue.router import RouterCore
+from segue.tracing import ArtefactStore, TraceNode, Tracer, TraceStore, build_tree
+from segue.tracing.spans import new_trace_id
+from segue.workspace.records import RunRecord, RunRecords
+from segue.workspace.routing import LazyRouter
+from segue.workspace.run import Run, RunHandle
+from segue.workspace.segment import Segment
+from segue.workspace.settings import WorkspaceSettings, environment, read
+
+
+class Workspace:
+    """Where runs happen. Use it as a context manager: `async with Workspace.open() as ws`."""
+
+    def __init__(
+        self,
+        folder: Path | str | None = None,
+        *,
+        data_dir: Path | str | None = None,
+        router: RouterCore | None = None,
+        clock: Clock | None = None,
+        settings: WorkspaceSettings | None = None,
+    ) -> None:
+        """Name the folder; nothing is read or opened yet. See `open`."""
+        self.folder = Path(folder or ".").absolute()
+        self._data_dir = None if data_dir is None else Path(data_dir)
+        self._given_router = router
+        self._clock = clock or SystemClock()
+        self._settings = settings
+        self._stack: AsyncExitStack | None = None
+        self._opening = asyncio.Lock()
+        self._agents: dict[str, Runnable] = {}
+        self._graphs: weakref.WeakKeyDictionary[Runnable, Any] = weakref.WeakKeyDictionary()
+        self._threads: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._running: dict[str, RunHandle] = {}
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path | str | None = None,
+        *,
+        data_dir: Path | str | None = None,
+        router: RouterCore | None = None,
+        clock: Clock | None = None,
+        settings: WorkspaceSettings | None = None,
+    ) -> Workspace:
+        """A workspace on a folder, to be entered with `async with`.
+
+        Args:
+            folder: The folder with `segue.toml` and `.env`, both optional; `None` is the current one.
+            data_dir: Where checkpoints, traces and artefacts lie; `None` is what the settings say, `.segue` at first.
+            router: Instead of the one that the settings describe.
+            clock: Instead of the machine's.
+            settings: Instead of reading them from the folder.
+
+        Raises:
+            ConfigError: On entering: a setting is unusable.
+            StoreError: On entering: a file cannot be opened.
+        """
+        return cls(folder, data_dir=data_dir, router=router, clock=clock, settings=settings)
+
+    async def __aenter__(self) -> Workspace:
+        """Read the settings and open the stores."""
+        await self.ensure_open()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Stop what still runs and close what was opened."""
+        await self.close()
+
+    async def ensure_open(self) -> None:
+        """Open it, if that was not done yet."""
+        async with self._opening:
+            if self._stack is None:
+                async with AsyncExitStack() as stack:
+                    await self._open(stack)
+                    self._stack = stack.pop_all()
+
+    async def close(self) -> None:
+        """Cancel what still runs, in order, then close the stores; a second call does nothing."""
+        for handle in list(self._running.values()):
+            with contextlib.suppress(SegueError, asyncio.CancelledError):
+                await handle.cancel()
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            await stack.aclose()
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        if not self.folder.is_dir():
+            raise UserError(f"there is no folder {self.folder}.", way_out="Name the folder that holds segue.toml.")
+        self.settings = self._settings or read(self.folder)
+        self.data_dir = _writable(self._data_dir or self.folder / self.settings.data_dir)
+        try:
+            self.traces = TraceStore(self.data_dir / "traces.db")
+            stack.callback(self.traces.close)
+            self.artefacts = ArtefactStore(self.data_dir / "artefacts.db")
+            stack.callback(self.artefacts.close)
+            self.records = RunRecords(self.data_dir / "runs.db")
+            stack.callback(self.records.close)
+        except Exception as error:
+            raise StoreError(f"the stores in {self.data_dir} cannot be opened: {error}") from error
+        sinks = [self.traces] if self.settings.tracing.enabled else []
+        self.tracer = Tracer(sinks, capacity=self.settings.tracing.capacity)
+        stack.push_async_callback(asyncio.to_thread, self.tracer.close)
+        self.saver = await stack.enter_async_context(
+            open_saver(self.data_dir / "checkpoints.db", types=self.settings.checkpoint_types)
+        )
+        self.router: Any = self._given_router or LazyRouter(self.settings.router_settings(), environment(self.folder))
+        stack.push_async_callback(self._close_agents)
+        if self._given_router is None:
+            stack.push_async_callback(self.router.aclose)
+        self.services = Services(router=self.router, tracer=self.tracer, artefacts=self.artefacts, clock=self._clock)
+
+    async def _close_agents(self) -> None:
+        for agent in list(self._graphs):
+            await agent.close()
+
+    def add(self, *agents: Runnable) -> None:
+        """Make agents known by name, so that their runs can be resumed in this process."""
+        for agent in agents:
+            self._agents[agent.name] = agent
+
+    async def run(self, agent: Runnable, request: Any, **options: Any) -> Run:
+        """Run an agent or a team to its end, or until it waits for a person. Options as `start` takes them.
+
+        Raises:
+            UserError: Something is wired wrongly. What goes wrong while it runs is told by `run.status` instead.
+        """
+        await self.ensure_open()
+        return await self._waited(self.start(agent, request, **options))
+
+    def start(
+        self,
+        agent: Runnable,
+        request: Any,
+        *,
+        thread_id: str | None = None,
+        deps: Any = None,
+        principal: Principal = LOCAL,
+        budget: Budget | None = None,
+    ) -> RunHandle:
+        """Start a run in the background.
+
+        Args:
+            agent: An agent or a team.
+            request: Text, a message, or a list of messages (ours or LangChain's).
+            thread_id: The conversation to go on with; `None` is a new one, named like the run. Runs on one thread go
+                one after the other.
+            deps: What tools read as `ctx.deps`.
+            principal: On whose behalf; `None` is the single user of this machine.
+            budget: The most it may spend; `None` is no limit.
+
+        Raises:
+            UserError: The agent is none, `deps` is of the wrong type, or the request is no message.
+        """
+        self._check(agent, deps)
+        messages = _request(request)
+        now, run_id = self._clock.now(), new_id("run")
+        record = RunRecord(
+            run_id=run_id,
+            thread_id=thread_id or run_id,
+            tenant=principal.tenant,
+            user=principal.user,
+            scopes=sorted(principal.scopes),
+            agent=agent.name,
+            source=getattr(agent, "source", ""),
+            trace_id=new_trace_id(),
+            request=[dict(message) for message in messages],
+            started_at=now,
+            updated_at=now,
+            budget=(budget or Budget()).to_dict(),
+        )
+        return self._launch(agent, record, deps, answers=None, resumed=False)
+
+    async def resume(
+        self,
+        run_id: str,
+        answers: Mapping[str, Response] | None = None,
+        *,
+        agent: Runnable | None = None,
+        deps: Any = None,
+        principal: Principal = LOCAL,
+    ) -> Run:
+        """Go on with a run that waits, or that a crash cut short.
+
+        Args:
+            run_id: The run's id.
+            answers: For a waiting run: a response for each interrupt, by its id; some or all of them.
+            agent: The agent, where this process has not run it yet (or name it before by `add`).
+            deps: As for `start`; they are not kept from the first segment.
+            principal: Who answers. The run goes on acting for the one who started it.
+
+        Raises:
+            BadInput: No such run in this tenant, it does not wait, or an id names no interrupt of it.
+        """
+        await self.ensure_open()
+        return await self._waited(await self.start_resume(run_id, answers, agent=agent, deps=deps, principal=principal))
+
+    async def start_resume(
+        self,
+        run_id: str,
+        answers: Mapping[str, Response] | None = None,
+        *,
+        agent: Runnable | None = None,
+        deps: Any = None,
+        principal: Principal = LOCAL,
+    ) -> RunHandle:
+        """`resume` in the background."""
+        record = self._record(run_id, principal)
+        agent = agent or self._agents.get(record.agent)
+        if agent is None:
+            raise BadInput(
+                f"run {run_id} belongs to the agent {record.agent!r}, which this process does not know.",
+                way_out="Give it: ws.resume(run_id, …, agent=…), or ws.add(agent) before.",
+            )
+        self._check(agent, deps)
+        given = dict(answers or {})
+        _check_answers(record, given)
+        return self._launch(
+            agent, record, deps, answers={key: response_to_dict(each) for key, each in given.items()}, resumed=True
+        )
+
+    def get(self, run_id: str, *, principal: Principal = LOCAL) -> Run:
+        """A run by its id.
+
+        Raises:
+            BadInput: There is no such run in this tenant.
+        """
+        record = self._record(run_id, principal)
+        known = self._agents.get(record.agent)
+        return Run(record, known.output if known else None)
+
+    def runs(self, *, principal: Principal = LOCAL, limit: int = 20, thread_id: str | None = None) -> list[Run]:
+        """The newest runs of the tenant, newest first."""
+        held = self.records.newest(principal.tenant, limit=limit, thread_id=thread_id)
+        return [Run(record, agent.output if (agent := self._agents.get(record.agent)) else None) for record in held]
+
+    async def trace(self, run_id: str, *, principal: Principal = LOCAL) -> list[TraceNode]:
+        """The trace of a run as a tree."""
+        record = self._record(run_id, principal)
+        await asyncio.to_thread(self.tracer.flush)
+        return build_tree(self.traces.spans(record.run_id, tenant=record.tenant))
+
+    async def messages(self, thread_id: str, *, agent: Runnable, principal: Principal = LOCAL) -> list[Message]:
+        """The conversation of a thread, oldest first; empty where there is none."""
+        snapshot = await self._graph(agent).aget_state(
+            {"configurable": {"thread_id": _key(principal.tenant, thread_id)}}
+        )
+        return list(snapshot.values.get("messages", ()))
+
+    @asynccontextmanager
+    async def borrowed(self, graph: Any, config: Any, deps: Any) -> AsyncIterator[RunContext[Any]]:
+        """A run context for a graph that was started without one, with a trace of its own."""
+        await self.ensure_open()
+        run_id, trace_id = new_id("run"), new_trace_id()
+        thread_id = str(((config or {}).get("configurable") or {}).get("thread_id") or run_id)
+        with self.tracer.start("run", graph.name, tenant=LOCAL.tenant, trace_id=trace_id, run_id=run_id) as span:
+            yield RunContext(
+                run_id=run_id, thread_id=thread_id, trace_id=trace_id, services=self.services, deps=deps,
+                meter=Meter(), span_id=span.span_id,
+            )  # fmt: skip
+
+    def _launch(
+        self, agent: Runnable, record: RunRecord, deps: Any, *, answers: dict[str, Any] | None, resumed: bool
+    ) -> RunHandle:
+        handle = RunHandle(record.run_id, record.thread_id)
+        if record.run_id in self._running:
+            raise BadInput(f"run {record.run_id} is running already")
+        self.add(agent)
+        self._running[record.run_id] = handle
+        handle.begin(asyncio.get_running_loop().create_task(self._go(agent, record, deps, handle, answers, resumed)))
+        return handle
+
+    async def _go(
+        self,
+        agent: Runnable,
+        record: RunRecord,
+        deps: Any,
+        handle: RunHandle,
+        answers: dict[str, Any] | None,
+        resumed: bool,
+    ) -> Run:
+        try:
+            await self.ensure_open()
+            if agent not in self._graphs:
+                await agent.open()
+            key = _key(record.tenant, record.thread_id)
+            lock = self._threads.setdefault(key, asyncio.Lock())
+            segment = Segment(
+                agent=agent,
+                graph=self._graph(agent),
+                record=record,
+                records=self.records,
+                services=self.services,
+                thread_key=key,
+                deps=deps,
+                handle=handle,
+                meter=Meter(Budget(**record.budget), spent=Usage.from_dict(record.usage)),
+            )
+            return await segment.go(lock, answers=answers, resumed=resumed)
+        finally:
+            self._running.pop(record.run_id, None)
+
+    async def _waited(self, handle: RunHandle) -> Run:
+        try:
+            return await handle
+        except asyncio.CancelledError:
+            with contextlib.suppress(asyncio.CancelledError, SegueError):
+                await handle.cancel()
+            raise
+
+    def _graph(self, agent: Runnable) -> Any:
+        found = self._graphs.get(agent)
+        if found is None:
+            found = agent.graph.copy({"checkpointer": self.saver})
+            self._graphs[agent] = found
+        return found
+
+    def _check(self, agent: Any, deps: Any) -> None:
+        if not isinstance(agent, Runnable):
+            raise UserError(f"{agent!r} cannot be run.", way_out="Give an Agent or a Team.")
+        if agent.deps_type is not None and not isinstance(deps, agent.deps_type):
+            wanted = getattr(agent.deps_type, "__name__", agent.deps_type)
+            raise UserError(f"{agent!r} wants deps of type {wanted}, and was given {type(deps).__name__}")
+
+    def _record(self, run_id: str, principal: Principal) -> RunRecord:
+        record = self.records.get(principal.tenant, run_id)
+        if record is None:
+            held = [each.run_id for each in self.records.newest(principal.tenant, limit=3)]
+            raise BadInput(f"there is no run {run_id!r} here; the newest are: {names(held)}")
+        return record
+
+
+def _request(request: Any) -> list[Message]:
+    items: Sequence[Any] = request if isinstance(request, list) else [request]
+    messages = [coerce(item) for item in items]
+    if not messages or not any(message.get("content") for message in messages):
+        raise BadInput("a run needs a request: text, a message, or a list of messages")
+    return messages
+
+
+def _check_answers(record: RunRecord, answers: Mapping[str, Response]) -> None:
+    if record.status == "running" and not answers:
+        return
+    if record.status != "waiting":
+        raise BadInput(f"run {record.run_id} does not wait for an answer: its status is {record.status!r}")
+    open_ids = [request["id"] for request in record.interrupts]
+    if unknown := [key for key in answers if key not in open_ids]:
+        raise BadInput(f"run {record.run_id} has no interrupt {unknown[0]!r}; it waits for: {names(open_ids)}")
+    if not answers:
+        raise BadInput(f"run {record.run_id} waits for answers to: {names(open_ids)}.", way_out="Give answers={id: …}.")
+
+
+def _key(tenant: str, thread_id: str) -> str:
+    return f"{tenant}/{thread_id}"
+
+
+def _writable(wanted: Path) -> Path:
+    """The folder, made; where it cannot be written, a temporary one, since a run must not fail for its trace."""
+    try:
+        wanted.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=wanted):
+            return wanted
+    except OSError as error:
+        import logging
+
+        held = Path(tempfile.mkdtemp(prefix="segue-"))
+        logging.getLogger("segue").warning("%s cannot be written (%s); data goes to %s", wanted, error.strerror, held)
+        return held
