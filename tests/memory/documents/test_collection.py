@@ -157,7 +157,7 @@ def test_a_collection_works_over_two_event_loops(collection: Collection) -> None
 async def test_an_index_deleted_behind_our_back_is_built_again(collection: Collection, tmp_path: Path) -> None:
     await collection.search("damaged item")
     for suffix in ("", "-wal", "-shm"):
-        Path(f"{tmp_path}/index.db{suffix}").unlink(missing_ok=True)
+        (tmp_path / f"index.db{suffix}").unlink(missing_ok=True)
 
     await collection.refresh()
 

@@ -1,0 +1,1 @@
+"""Connectors: documents, SQL databases and CRMs as toolsets. Each is its own module; import what you use."""

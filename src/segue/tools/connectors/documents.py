@@ -1,0 +1,228 @@
+"""Documents: a folder as two tools, one that searches it with citations and one that opens a source at the line."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from segue.memory.documents.collection import Collection, RefreshReport
+from segue.memory.documents.embed import Embedder
+from segue.memory.documents.index import Index, PassageFilter
+from segue.memory.documents.load import FolderMissing, Found, find_pages, read_page, title_of
+from segue.memory.documents.passage import Passage
+from segue.memory.documents.place import state_file
+from segue.memory.documents.sqlite import SqliteIndex
+from segue.tools.connectors.near import near
+from segue.tools.tool import Tool, tool
+from segue.tools.toolset import Toolset
+
+MAX_SHOWN_CHARS = 2_000
+"""Of one passage; more is read with the other tool."""
+MAX_READ_LINES = 200
+MAX_READ_CHARS = 20_000
+MAX_K = 20
+_TITLES = 12
+
+
+class PageProblem(ValueError):
+    """A page that cannot be opened as asked; the message is for the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundPassage:
+    """A passage as the model reads it."""
+
+    citation: str
+    """What an answer quotes it by: `[handbook/returns.md:12-18]`."""
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundPassages:
+    """The passages of one search, best first."""
+
+    passages: list[FoundPassage]
+    note: str = ""
+    """Says so where nothing was found."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageLines:
+    """Some lines of a page."""
+
+    citation: str
+    line_count: int
+    """Of the whole page."""
+    text: str
+    note: str = ""
+    """Says so where fewer lines are given than were asked for."""
+
+
+class Documents(Toolset):
+    """A folder of Markdown and text files that agents search.
+
+    Args:
+        folder: Relative to the current folder, or absolute. It is read at first use; only the pages' titles are read
+            earlier, for the tool's description, where the folder is there.
+        name: Ends the tools' names, `search_handbook`; the folder's name by default.
+        description: What the documents are about, in a sentence.
+        index: Where chunks are kept: a file, or an index of yours; `.segue/documents.db` by default.
+        embedder: What makes vectors; hashing by default, which needs no download.
+        tenant: Whose documents they are; an index keeps tenants apart.
+    """
+
+    def __init__(
+        self,
+        folder: Path | str,
+        *,
+        name: str | None = None,
+        description: str = "",
+        index: Index | Path | str | None = None,
+        embedder: Embedder | None = None,
+        tenant: str = "local",
+    ) -> None:
+        self.folder = Path(folder).absolute()
+        self.name = name or re.sub(r"\W+", "_", self.folder.name).strip("_") or "documents"
+        self.description = description
+        self._index, self._embedder, self._tenant = index, embedder, tenant
+        self._held: Collection | None = None
+        self._about = ""
+
+    def tools(self) -> Sequence[Tool]:
+        """`read_…` and `search_…`."""
+        return [self.read, self.search]
+
+    @property
+    def search(self) -> Tool:
+        """`search_…(query, k)`: passages with citations."""
+
+        async def search(query: str, k: int = 4) -> FoundPassages:
+            """Search the documents in plain words.
+
+            Args:
+                query: What to look for, in a few words or a question.
+                k: How many passages at most.
+            """
+            found = await self.find(query, k=max(1, min(k, MAX_K)))
+            note = "" if found else f"no passage of {self.name} has anything to do with this query"
+            return FoundPassages(passages=[_shown(passage) for passage in found], note=note)
+
+        about = self._description()
+        return tool(search, name=f"search_{self.name}"[:64], effect="read", timeout_s=30.0, description=about)
+
+    @property
+    def read(self) -> Tool:
+        """`read_…(path, start_line, end_line)`: a source at the line."""
+
+        async def read(path: str, start_line: int = 1, end_line: int | None = None) -> PageLines:
+            """Open a page of the documents at a line, to read what stands around a citation.
+
+            Args:
+                path: The page's path as a citation has it.
+                start_line: The first line, counted from 1.
+                end_line: The last line; left out, as many as are given at once.
+            """
+            return await self.lines(path, start_line, end_line)
+
+        about = f"Open a page of {self.name} at a line, to read what stands around a citation."
+        return tool(read, name=f"read_{self.name}"[:64], effect="read", timeout_s=10.0, description=about)
+
+    async def find(self, query: str, *, k: int = 5, filter: PassageFilter | None = None) -> list[Passage]:  # noqa: A002
+        """The `k` best passages, best first; none where nothing fits.
+
+        Raises:
+            FolderMissing: The folder is not there.
+            StoreError: The index cannot be used.
+        """
+        return await self._collection().search(query, k, filter)
+
+    async def refresh(self) -> RefreshReport:
+        """Bring the index up to what the folder holds now; a search does so by itself.
+
+        Raises:
+            FolderMissing: The folder is not there.
+            StoreError: The index cannot be used.
+        """
+        return await self._collection().refresh()
+
+    async def lines(self, path: str, start_line: int = 1, end_line: int | None = None) -> PageLines:
+        """Lines of one page, at most 200 lines and 20,000 characters at once.
+
+        Only pages that the folder lists can be opened, so no path leads out of it.
+
+        Raises:
+            PageProblem: There is no such page, or no such line in it.
+            FolderMissing: The folder is not there.
+        """
+        return await asyncio.to_thread(self._read, path, start_line, end_line)
+
+    def _collection(self) -> Collection:
+        if self._held is None:
+            index = self._index
+            if index is None:
+                index = SqliteIndex(state_file("documents.db"))
+            elif isinstance(index, Path | str):
+                index = SqliteIndex(index)
+            self._held = Collection(self.folder, index, embedder=self._embedder, tenant=self._tenant)
+        return self._held
+
+    def _description(self) -> str:
+        """Made once, so that a prompt stays the same bytes when pages change."""
+        if not self._about:
+            about = f" {self.description.strip()}" if self.description else ""
+            self._about = (
+                f"Search the documents in the folder {self.name}.{about}{self._titles()} Returns passages, each with a "
+                "citation such as [folder/page.md:3-9] to quote behind what is taken from it."
+            )
+        return self._about
+
+    def _titles(self) -> str:
+        try:
+            pages, _ = find_pages(self.folder)
+        except FolderMissing:
+            return ""
+        titles = [title_of(read_page(page).text, page.path) for page in pages[:_TITLES]]
+        more = f" and {len(pages) - _TITLES} more" if len(pages) > _TITLES else ""
+        return f" Pages: {', '.join(titles)}{more}." if titles else ""
+
+    def _read(self, path: str, start_line: int, end_line: int | None) -> PageLines:
+        found = self._listed(path)
+        page = read_page(found)
+        if page.note and not page.text:
+            raise PageProblem(f"{path}: {page.note}")
+        lines = page.text.removesuffix("\n").split("\n")
+        if not 1 <= start_line <= len(lines):
+            raise PageProblem(f"{path} has {len(lines)} lines, so it has no line {start_line}")
+        wanted = min(len(lines), end_line if end_line is not None else len(lines))
+        if wanted < start_line:
+            raise PageProblem(f"end_line={end_line} is before start_line={start_line}")
+        end = start_line
+        size = len(lines[start_line - 1])
+        while end < min(wanted, start_line + MAX_READ_LINES - 1) and size + len(lines[end]) < MAX_READ_CHARS:
+            size += len(lines[end]) + 1
+            end += 1
+        return PageLines(
+            citation=f"[{self.folder.name}/{found.path}:{start_line}-{end}]",
+            line_count=len(lines),
+            text="\n".join(lines[start_line - 1 : end])[:MAX_READ_CHARS],
+            note=f"go on at line {end + 1}" if end < wanted else "",
+        )
+
+    def _listed(self, path: str) -> Found:
+        pages = {page.path: page for page in find_pages(self.folder)[0]}
+        wanted = path.strip().strip("[]").replace("\\", "/").split(":", 1)[0]
+        inside = wanted.removeprefix(f"{self.folder.name}/")
+        if (page := pages.get(inside) or pages.get(wanted)) is None:
+            raise PageProblem(f"no page {path!r} in {self.name}; {near(inside, pages)}")
+        return page
+
+
+def _shown(passage: Passage) -> FoundPassage:
+    text = passage.text
+    if len(text) > MAX_SHOWN_CHARS:
+        text = f"{text[:MAX_SHOWN_CHARS]}… (cut; the page has more at these lines)"
+    return FoundPassage(citation=passage.citation, heading=passage.heading, text=text)
