@@ -35,7 +35,7 @@ class _Call:
 
 
 class Assembler:
-    """Collects one answer."""
+    """Collects one answer. A chunk that is none raises `AttributeError`, `KeyError`, `TypeError` or `ValueError`."""
 
     def __init__(self) -> None:
         self._deltas: list[Delta] = []
@@ -44,7 +44,7 @@ class Assembler:
         self._reasoning_field = ""
         self._details: list[dict[str, Any]] = []
         self._calls: list[_Call] = []
-        self._usage: Mapping[str, Any] | None = None
+        self._usage: Usage | None = None
         self._begun = False
         self.finish_reason = ""
         """Why the answer ended; empty as long as it has not."""
@@ -62,7 +62,7 @@ class Assembler:
         if not self.model and isinstance(chunk.get("model"), str):
             self.model = chunk["model"]
         if chunk.get("usage"):
-            self._usage = chunk["usage"]
+            self._usage = read_usage(chunk["usage"])
         for choice in chunk.get("choices") or ():
             if choice.get("index"):
                 continue  # only one answer was asked for
@@ -70,7 +70,7 @@ class Assembler:
             if piece:
                 self._add_piece(piece)
             if choice.get("finish_reason"):
-                self.finish_reason = choice["finish_reason"]
+                self.finish_reason = str(choice["finish_reason"])
         self._begun = self._begun or bool(self._deltas)
         return self._deltas
 
@@ -99,7 +99,7 @@ class Assembler:
 
     def usage(self) -> Usage | None:
         """The tokens as the server counts them, without a cost; `None` where it says nothing."""
-        return None if self._usage is None else read_usage(self._usage)
+        return self._usage
 
     def _add_piece(self, piece: Mapping[str, Any]) -> None:
         for field in ("reasoning_content", "reasoning"):
@@ -115,6 +115,8 @@ class Assembler:
         text = piece.get("content") or piece.get("refusal")
         if isinstance(text, list):
             text = "".join(part.get("text") or "" for part in text if isinstance(part, dict))
+        if text and not isinstance(text, str):
+            raise TypeError(f"content is text, not {type(text).__name__}")
         if text:
             self._text.append(text)
             self._deltas.append(TextDelta(text))
@@ -126,7 +128,7 @@ class Assembler:
         arguments = function.get("arguments") or ""
         if not isinstance(arguments, str):
             arguments = orjson.dumps(arguments).decode()
-        name, call_id = function.get("name") or "", piece.get("id") or ""
+        name, call_id = str(function.get("name") or ""), str(piece.get("id") or "")
         call = self._call_for(piece.get("index"), call_id, name, arguments)
         if call_id and not call.id:
             call.id = call_id

@@ -86,7 +86,7 @@ async def choose(
     found = await _on_loopback(probes) if settings.detect else None
     if found is not None:
         probe, served = found
-        why = f"a {probe.title} answers on this machine, and nothing else is configured."
+        why = f"{probe.title} answers on this machine, and nothing else is configured."
         endpoint = f"{probe.base}/v1"
         deployment = DeploymentSettings(engine=served.engine or probe.engine, endpoint=endpoint, model=served.first)
         return _with(settings, deployment), Choice(source="loopback", why=why, endpoint=endpoint, model=served.first)

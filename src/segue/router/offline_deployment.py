@@ -36,14 +36,11 @@ class OfflineDeployment(Deployment):
         from segue.router.offline import answer
 
         start = time.monotonic()
-        message = cast(
-            Message,
-            answer(
-                [dict(tool) for tool in request.tools],
-                [_plain(asked) for asked in request.messages],
-                output_schema=None if request.output_schema is None else dict(request.output_schema),
-                tool_choice=cast(Any, request.tool_choice),
-            ),
+        message = answer(
+            [dict(tool) for tool in request.tools],
+            [_plain(asked) for asked in request.messages],
+            output_schema=None if request.output_schema is None else dict(request.output_schema),
+            tool_choice=cast(Any, request.tool_choice),
         )
         enter(message, source=OFFLINE_MODEL)
         first_token_s = time.monotonic() - start

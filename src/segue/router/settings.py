@@ -42,10 +42,14 @@ Dollars = Annotated[float, Field(ge=0)]
 Reference = Annotated[str, AfterValidator(check_reference)]
 
 
-class _Section(BaseModel):
-    """Frozen; unknown keys are refused; what does not fit is a `ConfigError` that never shows a value."""
+class _Table(BaseModel):
+    """Frozen; unknown keys are refused; no error shows a value, which may be a secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class _Section(_Table):
+    """A table with a name of its own; what does not fit into it is a `ConfigError`."""
 
     @model_validator(mode="wrap")
     @classmethod
@@ -56,7 +60,7 @@ class _Section(BaseModel):
             _refuse(cls, error)
 
 
-class PriceSettings(_Section):
+class PriceSettings(_Table):
     """Dollars for a million tokens."""
 
     input_usd_per_mtok: Dollars

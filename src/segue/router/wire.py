@@ -215,7 +215,7 @@ class Wire:
             raise self._fault(fault_of(chunk), exchange.secrets)
         try:
             deltas = exchange.assembler.add(chunk)
-        except (AttributeError, TypeError, KeyError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self._nonsense("sent what is no chat completion", data, exchange) from error
         exchange.show(deltas)
 
