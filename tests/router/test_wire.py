@@ -378,6 +378,7 @@ STATUSES: list[tuple[Scripted, type[Exception]]] = [
     (error_reply(503, "loading"), EndpointFailed),
     (json_reply({"detail": "Method Not Allowed"}, status=405), EndpointRefused),
     (json_reply({}, status=301, headers=(("Location", "http://elsewhere.example/"),)), EndpointRefused),
+    (Scripted(body=b"<html>A page</html>", content_type="text/html"), EndpointRefused),
     (Scripted(body=b"<html>Bad Gateway</html>", status=502, content_type="text/html"), EndpointFailed),
 ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import threading
 import weakref
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ class Sessions:
         self._held: weakref.WeakKeyDictionary[
             asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncGenerator[aiohttp.ClientSession]]
         ] = weakref.WeakKeyDictionary()
+        self._lock = threading.Lock()
 
     async def get(self) -> aiohttp.ClientSession:
         """The session of the running loop, made when first asked for."""
@@ -34,16 +36,18 @@ class Sessions:
         held = self._held.get(loop)
         if held is not None and not held[0].closed:
             return held[0]
-        for other in [other for other in self._held if other.is_closed()]:
-            del self._held[other]
         life = _session_life()
         session = await anext(life)
-        self._held[loop] = (session, life)
+        with self._lock:  # loops may run in several threads
+            for other in [other for other in self._held if other.is_closed()]:
+                del self._held[other]
+            self._held[loop] = (session, life)
         return session
 
     async def aclose(self) -> None:
         """Close the session of the running loop; those of other loops close with their loops."""
-        held = self._held.pop(asyncio.get_running_loop(), None)
+        with self._lock:
+            held = self._held.pop(asyncio.get_running_loop(), None)
         if held is not None:
             await held[1].aclose()
 

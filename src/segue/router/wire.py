@@ -22,7 +22,7 @@ from segue.base.messages import Message
 from segue.base.usage import Usage
 from segue.router.assemble import FAILED_REASONS, Assembler
 from segue.router.deadlines import Watch
-from segue.router.errors import AttemptError, BrokenStream, EndpointFailed, EndpointUnreachable
+from segue.router.errors import AttemptError, BrokenStream, EndpointFailed, EndpointRefused, EndpointUnreachable
 from segue.router.faults import Fault, fault_of, read_fault, to_error
 from segue.router.secrets import is_reference, redact, resolve
 from segue.router.sessions import Sessions, is_loopback, proxy_for, read_at_most
@@ -167,6 +167,12 @@ class Wire:
             if location := response.headers.get("Location"):
                 fault = Fault(status=response.status, message=f"it redirects to {location}")
             raise self._fault(fault, exchange.secrets, response.headers)
+        if response.content_type == "text/html":
+            raise EndpointRefused(
+                self._name,
+                f"is a web page and no model server: {self._url}",
+                way_out="See `endpoint`: it is the base URL up to and with /v1.",
+            )
         if response.content_type == "application/json":
             self._take(await response.read(), exchange)
         else:
