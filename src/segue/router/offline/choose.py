@@ -1,0 +1,179 @@
+"""The decision for one clause: which tool, with which arguments, or what stands in the way.
+
+Goes in: a part of a request, the tools' index and what is known. Comes out: one of `Do`, `Ask`, `Tie`, `Code`, `Nothing`. Words
+choose first (`select`); then tools whose arguments the text holds are preferred over those whose it does not.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from segue.router.offline.clauses import Part
+from segue.router.offline.fill import Filled, fill, siblings, spread
+from segue.router.offline.recall import Known, refers
+from segue.router.offline.schema import Leaf, Tool
+from segue.router.offline.select import FLOOR, Index, Match, query_stems
+from segue.router.offline.text import identifier_words, stem
+from segue.router.offline.view import View, view_of
+from segue.router.offline.words import READ_VERBS
+
+_LOOKED_AT = 6
+_UNSAID = frozenset({"email", "url", "uuid", "phone", *(stem(verb) for verb in READ_VERBS)})
+"""Words that ask for nothing in particular; they neither speak for a tool nor against it."""
+_ALIKE, _SAME = 0.10, 0.03
+_ELLIPSIS = re.compile(r"^\s*(?:and|or|now|what about|how about|same for|the same for|also|then)\b[\s,]*", re.I)
+
+
+@dataclass(frozen=True)
+class Do:
+    """Call the tool, once with each of the arguments."""
+
+    tool: Tool
+    calls: list[dict[str, Any]]
+    drawn: bool
+    """Whether a value comes from elsewhere than the clause."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """The tool is clear, required arguments are missing."""
+
+    tool: Tool
+    missing: list[Leaf]
+    drawn: bool
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Two tools fit alike."""
+
+    tools: list[Tool]
+
+
+@dataclass(frozen=True)
+class Code:
+    """The only tool that fits wants SQL or source code."""
+
+    tool: Tool
+    leaf: Leaf
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """No tool fits."""
+
+
+Decision = Do | Ask | Tie | Code | Nothing
+
+
+@dataclass(frozen=True)
+class _Option:
+    tool: Tool
+    filled: Filled
+    score: float
+
+
+def choose(part: Part, index: Index, known: Known, *, forced: Tool | None = None, floor: float = FLOOR) -> Decision:
+    """Decide what to do for one part; with `forced` the tool is given, with a floor of 0 the best one is taken."""
+    view = view_of(part.clause, known.conversation.today)
+    if forced is not None:
+        return _decide(_Option(forced, fill(forced, part.clause, known), 1.0), part, known)
+    options = _options(part, view, index, known, floor)
+    if not options:
+        return _like_before(part, index, known)
+    best = _best(options)
+    tied = [o for o in options if o.score >= best.score * (1 - _SAME) and o.filled.complete == best.filled.complete]
+    if len(tied) > 1 and best.filled.wants_code is None:
+        meant = _meant(tied, known)
+        if meant is None:
+            return Tie([option.tool for option in tied[:3]])
+        best = meant
+    return _decide(best, part, known)
+
+
+def _options(part: Part, view: View, index: Index, known: Known, floor: float) -> list[_Option]:
+    matches = [match for match in index.matches(view)[:_LOOKED_AT] if match.score >= floor * 0.8]
+    if floor == 0 and not matches:
+        matches = [Match(tool, 0.01, frozenset(), frozenset()) for tool in index.tools[:_LOOKED_AT]]
+    out = []
+    for match in matches:
+        filled = fill(match.tool, part.clause, known)
+        score = _weighed(match, filled, view)
+        if score >= floor * 0.85:
+            out.append(_Option(match.tool, filled, score))
+    return sorted(out, key=lambda option: -option.score)
+
+
+def _weighed(match: Match, filled: Filled, view: View) -> float:
+    """The word score, weighed by how much of the clause the tool explains and whether it can be called."""
+    said = [word for word in query_stems(view) if word not in _UNSAID]
+    spans = [*filled.spans, *((c.start, c.end) for c in siblings(filled, match.tool, view)[1])]
+    taken = {w.stem for w in view.words for start, end in spans if start <= w.start < end}
+    explained = sum(1 for word in said if word in match.matched or word in taken)
+    coverage = explained / len(said) if said else 1.0
+    if coverage < 0.34 or (coverage <= 0.5 and not filled.spans and match.score < 1.6 and len(said) > 1):
+        return 0.0
+    share = len(filled.missing) / max(len(match.tool.required), 1)
+    typed = sum(
+        1 for x in match.tool.required if filled.places.get(x.path) and (x.schema.keys() & {"pattern", "format"})
+    )
+    factor = 1.15 + 0.08 * min(typed, 2) if filled.complete else 1.0 - 0.15 * share
+    return match.score * (0.55 + 0.45 * coverage) * factor * (0.4 if filled.wants_code else 1.0)
+
+
+def _best(options: list[_Option]) -> _Option:
+    near = [option for option in options if option.score >= options[0].score * (1 - _ALIKE)]
+    return next((option for option in near if option.filled.complete), options[0])
+
+
+def _decide(option: _Option, part: Part, known: Known) -> Decision:
+    filled = option.filled
+    drawn = any(not places and path for path, places in filled.places.items())
+    if filled.wants_code is not None:
+        return Code(option.tool, filled.wants_code)
+    if filled.missing:
+        return Ask(option.tool, filled.missing, drawn or refers(view_of(part.clause)))
+    return Do(option.tool, spread(filled, option.tool, part.clause, known), drawn)
+
+
+def _meant(tied: list[_Option], known: Known) -> _Option | None:
+    """The tool that an answer to "which is meant" names; `None` where none was asked or it names none."""
+    for question, answer in reversed(known.conversation.answers):
+        if not all(option.tool.name in question for option in tied):
+            continue
+        said = {stem(word) for word in identifier_words(answer)}
+        order = sorted(tied, key=lambda option: question.index(option.tool.name))
+        for word, option in zip(("first", "second", "third"), order, strict=False):
+            if word in said:
+                return option
+        scored = sorted(tied, key=lambda option: -_overlap(said, option, tied))
+        if _overlap(said, scored[0], tied) > _overlap(said, scored[1], tied):
+            return scored[0]
+    return None
+
+
+def _overlap(said: set[str], option: _Option, tied: list[_Option]) -> float:
+    others = {word for other in tied if other is not option for word in other.tool.name_stems}
+    about = {stem(word) for word in identifier_words(option.tool.description)}
+    return len(said & (option.tool.name_stems - others)) + 0.3 * len(said & about)
+
+
+def _like_before(part: Part, index: Index, known: Known) -> Decision:
+    """For "and in Berlin?": the tool of the newest earlier call, with what is new in its place."""
+    calls = known.conversation.earlier_calls
+    head = _ELLIPSIS.match(part.clause) or (_ELLIPSIS.match(known.conversation.request) if calls else None)
+    tool = next((t for t in index.tools if calls and t.name == calls[-1].name), None)
+    if not head or tool is None:
+        return Nothing()
+    clause = _ELLIPSIS.sub("", part.clause)
+    filled = fill(tool, clause, known)
+    if not any(places for places in filled.places.values()):
+        return Nothing()
+    before = calls[-1].arguments
+    for leaf in list(filled.missing):
+        if len(leaf.path) == 1 and leaf.name in before:
+            filled.values[leaf.path] = before[leaf.name]
+            filled.missing.remove(leaf)
+    return Ask(tool, filled.missing, True) if filled.missing else Do(tool, spread(filled, tool, clause, known), True)

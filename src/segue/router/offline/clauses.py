@@ -1,0 +1,269 @@
+"""Clauses: one request cut into its parts.
+
+Goes in: the text of a request and the tools. Comes out: parts in order, each with its words as written, whether it waits for
+those before it ("then"), whether it is forbidden ("but don't …") and the condition that it carries ("if …"). "and" parts two
+clauses only where each has a verb or a tool of its own; quoted text, code and brackets are never cut.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from segue.router.offline.select import Index
+from segue.router.offline.text import MAX_CHARS, content_stems, identifier_words, stem
+from segue.router.offline.view import View, opens, polite_end, takes_object, view_of
+from segue.router.offline.words import NOUN_TOO, QUESTION, VERBS
+
+MAX_PARTS = 40
+"""How many parts one request is cut into at most; the rest stays in the last."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that is asked for."""
+
+    text: str
+    """As written, without the words that tie it to the part before."""
+    clause: str
+    """The text without its condition: what arguments are filled from."""
+    then: bool = False
+    """Whether it waits for every part before it."""
+    negated: bool = False
+    """Whether the person says not to do it."""
+    condition: str = ""
+    """The condition as written; nothing here decides it."""
+    rest: str = ""
+    """The request without this part."""
+    context: str = ""
+    """What the request says before it without asking for anything: "For order 1042", "I moved last week."."""
+
+
+@dataclass(frozen=True)
+class _Piece:
+    start: int
+    end: int
+    link: str
+
+
+_LINKS = (
+    ("item", r"\n\s*(?:\d{1,2}[.)]|[-*•])\s+|\n+\s*"),
+    ("item", r"(?:^|(?<=\s))\(?[1-9][.)]\s+(?=[A-Za-z])"),
+    ("then", r"[\s,;.]*(?:\b(?:and|but)\s+)?\b(?:(?<!back )(?<!until )(?<!since )(?<!by )then|after that|after this|afterwards"
+     r"|after which|subsequently|once (?:that|this|it|you|they)(?:'s|\u2019s| is| are|'re)? (?:done|finished|complete|ready)"
+     r"|once done|when (?:that's |that is |it's |it is )?(?:done|finished)|finally|lastly|next(?=,))\b,?\s*"),
+    ("semi", r"\s*;\s*(?:and\s+)?"),
+    ("sentence", r"(?<=[\w)\"”'\u2019%`])[.!?]+[\"”']?\s+(?=\S)"),
+    ("and", r"\s*,?\s+(?:and also|and|also|plus|as well as|but)\s+|\s+&\s+"),
+    ("comma", r"\s*,\s+"),
+)  # fmt: skip
+_SEPARATOR = re.compile("|".join(f"(?P<s{i}>{pattern})" for i, (_, pattern) in enumerate(_LINKS)), re.I)
+_ABBREVIATION = re.compile(r"\b(?:no|nr|dr|mr|mrs|ms|st|vs|e\.g|i\.e|etc|approx|prof|inc|ltd|[A-Z])$", re.I)
+_NOT = re.compile(r"^(?:but\s+|and\s+|please\s+|also\s+)*(?:do not|don't|don\u2019t|never)\s+\w", re.I)
+_UNREAL = r"(?!\s+(?:possible|you can|so|any|needed|necessary|available|not\b|that's ok|you like))"
+_COND = rf"(?:but\s+)?(?:only\s+)?(?:(?:if|unless|provided(?: that)?|as long as|in case|assuming)\b{_UNREAL}|on condition that\b)"
+_TRAILING = re.compile(rf"[,\s]+(?P<cond>{_COND}.+)$", re.I | re.S)
+_LEADING = re.compile(rf"^(?P<cond>{_COND}[^,]+),\s*(?:then\s+)?(?=\S)", re.I)
+_WHETHER = re.compile(r"\b(?:see|check|know|ask|tell|tell me|verify|determine|find out|say|wonder)\s*$", re.I)
+_OPENER = re.compile(
+    r"\b(?:to|that|saying|says?|about|for|message|text|note|body|titled|called)\b[\s:\"“']+(?:\w+\s+){0,1}\w+|:\s+\w",
+    re.I,
+)
+_SUBJECT = re.compile(r"^(?:for|in|on|about|regarding|with|from|at)\s+[^,:;.]{1,80}[,:]\s+", re.I)
+
+
+def split_request(text: str, index: Index, today: date | None = None) -> list[Part]:
+    """Cut a request into its parts, in order; a text that asks for one thing gives one part.
+
+    Sentences that ask for nothing ("I moved last week.") are no parts of their own: each stays with its neighbour or in
+    the `rest` of every part.
+    """
+    text = text[:MAX_CHARS].strip()
+    cutter = _Cutter(text, index, today)
+    pieces = cutter.pieces()
+    parts: list[Part] = []
+    waiting, context = False, ""
+    for piece in pieces:
+        raw = text[piece.start : piece.end].strip(" ,;\n\t")
+        waiting |= piece.link == "then"
+        if not raw or (not content_stems(raw) and len(pieces) > 1):
+            continue
+        if len(pieces) > 1 and cutter.is_context(raw):
+            context = f"{context} {raw}".strip()
+            continue
+        rest = f"{text[: piece.start]}\n{text[piece.end :]}".strip()
+        parts.append(_part(raw, rest, context, then=waiting and bool(parts)))
+        context = context or _subject(raw)
+        waiting = False
+    return parts or [_part(text, "", "", then=False)]
+
+
+def _subject(raw: str) -> str:
+    found = _SUBJECT.match(raw)
+    return found.group().rstrip(": ,") + "," if found else ""
+
+
+def _part(raw: str, rest: str, context: str, *, then: bool) -> Part:
+    body = polite_end(raw)
+    text = raw[body:].strip() if raw[body:].strip() and not _NOT.match(raw) else raw
+    clause, condition = _conditioned(text)
+    subject = _SUBJECT.match(clause)
+    if subject and opens_request(clause[subject.end() :]):
+        rest, clause = f"{subject.group()}\n{rest}", clause[subject.end() :]
+    return Part(text, clause, then, bool(_NOT.match(raw)), condition, rest, context)
+
+
+def opens_request(text: str) -> bool:
+    """Whether a text begins with a verb or a question word, politeness aside."""
+    return view_of(text).verb is not None
+
+
+def _conditioned(text: str) -> tuple[str, str]:
+    leading = _LEADING.match(text)
+    if leading:
+        return text[leading.end() :], leading["cond"].strip()
+    trailing = _TRAILING.search(text)
+    if trailing and not _WHETHER.search(text[: trailing.start()]) and not _in_quotes(text, trailing.start()):
+        return text[: trailing.start()].rstrip(" ,"), trailing["cond"].strip(" .!?")
+    return text, ""
+
+
+def _in_quotes(text: str, place: int) -> bool:
+    return any(m.kind in ("quoted", "code") and m.start <= place < m.end for m in view_of(text).mentions)
+
+
+class _Cutter:
+    """Where one text may be cut."""
+
+    def __init__(self, text: str, index: Index, today: date | None) -> None:
+        self.text, self.index, self.today = text, index, today
+        self.closed = _closed(text, view_of(text, today))
+        self.numbered = bool(re.search(r"(?:^|\s)\(?1[.)]\s", text) and re.search(r"\s\(?2[.)]\s", text))
+        self.verbs = {stem(t.name_words[0]) for t in index.tools if _opens_with_verb(t.name_words, t.description)}
+
+    def pieces(self) -> list[_Piece]:
+        """The pieces of the text in order, each with the link before it."""
+        seps = [s for s in self._separators() if s.link == "item" or not self._is_closed(s.start, s.end)]
+        out: list[_Piece] = []
+        begin, link = 0, "start"
+        for position, sep in enumerate(seps):
+            if sep.start < begin or len(out) >= MAX_PARTS - 1:
+                continue
+            until = next((s.start for s in seps[position + 1 :] if s.start >= sep.end), len(self.text))
+            if self._cuts(sep, self.text[begin : sep.start], self.text[sep.end : until], self.text[sep.end :]):
+                out.append(_Piece(begin, sep.start, link))
+                begin, link = sep.end, sep.link
+        return [*out, _Piece(begin, len(self.text), link)]
+
+    def is_context(self, raw: str) -> bool:
+        """Whether a piece only tells something: no verb that commands, no question, no wish, no list item of a tool."""
+        if _NOT.match(raw) or self._commands(raw):
+            return False
+        return polite_end(raw) == 0 and bool(
+            re.match(r"(?:my|our|the|i|we|it|this|that|he|she|they|there)\b", raw, re.I)
+        )
+
+    def _separators(self) -> list[_Piece]:
+        out: list[_Piece] = []
+        for m in _SEPARATOR.finditer(self.text):
+            number = next(i for i in range(len(_LINKS)) if m[f"s{i}"] is not None)
+            if number == 1 and not self.numbered:
+                continue
+            out.append(_Piece(m.start(), m.end(), _LINKS[number][0]))
+        return out
+
+    def _is_closed(self, start: int, end: int) -> bool:
+        return any(start < stop and begin < end for begin, stop in self.closed)
+
+    def _cuts(self, sep: _Piece, left: str, right: str, after: str) -> bool:
+        if not after.strip() or (not left.strip() and sep.link != "item"):
+            return False
+        if sep.link == "then":
+            return not re.match(r"\s*(?:if|when|unless)\b", left, re.I) and bool(left.strip())
+        if sep.link == "item":
+            return True
+        if sep.link == "sentence":
+            return self._ends_sentence(sep, left, right)
+        if _NOT.match(right):
+            return True
+        if re.match(r"\s*(?:only\s+)?(?:if|unless|when|in case)\b", left, re.I) or _SUBJECT.match(f"{left}, "):
+            return False
+        if sep.link == "semi":
+            return self._commands(right) or self._picks(right)
+        return self._cuts_softly(sep, left, right)
+
+    def _ends_sentence(self, sep: _Piece, left: str, right: str) -> bool:
+        mark = self.text[sep.start]
+        if mark == "." and _ABBREVIATION.search(left):
+            return False
+        if mark == "." and not right[:1].isupper() and not self._commands(right):
+            return False
+        return self._commands(right) or _NOT.match(right) is not None or not self._commands(left) or self._wishes(right)
+
+    def _cuts_softly(self, sep: _Piece, left: str, right: str) -> bool:
+        if self._commands(right):
+            chosen = self._picks(right)
+            if sep.link == "comma":
+                return chosen and (self._commands(left) or self._picks(left))
+            if chosen and (self._commands(left) or self._picks(left)):
+                return not self._is_tail(left, right)
+            return (
+                self._commands(left)
+                and not _OPENER.search(left)
+                and len(right.split()) > 1
+                and not self._is_noun(right)
+            )
+        return sep.link == "and" and self._other_tool(left, right)
+
+    def _is_tail(self, left: str, right: str) -> bool:
+        """Whether the right side goes on inside a message or a thing to do that the left side opened."""
+        opener = re.search(r"\b(?:saying|says|that)\s+\w|:\s+\w", left, re.I)
+        match = self.index.picks(view_of(right, self.today))
+        return opener is not None and (match is None or len(match.name_hits) < 2)
+
+    def _other_tool(self, left: str, right: str) -> bool:
+        ours, theirs = self.index.picks(view_of(left, self.today)), self.index.picks(view_of(right, self.today))
+        if ours is None or theirs is None or ours.tool.name == theirs.tool.name:
+            return False
+        unlike = theirs.name_hits - ours.tool.name_stems and ours.name_hits - theirs.tool.name_stems
+        again = self.index.picks(view_of(f"{left} and {right}", self.today))
+        return bool(unlike) and again is not None and theirs.score >= 1.0 and ours.score >= 1.0
+
+    def _commands(self, text: str) -> bool:
+        view = view_of(text.strip(), self.today)
+        first = next((word for word in view.words if word.start >= view.body), None)
+        if first is None or first.start - view.body > 3:
+            return False
+        if not opens(first.lower) and first.stem not in self.verbs:
+            return False
+        following = next((word for word in view.words if word.start >= first.end), None)
+        if first.lower in QUESTION and first.lower not in VERBS:
+            return following is not None
+        return takes_object(view.text, first, following)
+
+    def _is_noun(self, text: str) -> bool:
+        first = next(iter(view_of(text.strip(), self.today).words), None)
+        return first is not None and first.lower in NOUN_TOO
+
+    def _wishes(self, text: str) -> bool:
+        return polite_end(text.strip()) > 0 and self._picks(text)
+
+    def _picks(self, text: str) -> bool:
+        return self.index.picks(view_of(text.strip(), self.today)) is not None
+
+
+def _opens_with_verb(name_words: tuple[str, ...], description: str) -> bool:
+    first = identifier_words(description[:60])[:1]
+    return bool(name_words) and (
+        name_words[0] in VERBS or (bool(first) and stem(first[0]) == stem(name_words[0]) and len(name_words) > 1)
+    )
+
+
+def _closed(text: str, view: View) -> list[tuple[int, int]]:
+    """The places that are never cut: quotes, code, brackets, typed values, "between … and …"."""
+    kinds = ("quoted", "code", "url", "email", "date", "datetime", "number", "name", "time", "ip")
+    out = [(m.start, m.end) for m in view.mentions if m.kind in kinds]
+    out += [m.span() for m in re.finditer(r"\([^()\n]{0,2000}\)", text)]
+    out += [m.span() for m in re.finditer(r"\bbetween\s+[^,.;]{1,60}?\s+and\s+", text, re.I)]
+    return out

@@ -1,0 +1,245 @@
+"""Filling arguments: one tool and one clause in, the arguments that the text holds out.
+
+Every value stands in the text (or is looked up by `recall` where the clause points elsewhere); no two parameters share a
+piece of text; an optional parameter that the text does not mention is left out. What a required one lacks is `missing`; how
+to ask for it is left to `ask`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from segue.router.offline.answers import from_answers
+from segue.router.offline.check import fits
+from segue.router.offline.cues import Candidate, leaf_side
+from segue.router.offline.lists import list_value
+from segue.router.offline.recall import Known, is_missing, recall
+from segue.router.offline.schema import Leaf, Tool
+from segue.router.offline.strings import free_text
+from segue.router.offline.text import identifier_words
+from segue.router.offline.values import candidates, shape
+from segue.router.offline.view import View, view_of
+
+Path = tuple[str, ...]
+
+_REQUIRED_FLOOR, _OPTIONAL_FLOOR, _SECOND_OF_A_KIND = 0.5, 2.0, 3.2
+_REST = frozenset({"title", "heading", "item"})
+"""Beside free text, names whose parameter may take the rest of a clause."""
+
+
+@dataclass
+class Filled:
+    """What one clause gives to one tool."""
+
+    values: dict[Path, Any] = field(default_factory=dict)
+    places: dict[Path, list[tuple[int, int]]] = field(default_factory=dict)
+    """Where in the clause each value stands; empty for values from elsewhere."""
+    missing: list[Leaf] = field(default_factory=list)
+    wants_code: Leaf | None = None
+    """A required parameter that wants SQL or source code, which is never written here."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether a call can be made."""
+        return not self.missing and self.wants_code is None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The values as nested arguments, in the order of the schema's leaves."""
+        out: dict[str, Any] = {}
+        for path, value in self.values.items():
+            place = out
+            for part in path[:-1]:
+                place = place.setdefault(part, {})
+            place[path[-1]] = value
+        return out
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """Every place of the clause that a value took."""
+        return [span for spans in self.places.values() for span in spans]
+
+
+def fill(tool: Tool, clause: str, known: Known) -> Filled:
+    """Fill a tool's arguments from a clause and from what it points at."""
+    talk, known = known.conversation, replace(known, used_answers=set())
+    view = view_of(clause, talk.today)
+    filled = Filled()
+    leaves = [leaf for leaf in tool.leaves if "const" not in leaf.schema]
+    scalars = [leaf for leaf in leaves if not _is_list(leaf)]
+    _assign(filled, scalars, view, tool)
+    _assign(filled, [leaf for leaf in scalars if _beside_a_value(leaf, filled)], view, tool)
+    for leaf in leaves:
+        if _is_list(leaf):
+            found = list_value(leaf, view, tool, filled.spans, fill_object)
+            if found is not None:
+                _put(filled, leaf, found.items, found.spans)
+    _free_texts(filled, leaves, view, tool)
+    for leaf in leaves:
+        if leaf.path not in filled.values and (leaf.required or _beside_a_value(leaf, filled)):
+            value = from_answers(leaf, tool, known)
+            value = recall(leaf, tool, view, known) if is_missing(value) else value
+            if not is_missing(value):
+                _put(filled, leaf, value, [])
+    _close(filled, tool)
+    return filled
+
+
+def fill_object(leaves: tuple[Leaf, ...], piece: str) -> dict[str, Any] | None:
+    """One object of a list from its piece of text; `None` where a needed value is not in it."""
+    inner = Tool("", "", {}, tuple(Leaf(x.path[-1:], x.schema, x.needed, x.needed) for x in leaves))
+    view = view_of(piece)
+    filled = Filled()
+    scalars = [leaf for leaf in inner.leaves if "const" not in leaf.schema and not _is_list(leaf)]
+    _assign(filled, scalars, view, inner)
+    _free_texts(filled, scalars, view, inner)
+    _close(filled, inner)
+    return filled.arguments if filled.complete and filled.values else None
+
+
+def _is_list(leaf: Leaf) -> bool:
+    return leaf.kind == "array"
+
+
+def _assign(filled: Filled, leaves: Sequence[Leaf], view: View, tool: Tool) -> None:
+    """Give pieces of text to parameters, the surest pair first."""
+    pool: list[tuple[float, int, int, Leaf, Candidate]] = []
+    kinds = [_kind(leaf) for leaf in leaves if leaf.required]
+    chosen = _named_choices(leaves, view, tool)
+    for order, leaf in enumerate(leaves):
+        floor = _REQUIRED_FLOOR if leaf.required or _beside_a_value(leaf, filled) else _OPTIONAL_FLOOR
+        if leaf.is_free_text:
+            floor = max(floor, 1.7)
+        if not leaf.required and kinds.count(_kind(leaf)) and not leaf_side(leaf):
+            floor = _SECOND_OF_A_KIND
+        extra = 0.5 if leaf.required else 0.0
+        offered = [c for c in candidates(leaf, view, tool) if c.score >= floor]
+        offered = [c for c in offered if not leaf.wants_code or _is_given_code(c, view)]
+        if not leaf.schema.get("enum"):
+            offered = [c for c in offered if (c.start, c.end) not in chosen or c.score > 4.0]
+        pool += [(-(c.score + extra), c.start, order, leaf, c) for c in offered]
+    for _, _, _, leaf, c in sorted(pool, key=lambda row: row[:3]):
+        if leaf.path not in filled.values and _free(c, filled.spans):
+            _put(filled, leaf, c.value, [(c.start, c.end)])
+
+
+def _named_choices(leaves: Sequence[Leaf], view: View, tool: Tool) -> set[tuple[int, int]]:
+    """The places where the text names a whole choice of some enum."""
+    listed = [leaf for leaf in leaves if leaf.schema.get("enum")]
+    return {(c.start, c.end) for leaf in listed for c in candidates(leaf, view, tool) if c.score >= 3.3}
+
+
+def _is_given_code(c: Candidate, view: View) -> bool:
+    """Whether the person gave the code itself, between backticks, in a fence or in quotes."""
+    given = next((m for m in view.mentions if (m.start, m.end) == (c.start, c.end)), None)
+    if given is None:
+        return False
+    return given.kind == "code" or (
+        given.kind == "quoted" and bool(re.search(r"[;(){}=*]|\bselect\b", given.text, re.I))
+    )
+
+
+def _kind(leaf: Leaf) -> str:
+    if leaf.schema.get("enum") or leaf.kind not in ("string", "any"):
+        return f"{leaf.kind} {leaf.name}" if leaf.schema.get("enum") or leaf.kind == "boolean" else leaf.kind
+    return shape(leaf)
+
+
+def _free(c: Candidate, spans: Sequence[tuple[int, int]]) -> bool:
+    return all(c.end <= start or c.start >= end for start, end in spans if end > start)
+
+
+def _put(filled: Filled, leaf: Leaf, value: Any, spans: list[tuple[int, int]]) -> None:
+    filled.values[leaf.path] = value
+    filled.places[leaf.path] = spans
+
+
+def _free_texts(filled: Filled, leaves: Sequence[Leaf], view: View, tool: Tool) -> None:
+    """Give the phrases that are left to the free-text parameters: marked ones first, then the rest to one."""
+    takers = [x for x in leaves if (x.is_free_text or x.raw_words & _REST) and x.kind in ("string", "any")]
+    takers = [x for x in takers if not x.schema.get("enum") and not x.wants_code]
+    takers.sort(key=lambda leaf: bool(leaf.raw_words & {"subject", "title", "topic"}))
+    for alone in (False, True):
+        for leaf in takers:
+            if leaf.path in filled.values or (alone and not leaf.required):
+                continue
+            found = free_text(leaf, view, tool, filled.spans, alone=alone)
+            if found is not None and fits(found.value, leaf.schema):
+                _put(filled, leaf, found.value, [(found.start, found.end)])
+                if alone:
+                    return
+
+
+def _beside_a_value(leaf: Leaf, filled: Filled) -> bool:
+    """Whether an optional object has a value already and needs this one too."""
+    around = leaf.path[:-1]
+    return bool(around) and leaf.needed and any(path[: len(around)] == around for path in filled.values)
+
+
+def _close(filled: Filled, tool: Tool) -> None:
+    """Add constants, keep the schema's order, and note what is missing."""
+    for leaf in tool.leaves:
+        if "const" in leaf.schema and (leaf.required or _beside_a_value(leaf, filled)):
+            _put(filled, leaf, leaf.schema["const"], [])
+        elif leaf.null_if_absent and leaf.path not in filled.values:
+            _put(filled, leaf, None, [])
+    filled.values = {leaf.path: filled.values[leaf.path] for leaf in tool.leaves if leaf.path in filled.values}
+    for leaf in tool.leaves:
+        if leaf.path in filled.values or not (leaf.required or _beside_a_value(leaf, filled)):
+            continue
+        if leaf.wants_code:
+            filled.wants_code = leaf
+        elif "default" not in leaf.schema or leaf.schema["default"] is None:
+            filled.missing.append(leaf)
+
+
+def spread(filled: Filled, tool: Tool, clause: str, known: Known) -> list[dict[str, Any]]:
+    """The arguments of every call that the clause asks for: one, or one for each of "Paris, Rome and Oslo".
+
+    A clause spreads where exactly one parameter that holds a single value is followed in the text by others like it.
+    """
+    path, others = siblings(filled, tool, view_of(clause, known.conversation.today))
+    again = [Filled(values={**filled.values, path: c.value}) for c in others]
+    return [filled.arguments, *(one.arguments for one in again)]
+
+
+def siblings(filled: Filled, tool: Tool, view: View) -> tuple[Path, list[Candidate]]:
+    """The one parameter whose value others like it follow in the text, and those others; none where no or two do."""
+    rows: list[tuple[Path, list[Candidate]]] = []
+    for leaf in tool.leaves:
+        if filled.places.get(leaf.path) and not _is_list(leaf) and not leaf.is_free_text and not leaf_side(leaf):
+            found = _others(leaf, filled, view, tool)
+            if found:
+                rows.append((leaf.path, found))
+    return rows[0] if len(rows) == 1 else ((), [])
+
+
+def _others(leaf: Leaf, filled: Filled, view: View, tool: Tool) -> list[Candidate]:
+    """The values that `and` or a comma ties to the parameter's own, in order."""
+    start, end = filled.places[leaf.path][0]
+    if re.search(r"\bbetween\s+\S+$", view.text[:start] + "x", re.I):
+        return []
+    named = _is_named(view, start)
+    out: list[Candidate] = []
+    nouns = "|".join(re.escape(word) for word in (*identifier_words(leaf.name), *tool.name_words))
+    tie = (
+        rf"\s*(?:,\s*and\b|,|\band\b|&|\bas well as\b|\bplus\b)\s*(?:(?:the|in|for|of|to|{nouns}|no|number)s?\s+)*#?\s*"
+    )
+    for c in sorted(candidates(leaf, view, tool), key=lambda c: (c.start, -(c.end - c.start))):
+        tied = c.start >= end and re.fullmatch(tie, view.text[end : c.start], re.I)
+        if (
+            tied
+            and _is_named(view, c.start) == named
+            and _free(c, filled.spans)
+            and c.value not in [o.value for o in out]
+        ):
+            out.append(c)
+            end = c.end
+    return out
+
+
+def _is_named(view: View, start: int) -> bool:
+    return any(m.start == start and m.kind in ("name", "quoted") for m in view.mentions)
