@@ -241,7 +241,7 @@ async def test_fast_and_smart_always_exist_and_say_what_they_stand_for() -> None
     fast, smart = await both.generate(HI, route="fast"), await both.generate(HI, route="smart")
 
     assert (fast.deployment, smart.deployment) == ("a", "b")
-    assert fast.why == "route 'fast' (the default route 'main') took 'a', its only deployment."
+    assert fast.why == "route 'fast' (the default route, 'main') took 'a', its only deployment."
 
 
 async def test_over_the_wire_a_server_that_fails_in_mid_stream_is_replaced_and_its_tool_calls_never_seen() -> None:

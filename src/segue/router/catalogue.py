@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from segue.router.errors import EndpointFailed, EndpointTimeout, EndpointUnreachable
-from segue.router.faults import read_fault, to_error
+from segue.router.faults import read_fault, reason, to_error
 from segue.router.secrets import redact, resolve
 from segue.router.sessions import Sessions, proxy_for, read_at_most
 from segue.router.settings import DeploymentSettings
@@ -65,13 +65,13 @@ async def served_by(
             ) as response:
                 status, body = response.status, await read_at_most(response, _MAX_BYTES)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-        detail = redact(str(error) or type(error).__name__, secrets, limit=200)
-        raise EndpointUnreachable(name, f"cannot be reached at {settings.url}", detail=detail) from error
+        raise EndpointUnreachable(
+            name, f"cannot be reached at {settings.url}", detail=reason(error, secrets)
+        ) from error
     except TimeoutError:
         raise EndpointTimeout(name, f"gave no answer at {url} within {timeout_s:g} s") from None
     except (aiohttp.ClientError, OSError) as error:
-        detail = redact(str(error) or type(error).__name__, secrets, limit=200)
-        raise EndpointFailed(name, f"gave no answer at {url}", detail=detail) from error
+        raise EndpointFailed(name, f"gave no answer at {url}", detail=reason(error, secrets)) from error
     finally:
         await sessions.aclose()
     if status != 200:

@@ -59,7 +59,8 @@ class RouterChatModel(BaseChatModel):
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
-        params.update(ls_provider="segue", ls_model_name=self.route or self._core.default_route)
+        params["ls_provider"] = "segue"
+        params["ls_model_name"] = str(kwargs.get("model") or self.route or self._core.default_route)
         return params
 
     async def _agenerate(

@@ -249,7 +249,9 @@ def _first_token_s(reply: Reply, duration_s: float, attempts: Attempts) -> float
 
 
 def _why(asked: str, name: str, place: Mapping[str, str], deployment: Deployment, attempts: Attempts) -> str:
-    route = f"route {asked!r}" if asked == name else f"route {asked!r} (the default route {name!r})"
+    route = f"route {asked!r}"
+    if asked != name:
+        route += " (the default route)" if name == "default" else f" (the default route, {name!r})"
     failed = [f"{attempt.deployment!r} ({attempt.outcome})" for attempt in attempts.made[:-1]]
     after = f", after {', '.join(failed)} had failed" if failed else ""
     return f"{route} took {deployment.name!r}, {place[deployment.name]}{after}."

@@ -42,9 +42,8 @@ class AttemptError(EndpointError):
     def __init__(
         self, deployment: str, what: str, *, detail: str = "", status: int | None = None, way_out: str = ""
     ) -> None:
-        said = f": {detail}" if detail else ""
-        super().__init__(f"deployment {deployment!r} {what}{said}{'' if said[-1:] in '.!?' and said else '.'}")
-        self.way_out = way_out
+        sentence = f"deployment {deployment!r} {what}" + (f": {detail}" if detail else "")
+        super().__init__(sentence if sentence[-1] in ".!?…" else f"{sentence}.", way_out=way_out)
         self.deployment = deployment
         self.status = status
         self.detail = detail

@@ -98,6 +98,13 @@ def to_error(
     return EndpointFailed(deployment, f"failed ({status})", detail=detail, status=status)
 
 
+def reason(error: Exception, secrets: Sequence[str]) -> str:
+    """Why a connection failed, in the system's words where there are any."""
+    inner = getattr(error, "os_error", None)
+    said = (getattr(inner, "strerror", None) or str(inner)) if inner is not None else str(error)
+    return redact(said or type(error).__name__, secrets, limit=200)
+
+
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """The wait that an answer asks for: `retry-after-ms`, `Retry-After` in seconds or as a date; else `None`."""
     try:

@@ -23,7 +23,7 @@ from segue.base.usage import Usage
 from segue.router.assemble import FAILED_REASONS, Assembler
 from segue.router.deadlines import Watch
 from segue.router.errors import AttemptError, BrokenStream, EndpointFailed, EndpointRefused, EndpointUnreachable
-from segue.router.faults import Fault, fault_of, read_fault, to_error
+from segue.router.faults import Fault, fault_of, read_fault, reason, to_error
 from segue.router.secrets import is_reference, redact, resolve
 from segue.router.sessions import Sessions, is_loopback, proxy_for, read_at_most
 from segue.router.settings import DeploymentSettings
@@ -258,12 +258,12 @@ class Wire:
         return EndpointUnreachable(
             self._name,
             f"cannot be reached at {self._settings.url}{via}",
-            detail=redact(str(error) or type(error).__name__, secrets, limit=200),
+            detail=reason(error, secrets),
             way_out=way_out,
         )
 
     def _broken(self, error: Exception, exchange: _Exchange) -> AttemptError:
-        detail = redact(str(error) or type(error).__name__, exchange.secrets, limit=200)
+        detail = reason(error, exchange.secrets)
         if exchange.assembler.begun:
             return BrokenStream(self._name, "broke off in mid answer", detail=detail)
         return EndpointFailed(self._name, f"gave no answer at {self._settings.url}", detail=detail)
