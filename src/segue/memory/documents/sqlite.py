@@ -51,7 +51,7 @@ class SqliteIndex:
         min_similarity: A cosine below this is no likeness; a passage then counts only if it shares a word.
     """
 
-    def __init__(self, file: Path | str, *, min_similarity: float = 0.2) -> None:
+    def __init__(self, file: Path | str, *, min_similarity: float = 0.25) -> None:
         self.file = Path(file)
         self.min_similarity = min_similarity
         self._held: dict[Scope, _Vectors] = {}

@@ -35,7 +35,7 @@ END;
 """
 BY_WORDS = """
 SELECT chunks.id, chunks.path FROM words JOIN chunks ON chunks.id = words.rowid
-WHERE words MATCH ? AND chunks.tenant = ? AND chunks.collection = ? ORDER BY bm25(words, 1.0, 2.0), chunks.id
+WHERE words MATCH ? AND chunks.tenant = ? AND chunks.collection = ? ORDER BY bm25(words, 1.0, 4.0), chunks.id
 """
 _PASSAGE = """
 SELECT chunks.text, chunks.path, start_line, end_line, heading, version FROM chunks
