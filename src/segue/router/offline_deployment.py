@@ -38,7 +38,7 @@ class OfflineDeployment(Deployment):
         start = time.monotonic()
         message = answer(
             [dict(tool) for tool in request.tools],
-            [_plain(asked) for asked in request.messages],
+            [plain for asked in request.messages for plain in _plain(asked)],
             output_schema=None if request.output_schema is None else dict(request.output_schema),
             tool_choice=cast(Any, request.tool_choice),
         )
@@ -55,8 +55,25 @@ class OfflineDeployment(Deployment):
         )
 
 
-def _plain(message: Message) -> dict[str, Any]:
-    return {key: value for key, value in message.items() if key not in _LEFT_BEHIND}
+def _plain(message: Message) -> list[dict[str, Any]]:
+    """The message without our own keys.
+
+    Where a request comes in several parts of text, the last one asks; those before it are what it may refer to, and
+    stand before it as the result of a tool would.
+    """
+    plain = {key: value for key, value in message.items() if key not in _LEFT_BEHIND}
+    parts = message.get("content")
+    if message["role"] != "user" or not isinstance(parts, list) or len(parts) < 2:
+        return [plain]
+    if any(part.get("type") != "text" for part in parts):
+        return [plain]
+    call = {"id": "earlier", "type": "function", "function": {"name": "earlier_results", "arguments": "{}"}}
+    earlier = "\n\n".join(part.get("text") or "" for part in parts[:-1])
+    return [
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "earlier", "name": "earlier_results", "content": earlier},
+        {**plain, "content": parts[-1].get("text") or ""},
+    ]
 
 
 def show_whole(message: Message, on_delta: OnDelta) -> None:

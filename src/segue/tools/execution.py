@@ -85,7 +85,9 @@ async def execute_tool_calls(
 ) -> list[ToolResult]:
     """Run every tool call of one generation and return the results in the order of the calls.
 
-    All approvals are asked before anything runs; then the calls run side by side. A call that names no tool, does
+    All approvals are asked before anything runs. Then neighbouring reads run side by side, and each call that writes
+    runs alone, after all before it and before all behind it, so that effects have the order in which the model
+    asked for them. A call that names no tool, does
     not fit, is blocked or rejected, raises, or outlives its deadline yields a failed result, which the model reads
     and may act upon; it does not end the run.
 
@@ -97,6 +99,27 @@ async def execute_tool_calls(
     prepared = [_prepare(call, held) for call in calls]
     judged = [await _judge(item, ctx) if isinstance(item, _Ready) else item for item in prepared]
     approved = await _ask(judged, ctx)
+    results: list[ToolResult] = []
+    for group in _in_order(approved):
+        results += await _side_by_side(group, ctx, max_parallel)
+    return results
+
+
+def _in_order(items: Sequence[_Prepared]) -> list[list[_Prepared]]:
+    """Groups that run one after the other: neighbouring reads together, everything that writes alone."""
+    groups: list[list[_Prepared]] = []
+    together = False
+    for item in items:
+        reads = isinstance(item, ToolResult) or item.tool.effect == "read"
+        if reads and together:
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+        together = reads
+    return groups
+
+
+async def _side_by_side(items: list[_Prepared], ctx: RunContext[Any], max_parallel: int) -> list[ToolResult]:
     gate = asyncio.Semaphore(max_parallel)
 
     async def one(item: _Prepared) -> ToolResult:
@@ -105,11 +128,11 @@ async def execute_tool_calls(
         async with gate:
             return await _run(item, ctx)
 
-    if len(approved) == 1:
-        return [await one(approved[0])]
+    if len(items) == 1:
+        return [await one(items[0])]
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(item)) for item in approved]
+            tasks = [group.create_task(one(item)) for item in items]
     except BaseExceptionGroup as errors:
         raise _first(errors) from errors
     return [task.result() for task in tasks]

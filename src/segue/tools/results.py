@@ -1,13 +1,14 @@
 """Results: what a tool returned in, what the model reads out.
 
-Text stays text. Anything else becomes JSON: pydantic models, dataclasses, decimals, dates. What is too large for a
+Text stays text. Anything else becomes JSON: pydantic models, dataclasses, decimals, dates; a value with a method
+`tool_text` says itself how it reads. What is too large for a
 prompt goes to the artefact store, and the model reads its head and its id.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import orjson
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -17,6 +18,15 @@ from segue.context.run import RunContext
 
 MAX_CHARS = 24_000
 """Above this a result is kept as an artefact and the model reads its head; about 6,000 tokens."""
+
+
+@runtime_checkable
+class HasToolText(Protocol):
+    """A return value that says itself how a model should read it; its data stays what the gate looks at."""
+
+    def tool_text(self) -> str:
+        """The text that the model reads."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -35,7 +45,10 @@ def render(tool_name: str, value: Any, ctx: RunContext[Any]) -> Rendered:
         UserError: It cannot be serialised. The message names the tool and the type.
     """
     plain = jsonable(tool_name, value)
-    text = plain if isinstance(plain, str) else orjson.dumps(plain).decode()
+    if isinstance(value, HasToolText):
+        text = value.tool_text()
+    else:
+        text = plain if isinstance(plain, str) else orjson.dumps(plain).decode()
     if len(text) <= MAX_CHARS:
         return Rendered(text, plain)
     kind = "text/plain" if isinstance(plain, str) else "application/json"

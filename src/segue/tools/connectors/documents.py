@@ -49,6 +49,11 @@ class FoundPassages:
     note: str = ""
     """Says so where nothing was found."""
 
+    def tool_text(self) -> str:
+        """Each passage under its citation and heading."""
+        shown = [f"{each.citation} {each.heading}\n{each.text}" for each in self.passages]
+        return "\n\n".join([*shown, self.note] if self.note else shown)
+
 
 @dataclass(frozen=True, kw_only=True)
 class PageLines:

@@ -1,0 +1,41 @@
+# Each target is one command that sets up what it needs.
+.DEFAULT_GOAL := help
+SHELL := bash
+VENV ?= .venv
+export VENV
+PY := $(VENV)/bin/python
+NAME ?= startup
+
+.PHONY: help demo test test-all lint types bench lock clean
+
+help:  ## Say what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo:  ## The example desk: plan, workers, documents, data, sandbox, approval, answer, trace
+	@.ci/setup base
+	@$(PY) examples/shop/demo.py
+
+test:  ## Set up, lint, types, and the suite
+	@.ci/setup dev
+	@$(MAKE) --no-print-directory lint types
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not long" --cov --cov-report=term:skip-covered -q
+
+test-all:  ## What takes long: crashes, bare clones, batteries
+	@.ci/setup dev
+	$(PY) -m pytest -m long -q
+
+lint:
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .
+
+types:
+	@$(PY) -m mypy
+
+bench:  ## Measure: make bench NAME=startup
+	@.ci/setup dev
+	@$(PY) benchmarks/$(NAME).py
+
+lock:  ## Compile requirements/ anew (needs uv)
+	@.ci/lock
+
+clean:  ## Remove what was set up and what runs left
+	rm -rf $(VENV) .segue examples/shop/data .mypy_cache .ruff_cache .pytest_cache

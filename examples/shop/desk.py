@@ -1,0 +1,73 @@
+"""The example desk: a planner with three workers over a shop's database, its CRM and its handbook.
+
+    segue run examples/shop/desk.py:desk "How many refunds were there since 2026-08-01 by reason?"
+    segue chat examples/shop/desk.py
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+if str(HERE) not in sys.path:
+    sys.path.append(str(HERE))
+
+from build import build  # noqa: E402
+from refunding import check_damage_refund, look_up_order, refund_order  # noqa: E402
+
+from segue import Agent, Documents, Planner, Team  # noqa: E402
+from segue.tools.connectors.crm import EmbeddedCRM  # noqa: E402
+from segue.tools.connectors.sql import Database  # noqa: E402
+from segue.tools.sandbox.toolset import CodeTools  # noqa: E402
+
+DATA = HERE / "data"
+build(DATA / "shop.db")
+
+handbook = Documents(
+    HERE / "handbook", index=DATA / "handbook.db", description="The shop's policies and procedures: returns, refunds, damage, shipping."
+)
+shop = Database(
+    DATA / "shop.db",
+    description="Orders, sales, payments, refunds and support cases of the shop.",
+    tables=["refund_facts", "sales_facts", "case_facts", "monthly_figures", "customer_facts", "orders", "payments"],
+    hidden_columns=["phone", "email"],
+)
+crm = EmbeddedCRM(DATA / "crm.db")
+code = CodeTools()
+
+support = Agent(
+    "support",
+    description="Answers by the handbook, looks up orders and customers, and refunds damaged items.",
+    instructions="You work at the help desk of the shop Nordlys. Answer from the handbook and cite it as [path:first-last]. "
+    "Look an order up before you speak of it. Refund only what was asked for.",
+    model="fast",
+    tools=[handbook.search, handbook.read, look_up_order, check_damage_refund, refund_order, crm.filtered(lambda t: t.effect == "read")],
+)
+analyst = Agent(
+    "analyst",
+    description="Counts and sums refunds, sales, orders, payments and support cases from the database, by reason, category, country "
+    "or month.",
+    instructions="You answer questions about figures from the shop's database. Prefer query_shop; write SQL only where it does not "
+    "reach. Give the table_id of the rows that you answer from.",
+    model="fast",
+    tools=[shop],
+)
+coder = Agent(
+    "coder",
+    description="Computes on the rows of a table that a query gave: summarises it, plots it as a chart, runs small programs.",
+    instructions="You compute on tables that are named by a table_id. Prefer the named programs; write code only where they do "
+    "not reach.",
+    model="fast",
+    tools=[code],
+)
+
+desk = Team(
+    "desk",
+    description="The help desk of the shop Nordlys.",
+    planner=Planner(
+        model="smart",
+        instructions="You lead the help desk of the shop Nordlys. Figures are integer cents where a name ends in _cents.",
+    ),
+    workers=[support, analyst, coder],
+)

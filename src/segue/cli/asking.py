@@ -1,0 +1,80 @@
+"""Asking a person at the terminal what a run waits for."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from rich.console import Console
+from rich.prompt import Prompt
+from rich.text import Text
+
+from segue.base.errors import BadInput
+from segue.context.decisions import Answer, Approve, Edit, InterruptRequest, Reject, Response
+
+
+def can_ask() -> bool:
+    """Whether a person sits at the terminal."""
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def show_request(console: Console, request: InterruptRequest) -> None:
+    """The very arguments that would run, and why a person is asked."""
+    console.print()
+    if request.kind == "question":
+        console.print(Text.assemble(("Question ", "bold yellow"), request.question))
+        return
+    console.print(Text.assemble(("Approval ", "bold yellow"), (request.agent, "cyan"), " wants to run ", (request.tool, "bold")))
+    for name, value in request.arguments.items():
+        console.print(Text(f"  {name}: {json.dumps(value, ensure_ascii=False)}"))
+    console.print(Text(f"  {request.reason}", style="dim"))
+
+
+def ask(console: Console, request: InterruptRequest) -> Response:
+    """Ask until there is a response."""
+    show_request(console, request)
+    if request.kind == "question":
+        return Answer(Prompt.ask("Answer", console=console))
+    match Prompt.ask("approve, edit or reject", choices=["a", "e", "r"], console=console):
+        case "a":
+            return Approve()
+        case "r":
+            return Reject(Prompt.ask("Reason", default="", show_default=False, console=console))
+        case _:
+            return _edited(console, request)
+
+
+def _edited(console: Console, request: InterruptRequest) -> Response:
+    arguments = dict(request.arguments)
+    for name, value in arguments.items():
+        text = Prompt.ask(f"  {name}", default=json.dumps(value, ensure_ascii=False), console=console)
+        try:
+            arguments[name] = json.loads(text)
+        except ValueError:
+            arguments[name] = text
+    return Edit(arguments)
+
+
+def parse(approve: list[str], reject: list[str], edit: list[str], answer: list[str]) -> dict[str, Response]:
+    """Responses from options: `ID`, `ID=reason`, `ID=JSON`, `ID=text`.
+
+    Raises:
+        BadInput: An option is not of its form. The message shows the form.
+    """
+    out: dict[str, Response] = {key: Approve() for key in approve}
+    for item in reject:
+        key, _, reason = item.partition("=")
+        out[key] = Reject(reason)
+    for item in edit:
+        key, _, text = item.partition("=")
+        try:
+            arguments = json.loads(text)
+        except ValueError:
+            arguments = None
+        if not isinstance(arguments, dict):
+            raise BadInput(f"--edit {item}: give the arguments as a JSON object: --edit '{key}={{\"name\": \"value\"}}'")
+        out[key] = Edit(arguments)
+    for item in answer:
+        key, _, text = item.partition("=")
+        out[key] = Answer(text)
+    return out

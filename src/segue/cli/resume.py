@@ -1,0 +1,49 @@
+"""`segue resume`: go on with a run that waits for a person, or that a crash cut short."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+
+def command(
+    run_id: Annotated[str, typer.Argument(help="The run's id.")],
+    target: Annotated[Optional[str], typer.Argument(help="Where its agent is defined; as it was started, if not given.")] = None,  # noqa: UP045
+    approve: Annotated[Optional[list[str]], typer.Option(help="Approve this interrupt.")] = None,  # noqa: UP045
+    reject: Annotated[Optional[list[str]], typer.Option(help="Reject it: ID=reason.")] = None,  # noqa: UP045
+    edit: Annotated[Optional[list[str]], typer.Option(help="Approve it with other arguments: ID=JSON.")] = None,  # noqa: UP045
+    answer: Annotated[Optional[list[str]], typer.Option(help="Answer a question: ID=text.")] = None,  # noqa: UP045
+    folder: Annotated[Path, typer.Option("--workspace", help="The folder with segue.toml.")] = Path(),
+    show_trace: Annotated[bool, typer.Option("--trace", help="Print the trace tree at the end.")] = False,
+) -> None:
+    """Go on with a run: answer what it waits for, or take it up after a crash."""
+    import asyncio
+
+    from segue.cli.asking import parse
+
+    answers = parse(approve or [], reject or [], edit or [], answer or [])
+    raise typer.Exit(asyncio.run(_resume(run_id, target, answers, folder, show_trace)))
+
+
+async def _resume(run_id: str, target: str | None, answers: dict[str, object], folder: Path, show_trace: bool) -> int:
+    from segue.cli.show import terminal
+
+    from segue.base.errors import BadInput
+    from segue.cli.asking import ask, can_ask
+    from segue.cli.loading import load
+    from segue.cli.session import open_workspace, sum_up, to_the_end
+
+    console = terminal()
+    async with open_workspace(folder) as ws:
+        run = ws.get(run_id)
+        place = target or run.record.source
+        if not place:
+            raise BadInput(f"run {run_id} does not say where its agent is.", way_out=f"Say it: segue resume {run_id} file.py:attr")
+        agent = load(place, folder.absolute())
+        if run.status == "waiting" and not answers and can_ask():
+            answers = {request.id: ask(console, request) for request in run.interrupts}
+        handle = await ws.start_resume(run_id, answers, agent=agent)  # type: ignore[arg-type]
+        run, show = await to_the_end(console, ws, handle, agent)
+        return await sum_up(console, ws, run, show, show_trace=show_trace)
