@@ -10,15 +10,13 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from segue.agents.run import Run
 from segue.base.errors import UserError
 from segue.base.ports import default_workspace
 from segue.graphs.graph import CompiledGraph, Graph
 from segue.graphs.typed import OutputType
-
-if TYPE_CHECKING:
-    from segue.workspace import Run
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 

@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 
 import orjson
 
-RunStatus = Literal["running", "completed", "waiting", "stopped", "failed"]
+from segue.agents.run import RunRecord
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -22,35 +20,6 @@ CREATE TABLE IF NOT EXISTS runs (
 );
 CREATE INDEX IF NOT EXISTS runs_by_start ON runs (tenant, started_at);
 """
-
-
-@dataclass
-class RunRecord:
-    """What is kept of one run."""
-
-    run_id: str
-    thread_id: str
-    tenant: str
-    user: str
-    scopes: list[str]
-    agent: str
-    source: str
-    """Where the agent is defined, as `module:attr`, so that another process can find it; empty where not known."""
-    trace_id: str
-    request: list[dict[str, Any]]
-    started_at: float
-    updated_at: float
-    status: RunStatus = "running"
-    stop_reason: str | None = None
-    error: str = ""
-    output: Any = None
-    partial: str = ""
-    budget: dict[str, Any] = field(default_factory=dict)
-    usage: dict[str, Any] = field(default_factory=dict)
-    interrupts: list[dict[str, Any]] = field(default_factory=list)
-    trajectory: list[dict[str, Any]] = field(default_factory=list)
-    duration_s: float = 0.0
-    """Seconds that its segments took; waiting for people is not counted."""
 
 
 class RunRecords:

@@ -13,6 +13,7 @@ from typing import Any
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
+from segue.agents.run import Run, RunRecord
 from segue.agents.runnable import Runnable
 from segue.base.budget import Meter
 from segue.base.errors import BadInput, RunStopped, StopReason
@@ -36,8 +37,8 @@ from segue.graphs.recovery import recover
 from segue.graphs.running import with_context
 from segue.router.errors import DeadlinePassed
 from segue.tracing.spans import Span
-from segue.workspace.records import RunRecord, RunRecords
-from segue.workspace.run import Run, RunHandle
+from segue.workspace.records import RunRecords
+from segue.workspace.run import RunHandle
 
 RUN_ID = "segue_run_id"
 """Stamped into the metadata of every checkpoint that a run writes."""

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from segue.agents.run import Run, RunRecord
 from segue.agents.runnable import Runnable
 from segue.base.budget import Budget, Meter
 from segue.base.errors import BadInput, SegueError, StoreError, UserError, names
@@ -28,9 +29,9 @@ from segue.memory.checkpoints import open_saver
 from segue.router import RouterCore
 from segue.tracing import ArtefactStore, TraceNode, Tracer, TraceStore, build_tree
 from segue.tracing.spans import new_trace_id
-from segue.workspace.records import RunRecord, RunRecords
+from segue.workspace.records import RunRecords
 from segue.workspace.routing import LazyRouter
-from segue.workspace.run import Run, RunHandle
+from segue.workspace.run import RunHandle
 from segue.workspace.segment import Segment
 from segue.workspace.settings import WorkspaceSettings, environment, read
 
