@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from segue.router.offline.cues import Candidate, cue_score
-from segue.router.offline.schema import Leaf
+from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.text import Token, identifier_words, stem
 from segue.router.offline.view import View
 from segue.router.offline.words import ALIASES, NEGATION, STOP, word_set
@@ -23,7 +24,7 @@ _OFF = re.compile(
 _SWITCH = word_set("on enabled enable active activated power powered state status")
 
 
-def enum_candidates(leaf: Leaf, view: View) -> Iterator[Candidate]:
+def enum_candidates(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
     """The choices that the text names, whole or by a word that no other choice has."""
     choices = leaf.schema["enum"]
     shared = _word_counts(tuple(str(choice) for choice in choices))
@@ -33,7 +34,9 @@ def enum_candidates(leaf: Leaf, view: View) -> Iterator[Candidate]:
         if isinstance(choice, int | float):
             yield from _numeric(leaf, view, choice)
             continue
-        yield from _whole(leaf, view, str(choice), choice)
+        own = {stem(word) for word in identifier_words(str(choice))} <= tool.name_stems
+        for c in _whole(leaf, view, str(choice), choice):
+            yield replace(c, score=c.score - 1.0) if own else c
         yield from _by_a_word(leaf, view, str(choice), choice, shared)
 
 

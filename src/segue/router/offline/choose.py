@@ -82,6 +82,8 @@ def choose(part: Part, index: Index, known: Known, *, forced: Tool | None = None
         return _decide(_Option(forced, fill(forced, part.clause, known), 1.0), part, known)
     options = _options(part, view, index, known, floor)
     if not options:
+        options = _by_verb(part, view, index, known)
+    if not options:
         return _like_before(part, index, known)
     best = _best(options)
     tied = [o for o in options if o.score >= best.score * (1 - _SAME) and o.filled.complete == best.filled.complete]
@@ -104,6 +106,21 @@ def _options(part: Part, view: View, index: Index, known: Known, floor: float) -
         if score >= floor * 0.85:
             out.append(_Option(match.tool, filled, score))
     return sorted(out, key=lambda option: -option.score)
+
+
+def _by_verb(part: Part, view: View, index: Index, known: Known) -> list[_Option]:
+    """Tools that share only the verb ("look up Ann Lee"), where names, ids or typed values of the clause fill them."""
+    out = []
+    for tool in index.tools:
+        heads = {stem(w) for w in (*tool.name_words[:1], *identifier_words(tool.description)[:1])}
+        if view.verb is None or view.verb.stem not in heads or not tool.required:
+            continue
+        filled = fill(tool, part.clause, known)
+        solid = [(m.start, m.end) for m in view.mentions if m.kind not in ("number", "quoted")]
+        if filled.complete and all(span in solid for span in filled.spans) and filled.spans:
+            match = Match(tool, 1.0, frozenset(), frozenset({view.verb.stem}))
+            out.append(_Option(tool, filled, _weighed(match, filled, view)))
+    return sorted((option for option in out if option.score >= 0.8), key=lambda option: -option.score)
 
 
 def _weighed(match: Match, filled: Filled, view: View) -> float:

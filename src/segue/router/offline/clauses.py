@@ -202,6 +202,8 @@ class _Cutter:
         return self._commands(right) or _NOT.match(right) is not None or not self._commands(left) or self._wishes(right)
 
     def _cuts_softly(self, sep: _Piece, left: str, right: str) -> bool:
+        if len(left.split()) < 2:
+            return False
         if self._commands(right):
             chosen = self._picks(right)
             if sep.link == "comma":

@@ -24,6 +24,8 @@ class Candidate:
     start: int
     end: int
     score: float
+    also: tuple[tuple[int, int], ...] = ()
+    """Further places that it is made of, which others may share: the day of a time."""
 
 
 _ROLE_STEMS = {prep: frozenset(stem(word) for word in words) for prep, words in ROLES.items()}
@@ -109,7 +111,7 @@ def cue_score(leaf: Leaf, view: View, start: int, end: int) -> float:
 def nouns_before(view: View, place: int) -> list[Token]:
     """The nearest content words before a place, at most two, link words such as "number" and "with" passed over."""
     found = [w for w in words_before(view, place, 6) if w.lower not in _LINKS and w.lower not in PREPOSITIONS]
-    return [word for word in found if word.lower not in STOP][:2]
+    return [word for word in found if word.lower not in STOP and not word.text[0].isdigit()][:2]
 
 
 def side_of(view: View, start: int) -> str:

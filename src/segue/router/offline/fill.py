@@ -123,7 +123,7 @@ def _assign(filled: Filled, leaves: Sequence[Leaf], view: View, tool: Tool) -> N
         pool += [(-(c.score + extra), c.start, order, leaf, c) for c in offered]
     for _, _, _, leaf, c in sorted(pool, key=lambda row: row[:3]):
         if leaf.path not in filled.values and _free(c, filled.spans):
-            _put(filled, leaf, c.value, [(c.start, c.end)])
+            _put(filled, leaf, c.value, [(c.start, c.end), *c.also])
 
 
 def _named_choices(leaves: Sequence[Leaf], view: View, tool: Tool) -> set[tuple[int, int]]:

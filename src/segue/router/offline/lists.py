@@ -23,7 +23,9 @@ from segue.router.offline.words import PREPOSITIONS, STOP, VERBS
 ObjectFiller = Callable[[tuple[Leaf, ...], str], dict[str, Any] | None]
 
 _SEPARATOR = re.compile(r"\s*(?:,\s*(?:and|or)\b|,|;|\n\s*[-*•]?|\band\b|\bplus\b|&)\s*", re.I)
-_END = re.compile(r"[.!?](?=\s|$)|\s(?:from|to|for|in|at|on|by|with|about|into|under|via|until|before|after)\s", re.I)
+_END = re.compile(
+    r"[.!?](?=\s|$)|\s(?:from|to|for|in|at|on|by|with|about|into|under|via|until|before|after|that|which|who)\s", re.I
+)
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ class Index:
         """`effects` says whether the tools change things by their verbs; workers of a plan do not."""
         self.tools = list(tools)
         self._effects = effects
+        self._floor = FLOOR if effects else 0.2
         self._weights = [_weights(tool) for tool in tools]
         counts: dict[str, int] = {}
         for weights in self._weights:
@@ -86,11 +87,12 @@ class Index:
     def picks(self, view: View) -> Match | None:
         """The best tool above the floor by words alone; `None` where none is."""
         found = self.matches(view)
-        return found[0] if found and found[0].score >= FLOOR else None
+        return found[0] if found and found[0].score >= self._floor else None
 
     def _match(self, tool: Tool, weights: dict[str, float], query: dict[str, float], view: View) -> Match:
         total, hits, matched = 0.0, set(), set()
-        for word, importance in query.items():
+        for word, plain in query.items():
+            importance = 1.5 if view.verb and word == view.verb.stem and not self._effects else plain
             term, worth = self._best_term(word, weights, tool)
             if not term:
                 continue
@@ -101,7 +103,7 @@ class Index:
         nouns = tool.name_stems - _VERB_STEMS - {stem(w) for w in STOP}
         if nouns and total:
             total += 0.5 * len(nouns & {_kin(w, dict.fromkeys(nouns, 1.0)) or w for w in hits}) / len(nouns)
-        solid = [word for word in matched if word not in _VERB_STEMS] or hits
+        solid = [word for word in matched if word not in _VERB_STEMS] or hits or not self._effects
         total = (total + _verb_bonus(tool, view)) if solid else 0.0
         factor = _effect_factor(tool, view) if self._effects else 1.0
         return Match(tool, total * factor, frozenset(hits), frozenset(matched))

@@ -55,6 +55,7 @@ _GENERIC = frozenset(
 def phrase_candidates(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
     """Quoted strings, names, marked values and phrases that the parameter could take, word for word."""
     yield from _marked(leaf, view, tool)
+    yield from _titled(leaf, view, tool)
     yield from _mentioned(leaf, view, tool)
     if not leaf.is_free_text:
         previous: Candidate | None = None
@@ -79,6 +80,21 @@ def _marked(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
             yield Candidate(quoted.text, quoted.start, quoted.end, 5.5)
         elif value:
             yield Candidate(value, start, start + len(value), 5.0)
+
+
+def _titled(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
+    """All that follows "titled" or "called", up to a comma or a preposition that announces another parameter."""
+    others = [other for other in tool.leaves if other.path != leaf.path]
+    for m in re.finditer(r"\b(?:titled|entitled|called|named)\s+(?=[^\s\"'“])", view.text, re.I):
+        role = role_score(leaf, m.group().split()[0].lower())
+        stop = re.search(r"[,;:!?]|\.(?=\s|$)|\s+and\s+|$", view.text[m.end() :])
+        end = m.end() + (stop.start() if stop else 0)
+        for word in view.words:
+            if m.end() < word.start < end and any(role_score(o, word.lower) >= 1.2 for o in others):
+                end = word.start
+        value = view.text[m.end() : end].rstrip()
+        if role and value:
+            yield Candidate(value, m.end(), m.end() + len(value), 1.2 + role)
 
 
 def _mentioned(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:

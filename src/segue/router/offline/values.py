@@ -41,7 +41,7 @@ def candidates(leaf: Leaf, view: View, tool: Tool) -> list[Candidate]:
 
 def _of_kind(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
     if isinstance(leaf.schema.get("enum"), list):
-        yield from enum_candidates(leaf, view)
+        yield from enum_candidates(leaf, view, tool)
     elif leaf.kind == "boolean":
         yield from boolean_candidates(leaf, view)
     elif leaf.kind in ("integer", "number"):
@@ -156,7 +156,9 @@ def _datetimes(leaf: Leaf, view: View) -> Iterator[Candidate]:
         elif m.kind == "time" and days:
             day = min(days, key=lambda d: abs(d.start - m.start))
             clock = m.text if spaced or len(m.text) > 5 else m.text + ":00"
-            yield Candidate(f"{day.text}{' ' if spaced else 'T'}{clock}", m.start, m.end, score)
+            yield Candidate(
+                f"{day.text}{' ' if spaced else 'T'}{clock}", m.start, m.end, score, ((day.start, day.end),)
+            )
         elif m.kind == "date" and m.sure and not spaced and not _has_time(view):
             yield Candidate(m.text, m.start, m.end, score - 0.5)
 
@@ -248,8 +250,10 @@ def _numbers(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
         cue = cue_score(leaf, view, m.start, m.end)
         if unit < 0 and cue < 1 and not alone:
             continue
-        if _is_year(view, m) and cue < 2.5:
-            continue
+        if _is_year(view, m):
+            if "year" not in leaf.raw_words and cue < 2.5:
+                continue
+            cue += 3.0
         yield Candidate(m.number, m.start, m.end, 1.0 + side + unit + cue)
 
 
