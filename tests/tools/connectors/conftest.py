@@ -35,7 +35,8 @@ CREATE TABLE refunds (
 CREATE TABLE secrets (secret_id INTEGER PRIMARY KEY, token TEXT);
 CREATE VIEW refund_facts AS SELECT r.refund_id, r.reason, r.amount_cents, c.city, r.requested_on
     FROM refunds r JOIN orders o USING (order_id) JOIN customers c ON c.customer_id = o.customer_id;
-CREATE VIEW mail_facts AS SELECT email AS address, city FROM customers;
+CREATE VIEW mail_facts AS SELECT email AS address, city FROM customers WHERE email IS NOT NULL;
+CREATE VIEW people AS SELECT name AS person, lower(email) AS lower_address FROM customers;
 INSERT INTO countries VALUES ('SE', 'Sweden', 25.0), ('DE', 'Germany', 19.0);
 INSERT INTO customers VALUES
     (1, 'Ann', 'ann@example.org', 'SE', 'Malmö', '2025-01-01'), (2, 'Bo', 'bo@example.org', 'DE', 'Bonn', '2025-02-01'),
@@ -70,10 +71,11 @@ def ctx(tmp_path: Path) -> Iterator[RunContext[Any]]:
 
 @pytest.fixture
 def call(ctx: RunContext[Any]) -> Call:
-    """Call a tool as a model does; its JSON result, or the text of its failure."""
+    """Call a tool as a model does; its JSON result, or the text where it is text or says that it failed."""
 
     async def call(held: Tool, **arguments: Any) -> Any:
         result: ToolResult = (await execute_tool_calls([tool_call(held.name, arguments)], [held], ctx))[0]
-        return result.content if result.failed else json.loads(result.content)
+        is_json = result.content.startswith(("{", "[{")) and not result.failed
+        return json.loads(result.content) if is_json else result.content
 
     return call

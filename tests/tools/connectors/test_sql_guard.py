@@ -72,7 +72,7 @@ def digest(shop: Path) -> list[tuple[str, str]]:
 
 
 def database(shop: Path, **options: object) -> Database:
-    tables = ["countries", "customers", "orders", "refunds", "refund_facts", "mail_facts"]
+    tables = ["countries", "customers", "orders", "refunds", "refund_facts", "mail_facts", "people"]
     held: dict[str, object] = {"tables": tables, "hidden_columns": ["email"], "store": MemoryTableStore(), **options}
     return Database(shop, **held)  # type: ignore[arg-type]
 
@@ -102,7 +102,7 @@ async def test_sqlite_alone_refuses_what_the_parser_refuses(shop: Path, statemen
     permitted, _ = database(shop)._permit()
 
     with pytest.raises(QueryError):
-        await ReadOnlyFile(shop).fetch(statement, allows=permitted.allows, max_rows=10, timeout_s=2)
+        await ReadOnlyFile(shop).fetch(statement, judge=permitted.judge, max_rows=10, timeout_s=2)
 
 
 async def test_the_refusal_says_what_is_wrong(shop: Path) -> None:
@@ -132,9 +132,15 @@ async def test_a_statement_nested_without_end_is_refused(shop: Path) -> None:
         await database(shop).execute("SELECT " + "(" * 3000 + "1" + ")" * 3000)
 
 
-async def test_a_view_that_reads_a_hidden_column_is_left_out_and_said_to_be(shop: Path) -> None:
+async def test_a_view_whose_rows_depend_on_a_hidden_column_is_left_out_and_said_to_be(shop: Path) -> None:
     overview = await database(shop).overview()
 
     assert "mail_facts" not in {table.name for table in overview.tables}
-    assert overview.notes == ["the view mail_facts is left out: it reads the hidden column customers.email"]
+    assert overview.notes == ["the view mail_facts is left out: its rows depend on the hidden column customers.email"]
     assert "email" not in {column.name for table in overview.tables for column in table.columns}
+
+
+async def test_a_hidden_column_that_a_view_only_shows_reads_as_null_through_it(shop: Path) -> None:
+    rows = (await database(shop).execute("SELECT person, lower_address FROM people ORDER BY person")).rows
+
+    assert rows == [{"person": name, "lower_address": None} for name in ("Ann", "Bo", "Cy")]

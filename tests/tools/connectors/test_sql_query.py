@@ -102,6 +102,13 @@ async def test_a_join_goes_from_many_to_one_and_keeps_rows_without_a_partner(dat
     assert "country is that of countries" in result.notes
 
 
+async def test_the_only_measure_of_a_table_is_taken_and_said_to_be(database: Database) -> None:
+    result = await database.ask({"table": "refunds", "aggregate": "sum"})
+
+    assert result.rows == [{"sum_amount_cents": 1950}]
+    assert result.notes == ["the measure is amount_cents, the only one of refunds"]
+
+
 async def test_a_measure_of_another_table_is_refused_with_the_table_to_ask(database: Database) -> None:
     with pytest.raises(QueryError, match="ask with table=orders"):
         await database.ask({"table": "refunds", "measure": "total_cents"})
@@ -112,7 +119,7 @@ async def test_a_measure_of_another_table_is_refused_with_the_table_to_ask(datab
     [
         ({"table": "refund"}, "no table named 'refund'; did you mean refunds"),
         ({"table": "refunds", "group_by": "reson"}, "did you mean reason"),
-        ({"table": "refunds", "aggregate": "sum"}, "sum needs a measure; refunds has: amount_cents"),
+        ({"table": "customers", "aggregate": "sum"}, "sum needs a measure; customers has: none"),
         ({"table": "refunds", "aggregate": "avg", "measure": "reason"}, "is text"),
         ({"table": "refunds", "since": "last week"}, "write 2026-01-31"),
         ({"table": "refunds", "since": "2026-02-30"}, "is no date"),

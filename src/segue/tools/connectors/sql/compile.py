@@ -82,17 +82,27 @@ def _value(build: _Build, question: Question, schema: Schema) -> tuple[exp.Expre
 
     aggregate = question.chosen_aggregate
     if question.measure.lower() in (ROWS, "*", build.table.name.lower()):
-        if aggregate != "count":
-            held = ", ".join(column.name for column in build.table.columns if column.is_measure)
-            raise QueryError(f"{aggregate} needs a measure; {build.table.name} has: {held or 'none'}")
-        return exp.Count(this=exp.Star()), "count"
-    column = _own_measure(build.table, question.measure, schema)
+        if aggregate == "count":
+            return exp.Count(this=exp.Star()), "count"
+        column = _only_measure(build, aggregate)
+    else:
+        column = _own_measure(build.table, question.measure, schema)
     if aggregate in ("sum", "avg") and not column.is_measure:
         raise QueryError(f"{aggregate} needs a number, and {build.table.name}.{column.name} is {column.kind}")
     functions: dict[str, Callable[..., exp.Expression]] = {
         "count": exp.Count, "sum": exp.Sum, "avg": exp.Avg, "min": exp.Min, "max": exp.Max,
     }  # fmt: skip
     return functions[aggregate](this=build.places.own(column)), f"{aggregate}_{column.name}"
+
+
+def _only_measure(build: _Build, aggregate: str) -> Column:
+    """The table's one measure, for a question that names none."""
+    held = [column for column in build.table.columns if column.is_measure]
+    if len(held) != 1:
+        listed = ", ".join(column.name for column in held) or "none"
+        raise QueryError(f"{aggregate} needs a measure; {build.table.name} has: {listed}")
+    build.notes.append(f"the measure is {held[0].name}, the only one of {build.table.name}")
+    return held[0]
 
 
 def _own_measure(table: Table, name: str, schema: Schema) -> Column:

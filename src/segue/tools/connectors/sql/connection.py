@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from segue.base.errors import StoreError, UserError
 from segue.tools.connectors.sql.errors import NotAllowed, QueryError, QueryTimeout
@@ -46,8 +46,10 @@ class Fetched:
     """There was more than the limit on rows or on size."""
 
 
-Allows = Callable[[str, str, str | None], bool]
-"""`(table, column, view)`: whether it may be read; the column is empty for `count(*)`, the view `None` outside one."""
+Verdict = Literal["allow", "deny", "blank"]
+"""Of one column: it may be read, the statement is refused, or it reads as NULL."""
+Judge = Callable[[str, str, str | None], Verdict]
+"""`(table, column, view)`: the column is empty for `count(*)`, the view `None` outside one."""
 
 
 class ReadOnlyFile:
@@ -92,7 +94,7 @@ class ReadOnlyFile:
         return UserError(f"{str(self.path)!r} is not a SQLite database: {error}.")
 
     async def fetch(
-        self, sql: str, parameters: Parameters = (), *, allows: Allows, max_rows: int, timeout_s: float
+        self, sql: str, parameters: Parameters = (), *, judge: Judge, max_rows: int, timeout_s: float
     ) -> Fetched:
         """Run one statement and return its first rows.
 
@@ -103,17 +105,17 @@ class ReadOnlyFile:
         """
         stop = threading.Event()
         try:
-            return await asyncio.to_thread(self._fetch, sql, parameters, allows, max_rows, timeout_s, stop)
+            return await asyncio.to_thread(self._fetch, sql, parameters, judge, max_rows, timeout_s, stop)
         finally:
             stop.set()
 
     def _fetch(
-        self, sql: str, parameters: Parameters, allows: Allows, max_rows: int, timeout_s: float, stop: threading.Event
+        self, sql: str, parameters: Parameters, judge: Judge, max_rows: int, timeout_s: float, stop: threading.Event
     ) -> Fetched:
         denied: list[str] = []
         ends_at = time.monotonic() + timeout_s
         with self.open() as db:
-            db.set_authorizer(_authorizer(allows, denied))
+            db.set_authorizer(_authorizer(judge, denied))
             db.set_progress_handler(lambda: stop.is_set() or time.monotonic() > ends_at, _STEPS)
             try:
                 cursor = db.execute(sql, parameters)
@@ -153,13 +155,14 @@ def _said(error: Exception, denied: list[str], timeout_s: float) -> QueryError:
     return QueryError(f"SQLite says: {error}")
 
 
-def _authorizer(allows: Allows, denied: list[str]) -> Callable[..., int]:
-    def judge(action: int, first: str | None, second: str | None, database: str | None, source: str | None) -> int:
+def _authorizer(judge: Judge, denied: list[str]) -> Callable[..., int]:
+    def decide(action: int, first: str | None, second: str | None, _database: str | None, source: str | None) -> int:
         if action == sqlite3.SQLITE_SELECT:
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_READ:
-            if allows(first or "", second or "", source):
-                return sqlite3.SQLITE_OK
+            verdict = judge(first or "", second or "", source)
+            if verdict != "deny":
+                return sqlite3.SQLITE_OK if verdict == "allow" else sqlite3.SQLITE_IGNORE
             through = f" (through {source})" if source else ""
             denied.append(f"{first}.{second}{through} may not be read" if second else f"{first} may not be read")
         elif action == sqlite3.SQLITE_FUNCTION:
@@ -172,4 +175,4 @@ def _authorizer(allows: Allows, denied: list[str]) -> Callable[..., int]:
             denied.append("only one SELECT statement is allowed; nothing else may be done here")
         return sqlite3.SQLITE_DENY
 
-    return judge
+    return decide

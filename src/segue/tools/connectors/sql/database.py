@@ -111,7 +111,7 @@ class Database(Toolset):
             UnknownName: There is no such table.
         """
         permitted, notes = await asyncio.to_thread(self._permit)
-        return await describe(self._file, permitted.schema, permitted.allows, only=table, notes=notes)
+        return await describe(self._file, permitted.schema, permitted.judge, only=table, notes=notes)
 
     async def ask(self, question: Question | dict[str, Any], *, tenant: str = "local") -> QueryResult:
         """Answer a structured query.
@@ -140,9 +140,7 @@ class Database(Toolset):
 
     async def _fetch(self, permitted: Permit, sql: str, parameters: Parameters, most: int) -> Fetched:
         limit = min(most, self.max_rows)
-        return await self._file.fetch(
-            sql, parameters, allows=permitted.allows, max_rows=limit, timeout_s=self.timeout_s
-        )
+        return await self._file.fetch(sql, parameters, judge=permitted.judge, max_rows=limit, timeout_s=self.timeout_s)
 
     async def _result(
         self, tenant: str, sql: str, parameters: dict[str, Any], fetched: Fetched, notes: list[str]

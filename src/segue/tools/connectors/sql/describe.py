@@ -6,7 +6,7 @@ written by anybody, and a description is read as the developer's own word.
 
 from __future__ import annotations
 
-from segue.tools.connectors.sql.connection import Allows, ReadOnlyFile
+from segue.tools.connectors.sql.connection import Judge, ReadOnlyFile
 from segue.tools.connectors.sql.errors import QueryError
 from segue.tools.connectors.sql.result import ColumnInfo, SchemaInfo, TableInfo
 from segue.tools.connectors.sql.schema import Column, Schema, Table
@@ -18,7 +18,7 @@ _PATIENCE_S = 0.25
 
 
 async def describe(
-    file: ReadOnlyFile, schema: Schema, allows: Allows, *, only: str | None, notes: list[str]
+    file: ReadOnlyFile, schema: Schema, judge: Judge, *, only: str | None, notes: list[str]
 ) -> SchemaInfo:
     """All tables, or one.
 
@@ -26,35 +26,35 @@ async def describe(
         UnknownName: There is no such table.
     """
     wanted = [schema.table(only)] if only else list(schema.tables)
-    tables = [await _table(file, table, allows) for table in wanted]
+    tables = [await _table(file, table, judge) for table in wanted]
     return SchemaInfo(tables=tables, notes=notes)
 
 
-async def _table(file: ReadOnlyFile, table: Table, allows: Allows) -> TableInfo:
+async def _table(file: ReadOnlyFile, table: Table, judge: Judge) -> TableInfo:
     try:
         counted = await file.fetch(
-            f"SELECT count(*) FROM {_q(table.name)}", allows=allows, max_rows=1, timeout_s=_PATIENCE_S
+            f"SELECT count(*) FROM {_q(table.name)}", judge=judge, max_rows=1, timeout_s=_PATIENCE_S
         )
         count: int | None = counted.rows[0][0]
     except QueryError:
         count = None
-    columns = [await _column(file, table, column, allows) for column in table.columns]
+    columns = [await _column(file, table, column, judge) for column in table.columns]
     return TableInfo(name=table.name, is_view=table.is_view, row_count=count, columns=columns)
 
 
-async def _column(file: ReadOnlyFile, table: Table, column: Column, allows: Allows) -> ColumnInfo:
+async def _column(file: ReadOnlyFile, table: Table, column: Column, judge: Judge) -> ColumnInfo:
     values: list[object] = []
     if column.kind == "text" and not table.is_view:
-        values = await _few_values(file, table, column, allows)
+        values = await _few_values(file, table, column, judge)
     to = ".".join(column.references) if column.references else ""
     return ColumnInfo(name=column.name, kind=column.kind, references=to, values=values)
 
 
-async def _few_values(file: ReadOnlyFile, table: Table, column: Column, allows: Allows) -> list[object]:
+async def _few_values(file: ReadOnlyFile, table: Table, column: Column, judge: Judge) -> list[object]:
     name = _q(column.name)
     sql = f"SELECT DISTINCT {name} FROM {_q(table.name)} WHERE {name} IS NOT NULL LIMIT {MAX_VALUES + 1}"
     try:
-        found = await file.fetch(sql, allows=allows, max_rows=MAX_VALUES + 1, timeout_s=_PATIENCE_S)
+        found = await file.fetch(sql, judge=judge, max_rows=MAX_VALUES + 1, timeout_s=_PATIENCE_S)
     except QueryError:
         return []
     values = [row[0] for row in found.rows]

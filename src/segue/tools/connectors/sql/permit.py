@@ -1,7 +1,8 @@
 """Permits: which column of which table a statement may read, as SQLite itself names them while it compiles.
 
 What a view reads below its surface is recorded once, when the schema is read, and allowed through that view only. A
-view that reads a hidden column is left out of the schema as a whole.
+hidden column that a view does no more than show reads as NULL through it; a view that filters, joins or groups by a
+hidden column is left out as a whole, since its rows would be wrong.
 """
 
 from __future__ import annotations
@@ -9,8 +10,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from segue.tools.connectors.sql.connection import Verdict
 from segue.tools.connectors.sql.schema import Schema, Table, is_hidden
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 ReadThrough = tuple[str, str, str]
 """`(view, table, column)`, in lower case: the innermost view that a read stands in, and what is read."""
@@ -23,27 +29,61 @@ class Permit:
     schema: Schema
     through_views: frozenset[ReadThrough]
 
-    def allows(self, table: str, column: str, source: str | None) -> bool:
-        """Whether this read, as the authorizer is told of it, is one of those permitted."""
-        if source and (source.lower(), table.lower(), column.lower()) in self.through_views:
-            return True
+    blanked: frozenset[ReadThrough] = frozenset()
+    """What reads as NULL."""
+
+    def judge(self, table: str, column: str, source: str | None) -> Verdict:
+        """What becomes of this read, as the authorizer is told of it."""
+        through = ((source or "").lower(), table.lower(), column.lower())
+        if through in self.blanked:
+            return "blank"
         held = self.schema.by_name.get(table.lower())
-        return held is not None and (column.lower() in held.by_name or column in ("", "ROWID"))
+        own = held is not None and (column.lower() in held.by_name or column in ("", "ROWID"))
+        return "allow" if own or through in self.through_views else "deny"
 
 
 def permit(db: sqlite3.Connection, schema: Schema, unseen: Collection[str]) -> tuple[Permit, list[str]]:
     """What may be read of this schema, and a note for each view that had to be left out."""
     kept: list[Table] = []
     reads: set[ReadThrough] = set()
+    blanked: set[ReadThrough] = set()
     notes: list[str] = []
     for table in schema.tables:
         below = _reads_below(db, table) if table.is_view else set()
-        if seen := sorted(f"{name}.{column}" for _, name, column in below if is_hidden(name, column, unseen)):
-            notes.append(f"the view {table.name} is left out: it reads the hidden column {seen[0]}")
+        seen = {read for read in below if is_hidden(read[1], read[2], unseen)}
+        if not all(_only_shows(db, *read) for read in seen):
+            first = sorted(f"{name}.{column}" for _, name, column in seen)[0]
+            notes.append(f"the view {table.name} is left out: its rows depend on the hidden column {first}")
             continue
         kept.append(table)
-        reads |= below
-    return Permit(Schema(tuple(kept)), frozenset(reads)), notes
+        reads |= below - seen
+        blanked |= seen
+    return Permit(Schema(tuple(kept)), frozenset(reads), frozenset(blanked)), notes
+
+
+def _only_shows(db: sqlite3.Connection, view: str, _table: str, column: str) -> bool:
+    """Whether the view only lists the column in its outermost SELECT, so that a NULL there changes nothing else."""
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    row = db.execute("SELECT sql FROM sqlite_schema WHERE type = 'view' AND lower(name) = ?", (view,)).fetchone()
+    try:
+        tree = sqlglot.parse_one(row[0], read="sqlite").expression if row else None
+    except SqlglotError:
+        return False
+    if not isinstance(tree, exp.Select) or any(tree.args.get(part) for part in ("distinct", "group", "having")):
+        return False
+    shown = {id(node) for each in tree.expressions for node in each.find_all(exp.Column) if _stands_in(node, tree)}
+    named = [node for node in tree.find_all(exp.Column) if node.name.lower() == column]
+    joined = [name.name.lower() for join in tree.args.get("joins") or () for name in join.args.get("using") or ()]
+    return bool(named) and column not in joined and all(id(node) in shown for node in named)
+
+
+def _stands_in(node: exp.Expression, select: exp.Select) -> bool:
+    from sqlglot import exp
+
+    return node.find_ancestor(exp.Select) is select
 
 
 def _reads_below(db: sqlite3.Connection, view: Table) -> set[ReadThrough]:

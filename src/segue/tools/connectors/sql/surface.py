@@ -13,7 +13,7 @@ from segue.context.run import RunContext
 from segue.tools.connectors.sql.compile import BUCKETS
 from segue.tools.connectors.sql.question import AGGREGATES, MAX_LIMIT, OPERATORS, ORDERS, ROWS
 from segue.tools.connectors.sql.result import QueryResult, SchemaInfo
-from segue.tools.connectors.sql.schema import Schema
+from segue.tools.connectors.sql.schema import Column, Schema, Table
 from segue.tools.tool import Tool
 
 if TYPE_CHECKING:
@@ -145,13 +145,22 @@ def _names(names: Iterable[str]) -> list[str]:
 
 
 def _measures(schema: Schema) -> list[str]:
-    return _names(column.name for table in schema.tables for column in table.columns if column.is_measure)
+    return _names(_named(schema, table, column) for table, column in _all(schema) if column.is_measure)
 
 
 def _groups(schema: Schema) -> list[str]:
     """Columns to group by, each once; dates by month and year; then the plain periods of a table's first date."""
-    columns = [column for table in schema.tables for column in table.columns]
-    plain = [column.name for column in columns if column.is_group and column.kind != "date"]
-    periods = [f"{column.name}_{bucket}" for column in columns if column.kind == "date" for bucket in ("month", "year")]
-    generic = list(BUCKETS) if any(table.dates for table in schema.tables) else []
-    return _names([*plain, *periods, *generic])
+    plain = [_named(schema, table, each) for table, each in _all(schema) if each.is_group and each.kind != "date"]
+    dates = [each.name for _, each in _all(schema) if each.kind == "date"]
+    periods = [f"{name}_{bucket}" for name in dates for bucket in ("month", "year")]
+    return _names([*plain, *periods, *(BUCKETS if dates else ())])
+
+
+def _all(schema: Schema) -> list[tuple[Table, Column]]:
+    return [(table, column) for table in schema.tables for column in table.columns]
+
+
+def _named(schema: Schema, table: Table, column: Column) -> str:
+    """The column's name; after its table's where a table is called much the same, so that a word means one thing."""
+    taken = {name.split("_")[0].rstrip("s") for name in schema.by_name}
+    return f"{table.name}.{column.name}" if column.name.lower().rstrip("s") in taken else column.name
