@@ -1,7 +1,7 @@
 """The example desk: a planner with three workers over a shop's database, its CRM and its handbook.
 
-    segue run examples/shop/desk.py:desk "How many refunds were there since 2026-08-01 by reason?"
-    segue chat examples/shop/desk.py
+segue run examples/shop/desk.py:desk "How many refunds were there since 2026-08-01 by reason?"
+segue chat examples/shop/desk.py
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ DATA = HERE / "data"
 build(DATA / "shop.db")
 
 handbook = Documents(
-    HERE / "handbook", index=DATA / "handbook.db", description="The shop's policies and procedures: returns, refunds, damage, shipping."
+    HERE / "handbook",
+    index=DATA / "handbook.db",
+    description="The shop's policies and procedures: returns, refunds, damage, shipping.",
 )
 shop = Database(
     DATA / "shop.db",
@@ -33,31 +35,35 @@ shop = Database(
     tables=["refund_facts", "sales_facts", "case_facts", "monthly_figures", "customer_facts", "orders", "payments"],
     hidden_columns=["phone", "email"],
 )
-crm = EmbeddedCRM(DATA / "crm.db")
+crm = EmbeddedCRM(DATA / "crm.db").filtered(lambda tool: tool.effect == "read")
 code = CodeTools()
 
 support = Agent(
     "support",
     description="Answers by the handbook, looks up orders and customers, and refunds damaged items.",
-    instructions="You work at the help desk of the shop Nordlys. Answer from the handbook and cite it as [path:first-last]. "
-    "Look an order up before you speak of it. Refund only what was asked for.",
+    instructions="""\
+You work at the help desk of the shop Nordlys. Answer from the handbook and cite it as [path:first-last].
+Look an order up before you speak of it. Refund only what was asked for.""",
     model="fast",
-    tools=[handbook.search, handbook.read, look_up_order, check_damage_refund, refund_order, crm.filtered(lambda t: t.effect == "read")],
+    tools=[handbook.search, handbook.read, look_up_order, check_damage_refund, refund_order, crm],
 )
 analyst = Agent(
     "analyst",
-    description="Counts and sums refunds, sales, orders, payments and support cases from the database, by reason, category, country "
-    "or month.",
-    instructions="You answer questions about figures from the shop's database. Prefer query_shop; write SQL only where it does not "
-    "reach. Give the table_id of the rows that you answer from.",
+    description="Counts and sums refunds, sales, orders, payments and support cases from the database, by reason, "
+    "category, country or month.",
+    instructions="""\
+You answer questions about figures from the shop's database. Prefer query_shop; write SQL only where it does not reach.
+Give the table_id of the rows that you answer from.""",
     model="fast",
     tools=[shop],
 )
 coder = Agent(
     "coder",
-    description="Computes on the rows of a table that a query gave: summarises it, plots it as a chart, runs small programs.",
-    instructions="You compute on tables that are named by a table_id. Prefer the named programs; write code only where they do "
-    "not reach.",
+    description="Computes on the rows of a table that a query gave: summarises it, plots it as a chart, runs small "
+    "programs.",
+    instructions="""\
+You compute on tables that are named by a table_id. Prefer the named programs; write code only where they do not reach.
+""",
     model="fast",
     tools=[code],
 )
@@ -67,7 +73,7 @@ desk = Team(
     description="The help desk of the shop Nordlys.",
     planner=Planner(
         model="smart",
-        instructions="You lead the help desk of the shop Nordlys. Figures are integer cents where a name ends in _cents.",
+        instructions="You lead the help desk of the shop Nordlys. Names that end in _cents are integer cents.",
     ),
     workers=[support, analyst, coder],
 )

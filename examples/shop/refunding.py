@@ -78,8 +78,12 @@ def look_up_order(order_id: int) -> dict[str, Any]:
                 order_id,
             ),
             "payments": _all(db, "SELECT method, status, amount_cents FROM payments WHERE order_id = ?", order_id),
-            "refunds": _all(db, "SELECT refund_id, line_id, amount_cents, status FROM refunds WHERE order_id = ?", order_id),
-            "cases": _all(db, "SELECT case_id, topic, status, opened_on FROM support_cases WHERE order_id = ?", order_id),
+            "refunds": _all(
+                db, "SELECT refund_id, line_id, amount_cents, status FROM refunds WHERE order_id = ?", order_id
+            ),
+            "cases": _all(
+                db, "SELECT case_id, topic, status, opened_on FROM support_cases WHERE order_id = ?", order_id
+            ),
         }
 
 
@@ -141,14 +145,20 @@ def _judge(db: sqlite3.Connection, order_id: int) -> dict[str, Any]:
         "amount_eur": f"{line['line_total_cents'] / 100:.2f}" if line is not None else None,
         "days_after_delivery": days,
         "allowed": why is None,
-        "why": why or "reported in time, below the limit for a refund without return, not refunded before; "
+        "why": why
+        or "reported in time, below the limit for a refund without return, not refunded before; "
         "a team lead must approve it",
         "citation": rule.citation,
     }
 
 
 def _why_not(
-    db: sqlite3.Connection, order: sqlite3.Row, case: sqlite3.Row | None, line: sqlite3.Row | None, days: int | None, rule: Limits
+    db: sqlite3.Connection,
+    order: sqlite3.Row,
+    case: sqlite3.Row | None,
+    line: sqlite3.Row | None,
+    days: int | None,
+    rule: Limits,
 ) -> str | None:
     """The first reason against a refund; `None` where there is none."""
     if order["status"] != "delivered" or not order["delivered_on"]:

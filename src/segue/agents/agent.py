@@ -11,17 +11,14 @@ from segue.agents.runnable import Runnable, checked_name
 from segue.base.errors import UserError
 from segue.base.messages import Message, user
 from segue.context.run import RunContext
-from segue.graphs.graph import Graph
-from segue.graphs.running import found_context, with_context
-from segue.graphs.team import Worker
+from segue.graphs.specs import Worker, WorkerSpec
 from segue.graphs.typed import OutputType
-from segue.graphs.worker import WorkerSpec, worker_graph
 from segue.tools.results import jsonable
 from segue.tools.tool import Tool, tool
 from segue.tools.toolset import as_toolset
 
 if TYPE_CHECKING:
-    from langchain_core.runnables import RunnableConfig
+    from segue.graphs.graph import Graph
 
 
 class Agent(Runnable):
@@ -87,6 +84,8 @@ class Agent(Runnable):
 
     def draw(self) -> Graph:
         """The graph, not yet compiled."""
+        from segue.graphs.worker import worker_graph
+
         return worker_graph(self._draw())
 
     def fresh_input(self) -> dict[str, Any]:
@@ -114,13 +113,14 @@ class Agent(Runnable):
         return Worker(
             name=self.name,
             description=described,
-            graph=self.graph,
+            load=lambda: self.graph,
             enter=lambda messages: {"messages": messages, "rounds": 0},
             leave=self._leave,
         )
 
     def as_tool(self, *, name: str | None = None, description: str | None = None) -> Tool:
         """The agent as a tool of another: a task in words in, its answer out."""
+        from segue.graphs.running import with_context
 
         async def delegate(ctx: RunContext[Any], task: str) -> Any:
             final = await self.graph.ainvoke({"messages": [user(task)], "rounds": 0}, with_context(None, ctx))
@@ -134,6 +134,9 @@ class Agent(Runnable):
 
     def as_node(self) -> Callable[..., Any]:
         """The agent as a node function for a graph whose state has `messages`: it adds its answer to them."""
+        from langchain_core.runnables import RunnableConfig
+
+        from segue.graphs.running import found_context, with_context
 
         async def node(state: Any, config: RunnableConfig) -> dict[str, Any]:
             messages = state["messages"] if isinstance(state, dict) else state.messages
@@ -144,6 +147,7 @@ class Agent(Runnable):
             return {"messages": [{"role": "assistant", "content": last.get("content") or "", "id": last.get("id")}]}
 
         node.__name__ = self.name
+        node.__annotations__["config"] = RunnableConfig
         return node
 
     def _leave(self, state: Any) -> str:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from langgraph.pregel import Pregel
-
 from segue.agents.runnable import checked_name
 from segue.base.errors import UserError
 from segue.base.messages import Message, coerce, text_of, to_langchain
-from segue.graphs.team import Worker
+from segue.graphs.specs import Worker
 
 
 class GraphWorker:
@@ -56,7 +54,7 @@ class GraphWorker:
         return Worker(
             name=self.name,
             description=self.description,
-            graph=self.graph,
+            load=lambda: self.graph,
             enter=self._enter,
             leave=self._out or last_message,
             foreign=True,
@@ -68,9 +66,10 @@ class GraphWorker:
         return {"messages": to_langchain(messages)}
 
     @classmethod
-    def of(cls, graph: Pregel[Any, Any, Any, Any]) -> GraphWorker:
+    def of(cls, graph: Any) -> GraphWorker:
         """From a graph alone: its name is the graph's, its description the docstring of its state."""
-        name = graph.name if graph.name and graph.name != "LangGraph" else ""
+        held = getattr(graph, "name", None)
+        name = held if held and held != "LangGraph" else ""
         if not name:
             raise UserError(
                 "a LangGraph graph as a worker needs a name and a description.",
@@ -79,8 +78,8 @@ class GraphWorker:
         return cls(name, graph, description=f"The graph {name}: {', '.join(_node_names(graph))}.")
 
 
-def _node_names(graph: Pregel[Any, Any, Any, Any]) -> Sequence[str]:
-    return [name for name in graph.nodes if not name.startswith("__")]
+def _node_names(graph: Any) -> Sequence[str]:
+    return [name for name in getattr(graph, "nodes", ()) if not name.startswith("__")]
 
 
 def _plain(messages: list[Message]) -> str:

@@ -10,13 +10,15 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from segue.agents.run import Run
 from segue.base.errors import UserError
 from segue.base.ports import default_workspace
-from segue.graphs.graph import CompiledGraph, Graph
 from segue.graphs.typed import OutputType
+
+if TYPE_CHECKING:
+    from segue.graphs.graph import CompiledGraph, Graph
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -28,6 +30,8 @@ class Runnable:
     description: str
     output: OutputType | None
     deps_type: Any = None
+    source: str = ""
+    """Where it is defined, as `module:attr`; set by whoever loaded it from there."""
 
     def draw(self) -> Graph:
         """The graph, not yet compiled."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-from langgraph.pregel import Pregel
+from typing import TYPE_CHECKING, Any
 
 from segue.agents import prompts
 from segue.agents.agent import Agent
@@ -13,9 +11,11 @@ from segue.agents.foreign import GraphWorker
 from segue.agents.runnable import Runnable, checked_name
 from segue.base.errors import UserError
 from segue.graphs.generation import Speaker
-from segue.graphs.graph import Graph
-from segue.graphs.team import TeamSpec, Worker, team_graph
+from segue.graphs.specs import TeamSpec, Worker
 from segue.graphs.typed import OutputType
+
+if TYPE_CHECKING:
+    from segue.graphs.graph import Graph
 
 _TAKEN = frozenset({"plan", "dispatch", "gather", "answer", "guard"})
 
@@ -102,6 +102,8 @@ class Team(Runnable):
 
     def draw(self) -> Graph:
         """The graph, not yet compiled."""
+        from segue.graphs.team import team_graph
+
         return team_graph(
             TeamSpec(
                 name=self.name,
@@ -134,7 +136,7 @@ class Team(Runnable):
         return Worker(
             name=self.name,
             description=self.description or f"The team {self.name}: {', '.join(each.name for each in self.workers)}.",
-            graph=self.graph,
+            load=lambda: self.graph,
             enter=lambda messages: {"messages": messages, **self.fresh_input()},
             leave=lambda state: str(state.get("output")),
         )
@@ -157,7 +159,7 @@ def _workers(team: str, members: Sequence[Any]) -> tuple[Worker, ...]:
 def _worker(team: str, member: Any) -> Worker:
     if isinstance(member, Agent | Team | GraphWorker):
         return member.as_worker()
-    if isinstance(member, Pregel):
+    if hasattr(member, "ainvoke") and hasattr(member, "get_graph"):
         return GraphWorker.of(member).as_worker()
     raise UserError(
         f"Team({team!r}): {member!r} is no worker.", way_out="Give agents, teams, or GraphWorker('name', graph, …)."

@@ -24,7 +24,9 @@ def show_request(console: Console, request: InterruptRequest) -> None:
     if request.kind == "question":
         console.print(Text.assemble(("Question ", "bold yellow"), request.question))
         return
-    console.print(Text.assemble(("Approval ", "bold yellow"), (request.agent, "cyan"), " wants to run ", (request.tool, "bold")))
+    console.print(
+        Text.assemble(("Approval ", "bold yellow"), (request.agent, "cyan"), " wants to run ", (request.tool, "bold"))
+    )
     for name, value in request.arguments.items():
         console.print(Text(f"  {name}: {json.dumps(value, ensure_ascii=False)}"))
     console.print(Text(f"  {request.reason}", style="dim"))
@@ -72,7 +74,7 @@ def parse(approve: list[str], reject: list[str], edit: list[str], answer: list[s
         except ValueError:
             arguments = None
         if not isinstance(arguments, dict):
-            raise BadInput(f"--edit {item}: give the arguments as a JSON object: --edit '{key}={{\"name\": \"value\"}}'")
+            raise BadInput(f'--edit {item}: give the arguments as a JSON object: --edit \'{key}={{"name": "value"}}\'')
         out[key] = Edit(arguments)
     for item in answer:
         key, _, text = item.partition("=")

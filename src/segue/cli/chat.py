@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ HELP = "/trace: the trace of the last turn; /new: a new thread; /exit: leave. Ct
 
 def command(
     target: Annotated[str, typer.Argument(help="Whom to talk to: file.py:attr, package.module:attr, or file.py.")],
-    thread: Annotated[Optional[str], typer.Option(help="The conversation to go on with; a new one if not given.")] = None,  # noqa: UP045
+    thread: Annotated[str | None, typer.Option(help="The conversation to go on with; a new one if not given.")] = None,
     folder: Annotated[Path, typer.Option("--workspace", help="The folder with segue.toml.")] = Path(),
     use_key: Annotated[bool, typer.Option("--use-key", help="Allow a bare OPENAI_API_KEY to be spent.")] = False,
 ) -> None:
@@ -26,11 +26,10 @@ async def _chat(target: str, thread: str | None, folder: Path, use_key: bool) ->
     import asyncio
     import sys
 
-    from segue.cli.show import terminal
-
     from segue.base.ids import new_id
     from segue.cli.loading import load
     from segue.cli.session import open_workspace, say_model
+    from segue.cli.show import terminal
     from segue.cli.tree import tree
 
     console = terminal()

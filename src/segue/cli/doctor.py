@@ -76,7 +76,9 @@ async def _models(folder: Path) -> dict[str, Any]:
             model = core.describe()
             if (choice := ws.router.choice) is not None:
                 model["choice"] = {"model": choice.model, "endpoint": choice.endpoint, "why": choice.why}
-            checks.append({"name": "model", "ok": True, "detail": model.get("choice", {}).get("why", "routes are configured")})
+            checks.append(
+                {"name": "model", "ok": True, "detail": model.get("choice", {}).get("why", "routes are configured")}
+            )
         except SegueError as error:
             checks.append({"name": "model", "ok": False, "detail": str(error)})
     return {"model": model, "checks": checks}
@@ -121,8 +123,9 @@ def _plain(value: Any) -> Any:
 
 
 def _print(found: dict[str, Any]) -> None:
-    from segue.cli.show import terminal
     from rich.table import Table
+
+    from segue.cli.show import terminal
 
     console = terminal()
     console.print(f"[bold]Segue {found['segue']}[/] on Python {found['python']} ({found['platform']})", highlight=False)

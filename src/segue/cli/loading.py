@@ -82,7 +82,9 @@ def _module(place: str, folder: Path) -> ModuleType:
 
 def _from_file(path: Path, place: str) -> ModuleType:
     if not path.is_file():
-        raise BadInput(f"there is no file {path}.", way_out="Give it as file.py:attr, or a module as package.module:attr.")
+        raise BadInput(
+            f"there is no file {path}.", way_out="Give it as file.py:attr, or a module as package.module:attr."
+        )
     _look_in(path.parent)
     name = path.stem if path.stem.isidentifier() else "segue_agents"
     known = sys.modules.get(name)

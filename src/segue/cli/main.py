@@ -88,10 +88,8 @@ def _tell(error: BaseException) -> int:
         case SegueError():
             code = 1
         case _:
-            print(
-                f"error: {type(error).__name__}: {error}\nThis was not expected. Run it again with --debug to see where.",
-                file=sys.stderr,
-            )
+            print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+            print("This was not expected. Run it again with --debug to see where.", file=sys.stderr)
             return 1
     print(f"error: {error}", file=sys.stderr)
     return code

@@ -44,8 +44,8 @@ The cafe is open from 8:00 to 18:00 on weekdays and from 9:00 to 17:00 on Saturd
 Dogs are welcome on the terrace, and inside outside the lunch hours.
 """
 
-SETTINGS = """# Where models are. Without a route the first that answers is taken: OPENAI_BASE_URL, a model server on this
-# machine, or the rules that need neither key nor network. `segue doctor` says which, and why.
+SETTINGS = """# Where models are. Without a route the first that answers is taken: OPENAI_BASE_URL, a model server on
+# this machine, or the rules that need neither key nor network. `segue doctor` says which, and why.
 
 # [deployments.local]
 # engine = "vllm"
@@ -61,7 +61,7 @@ SETTINGS = """# Where models are. Without a route the first that answers is take
 # deployments = ["local", "hosted"]
 """
 
-TEST = '''from agent import agent, price
+TEST = """from agent import agent, price
 from segue import Agent, Workspace
 from segue.testing import ScriptedModel, call
 
@@ -74,7 +74,7 @@ async def test_the_agent_tells_a_price(tmp_path):
     assert run.output == "Tea is EUR 2.80."
     assert run.trajectory[1]["result"] == "tea: EUR 2.80"
     assert agent.name == "cafe"
-'''
+"""
 
 FILES = {
     "agent.py": AGENT,

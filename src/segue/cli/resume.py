@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from segue.context.decisions import Response
 
 
 def command(
     run_id: Annotated[str, typer.Argument(help="The run's id.")],
-    target: Annotated[Optional[str], typer.Argument(help="Where its agent is defined; as it was started, if not given.")] = None,  # noqa: UP045
-    approve: Annotated[Optional[list[str]], typer.Option(help="Approve this interrupt.")] = None,  # noqa: UP045
-    reject: Annotated[Optional[list[str]], typer.Option(help="Reject it: ID=reason.")] = None,  # noqa: UP045
-    edit: Annotated[Optional[list[str]], typer.Option(help="Approve it with other arguments: ID=JSON.")] = None,  # noqa: UP045
-    answer: Annotated[Optional[list[str]], typer.Option(help="Answer a question: ID=text.")] = None,  # noqa: UP045
+    target: Annotated[
+        str | None, typer.Argument(help="Where its agent is defined; as it was started, if not given.")
+    ] = None,
+    approve: Annotated[list[str] | None, typer.Option(help="Approve this interrupt.")] = None,
+    reject: Annotated[list[str] | None, typer.Option(help="Reject it: ID=reason.")] = None,
+    edit: Annotated[list[str] | None, typer.Option(help="Approve it with other arguments: ID=JSON.")] = None,
+    answer: Annotated[list[str] | None, typer.Option(help="Answer a question: ID=text.")] = None,
     folder: Annotated[Path, typer.Option("--workspace", help="The folder with segue.toml.")] = Path(),
     show_trace: Annotated[bool, typer.Option("--trace", help="Print the trace tree at the end.")] = False,
 ) -> None:
@@ -27,23 +33,26 @@ def command(
     raise typer.Exit(asyncio.run(_resume(run_id, target, answers, folder, show_trace)))
 
 
-async def _resume(run_id: str, target: str | None, answers: dict[str, object], folder: Path, show_trace: bool) -> int:
-    from segue.cli.show import terminal
-
+async def _resume(
+    run_id: str, target: str | None, answers: Mapping[str, Response], folder: Path, show_trace: bool
+) -> int:
     from segue.base.errors import BadInput
     from segue.cli.asking import ask, can_ask
     from segue.cli.loading import load
     from segue.cli.session import open_workspace, sum_up, to_the_end
+    from segue.cli.show import terminal
 
     console = terminal()
     async with open_workspace(folder) as ws:
         run = ws.get(run_id)
         place = target or run.record.source
         if not place:
-            raise BadInput(f"run {run_id} does not say where its agent is.", way_out=f"Say it: segue resume {run_id} file.py:attr")
+            raise BadInput(
+                f"run {run_id} does not say where its agent is.", way_out=f"Say it: segue resume {run_id} file.py:attr"
+            )
         agent = load(place, folder.absolute())
         if run.status == "waiting" and not answers and can_ask():
             answers = {request.id: ask(console, request) for request in run.interrupts}
-        handle = await ws.start_resume(run_id, answers, agent=agent)  # type: ignore[arg-type]
+        handle = await ws.start_resume(run_id, answers, agent=agent)
         run, show = await to_the_end(console, ws, handle, agent)
         return await sum_up(console, ws, run, show, show_trace=show_trace)

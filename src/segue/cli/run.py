@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -11,10 +11,10 @@ import typer
 def command(
     target: Annotated[str, typer.Argument(help="What to run: file.py:attr, package.module:attr, or file.py.")],
     request: Annotated[str, typer.Argument(help="The request, in words.")],
-    thread: Annotated[Optional[str], typer.Option(help="The conversation to go on with; a new one if not given.")] = None,  # noqa: UP045
+    thread: Annotated[str | None, typer.Option(help="The conversation to go on with; a new one if not given.")] = None,
     folder: Annotated[Path, typer.Option("--workspace", help="The folder with segue.toml.")] = Path(),
-    budget_usd: Annotated[Optional[float], typer.Option(help="The most it may cost, in US dollars.")] = None,  # noqa: UP045
-    wall_s: Annotated[Optional[float], typer.Option(help="The longest it may take, in seconds.")] = None,  # noqa: UP045
+    budget_usd: Annotated[float | None, typer.Option(help="The most it may cost, in US dollars.")] = None,
+    wall_s: Annotated[float | None, typer.Option(help="The longest it may take, in seconds.")] = None,
     show_trace: Annotated[bool, typer.Option("--trace", help="Print the trace tree at the end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the run as JSON and nothing else.")] = False,
     use_key: Annotated[bool, typer.Option("--use-key", help="Allow a bare OPENAI_API_KEY to be spent.")] = False,
@@ -25,7 +25,9 @@ def command(
     """Run an agent or a team on one request."""
     import asyncio
 
-    code = asyncio.run(_run(target, request, thread, folder, budget_usd, wall_s, show_trace, as_json, use_key, approve_demo))
+    code = asyncio.run(
+        _run(target, request, thread, folder, budget_usd, wall_s, show_trace, as_json, use_key, approve_demo)
+    )
     raise typer.Exit(code)
 
 
@@ -41,11 +43,10 @@ async def _run(
     use_key: bool,
     approve_demo: bool,
 ) -> int:
-    from segue.cli.show import terminal
-
     from segue.base.budget import Budget
     from segue.cli.loading import load
     from segue.cli.session import open_workspace, say_model, sum_up, to_the_end
+    from segue.cli.show import terminal
 
     console = terminal(stderr=as_json)
     agent = load(target, folder.absolute())

@@ -95,7 +95,10 @@ class Show:
         for task in tasks:
             after = f"after {', '.join(task['depends_on'])}" if task["depends_on"] else ""
             table.add_row(
-                Text(task["id"], style="bold"), Text(task["worker"], style="cyan"), Text(task["task"]), Text(after, style="dim")
+                Text(task["id"], style="bold"),
+                Text(task["worker"], style="cyan"),
+                Text(task["task"]),
+                Text(after, style="dim"),
             )
         return Group(Text("\nPlan", style="bold"), Padding(table, (0, 0, 0, 2)))
 
@@ -106,7 +109,9 @@ class Show:
         if event.wave != self._wave:
             self._wave = event.wave
             self._print(Text(f"\nWave {event.wave}", style="bold"))
-        self._print(Text.assemble(("  ▸ ", "dim"), (event.task_id, "bold"), " ", (event.worker, "cyan"), f" {event.task}"))
+        self._print(
+            Text.assemble(("  ▸ ", "dim"), (event.task_id, "bold"), " ", (event.worker, "cyan"), f" {event.task}")
+        )
 
     def _called(self, event: ToolCalled) -> None:
         arguments = ", ".join(f"{key}={_short(value)}" for key, value in event.arguments.items())
@@ -161,7 +166,9 @@ def result(text: str) -> RenderableType:
     if isinstance(value, dict):
         rows = value.get("rows")
         if isinstance(rows, list) and rows:
-            rest = {key: held for key, held in value.items() if key not in ("rows", "columns") and held not in (None, "")}
+            rest = {
+                key: held for key, held in value.items() if key not in ("rows", "columns") and held not in (None, "")
+            }
             return Group(_rows(rows, value.get("columns")), _lines(_pairs(rest)))
         passages = value.get("passages")
         if isinstance(passages, list):
@@ -228,10 +235,12 @@ def terminal(*, stderr: bool = False) -> Console:
 
 def usage_line(usage: Usage, duration_s: float) -> str:
     """Calls, tokens, cost and time in one line."""
-    return (
-        f"{usage.model_calls} generations, {usage.tool_calls} tool calls, {usage.input_tokens} + {usage.output_tokens} tokens, "
-        f"{cost(usage.cost_usd)}, {duration_s:.2f} s"
-    )
+    calls = f"{_many(usage.model_calls, 'generation')}, {_many(usage.tool_calls, 'tool call')}"
+    return f"{calls}, {usage.input_tokens} + {usage.output_tokens} tokens, {cost(usage.cost_usd)}, {duration_s:.2f} s"
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def cost(usd: float | None) -> str:

@@ -21,12 +21,11 @@ def command(
 
 
 async def _trace(run_id: str, folder: Path, listed: bool, limit: int) -> None:
-    from segue.cli.show import terminal
     from rich.table import Table
 
     from segue.base.errors import BadInput
     from segue.cli.session import open_workspace
-    from segue.cli.show import cost, usage_line
+    from segue.cli.show import cost, terminal, usage_line
     from segue.cli.tree import tree
 
     console = terminal()
@@ -41,7 +40,9 @@ async def _trace(run_id: str, folder: Path, listed: bool, limit: int) -> None:
             for each in runs:
                 held = each.usage
                 seconds = f"{each.duration_s:.2f}"
-                table.add_row(each.id, each.record.agent, each.status, str(held.total_tokens), cost(held.cost_usd), seconds)
+                table.add_row(
+                    each.id, each.record.agent, each.status, str(held.total_tokens), cost(held.cost_usd), seconds
+                )
             console.print(table, highlight=False)
             return
         run = runs[0] if run_id == "last" else ws.get(run_id)

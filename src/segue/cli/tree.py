@@ -49,7 +49,9 @@ def _line(node: TraceNode) -> Text:
     if span.kind == "generation":
         usage = node.usage
         model = held.get("gen_ai.response.model", "")
-        line.append(f"  {model}  {usage.input_tokens} + {usage.output_tokens} tokens, {cost(usage.cost_usd)}", style="cyan")
+        line.append(
+            f"  {model}  {usage.input_tokens} + {usage.output_tokens} tokens, {cost(usage.cost_usd)}", style="cyan"
+        )
     elif span.kind == "tool":
         line.append(f"  {held.get('segue.effect', '')}: {held.get('segue.reason', '')}", style="cyan")
     elif node.children and (usage := node.usage).model_calls:

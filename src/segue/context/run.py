@@ -19,7 +19,7 @@ from segue.context.decisions import Decision
 
 if TYPE_CHECKING:
     from segue.context.events import Event
-    from segue.router.types import Generation, GenerationRequest
+    from segue.router.types import Generation, GenerationRequest, OnDelta
     from segue.tracing.artefacts import ArtefactStore
     from segue.tracing.tracer import Tracer
 
@@ -33,7 +33,14 @@ class Generator(Protocol):
         """What `generate` takes as its route for what an agent names its model by."""
         ...
 
-    async def generate(self, request: GenerationRequest, *, route: Any = None, **options: Any) -> Generation:
+    async def generate(
+        self,
+        request: GenerationRequest,
+        *,
+        route: Any = None,
+        on_delta: OnDelta | None = None,
+        deadline: float | None = None,
+    ) -> Generation:
         """Answer one request."""
         ...
 

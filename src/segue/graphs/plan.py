@@ -52,7 +52,7 @@ def plan_schema(workers: Mapping[str, str], *, max_tasks: int) -> dict[str, Any]
             "worker": {"type": "string", "enum": list(workers), "description": f"Who does it:\n{described}"},
             "task": {
                 "type": "string",
-                "description": "What to do, complete in itself: the worker sees this text and the results that it depends on.",
+                "description": "What to do, complete in itself: its worker sees this text and the results it depends on.",
             },
             "depends_on": {
                 "type": "array",

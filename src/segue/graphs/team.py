@@ -9,8 +9,7 @@ a worker pauses the run at the end of its wave.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Annotated, Any, TypedDict
 
 from langchain_core.runnables import RunnableConfig
@@ -23,7 +22,7 @@ from segue.base.labels import Labels
 from segue.base.messages import Message, append, enter, open_calls, text_of, tool_result
 from segue.context.events import PlanMade, TaskFinished, TaskStarted
 from segue.context.run import RunContext
-from segue.graphs.generation import Speaker, generate, with_fresh_ids
+from segue.graphs.generation import generate, with_fresh_ids
 from segue.graphs.graph import Graph
 from segue.graphs.plan import (
     SUBMIT_PLAN,
@@ -33,12 +32,12 @@ from segue.graphs.plan import (
     as_text,
     blocked,
     next_wave,
-    plan_schema,
     read_plan,
 )
 from segue.graphs.running import with_context
+from segue.graphs.specs import TeamSpec, Worker
 from segue.graphs.steps import Goto
-from segue.graphs.typed import OutputType, conclude
+from segue.graphs.typed import conclude
 
 MAX_PLAN_REPAIRS = 2
 """How often a model is told what is wrong with its plan before its run fails."""
@@ -87,47 +86,6 @@ class WorkerTask(TypedDict):
     wave: int
     needs: list[TaskResult]
     """The results that the task depends on."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Worker:
-    """One who does tasks: any runnable graph, with the way in and the way out of its state."""
-
-    name: str
-    description: str
-    """What it does, for the planner."""
-    graph: Any
-    enter: Callable[[list[Message]], Any]
-    """The task as messages in, the graph's input out."""
-    leave: Callable[[Any], Awaitable[str] | str]
-    """The graph's final state in, the text of its answer out."""
-    foreign: bool = False
-    """Whether the graph is not ours: what it raises then fails its task, not the run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TeamSpec:
-    """Everything that a planner graph is drawn from."""
-
-    name: str
-    planner: Speaker
-    """Its `tools` are filled in here: the one is `submit_plan`."""
-    workers: tuple[Worker, ...]
-    output: OutputType | None
-    max_tasks: int
-    max_replans: int
-
-    def speaker(self) -> Speaker:
-        """The planner as one who generates, with the way to hand in a plan."""
-        schema = plan_schema({worker.name: worker.description for worker in self.workers}, max_tasks=self.max_tasks)
-        return Speaker(
-            name=self.planner.name,
-            instructions=self.planner.instructions,
-            model=self.planner.model,
-            tools=(schema,),
-            temperature=self.planner.temperature,
-            max_output_tokens=self.planner.max_output_tokens,
-        )
 
 
 def team_graph(spec: TeamSpec) -> Graph:
@@ -217,7 +175,7 @@ def _dispatch(state: TeamState) -> Goto:
 
 
 def _worker_node(worker: Worker) -> Any:
-    graph = worker.graph
+    graph = worker.load()
 
     async def node(state: WorkerTask, config: RunnableConfig, ctx: RunContext[Any]) -> dict[str, Any]:
         task = state["task"]

@@ -8,8 +8,6 @@ person who must approve is asked before anything ran. Where it answers, the grap
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict
 
 from langgraph.constants import END, START
@@ -21,10 +19,10 @@ from segue.context.decisions import InterruptRequest, Response, response_from_di
 from segue.context.run import RunContext
 from segue.graphs.generation import Speaker, generate, with_fresh_ids
 from segue.graphs.graph import Graph
+from segue.graphs.specs import WorkerSpec
 from segue.graphs.steps import Goto
 from segue.graphs.typed import OutputType, conclude
 from segue.tools.execution import execute_tool_calls
-from segue.tools.toolset import CombinedToolset
 
 
 class WorkerState(TypedDict, total=False):
@@ -49,33 +47,6 @@ class WorkerOutput(TypedDict, total=False):
 
     messages: Annotated[list[Message], append]
     output: Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerSpec:
-    """Everything that a worker graph is drawn from."""
-
-    name: str
-    instructions: str | Callable[[RunContext[Any]], str]
-    model: Any
-    toolset: CombinedToolset
-    output: OutputType | None
-    max_rounds: int
-    max_parallel_tools: int
-    temperature: float | None = None
-    max_output_tokens: int | None = None
-
-    def speaker(self, ctx: RunContext[Any]) -> Speaker:
-        """The agent as one who generates."""
-        text = self.instructions if isinstance(self.instructions, str) else self.instructions(ctx)
-        return Speaker(
-            name=self.name,
-            instructions=text,
-            model=self.model,
-            tools=tuple(tool.schema() for tool in self.toolset.tools()),
-            temperature=self.temperature,
-            max_output_tokens=self.max_output_tokens,
-        )
 
 
 def worker_graph(spec: WorkerSpec) -> Graph:

@@ -28,7 +28,7 @@ def strict_serde(types: Sequence[str] = ()) -> Any:
         if not (module and colon and attribute):
             raise ConfigError(f"checkpoint_types holds {name!r}; a type is named as 'module:Class'")
         allowed.append((module, attribute))
-    serde = JsonPlusSerializer(allowed_msgpack_modules=allowed or None)  # type: ignore[arg-type]
+    serde = JsonPlusSerializer(allowed_msgpack_modules=allowed or None)
     _prove_strict(serde)
     return serde
 

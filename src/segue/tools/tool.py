@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from segue.base.errors import UserError
 from segue.base.ids import derived_id
 from segue.context.run import RunContext
-from segue.tools.schema import read_signature, without_titles
+from segue.tools.schema import argument_values, read_signature, without_titles
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -87,8 +87,7 @@ class Tool:
         """
         if self.arguments is None:
             return arguments
-        held = self.arguments.model_validate(arguments)
-        return {name: getattr(held, name) for name in type(held).model_fields}
+        return argument_values(self.arguments.model_validate(arguments))
 
     def needs_approval(self, arguments: dict[str, Any]) -> bool:
         """Whether a person is asked before these validated arguments run."""
@@ -110,15 +109,16 @@ class Tool:
     @classmethod
     def from_langchain(cls, theirs: BaseTool, **overrides: Any) -> Tool:
         """A LangChain tool, unchanged inside. It counts as `write`, since nothing says that it only reads."""
-        schema = theirs.tool_call_schema
-        parameters = schema if isinstance(schema, dict) else schema.model_json_schema()
+        schema: Any = theirs.tool_call_schema
+        parameters: dict[str, Any] = schema if isinstance(schema, dict) else schema.model_json_schema()
 
         async def call(**arguments: Any) -> Any:
             return await theirs.ainvoke(arguments)
 
         parameters = without_titles(parameters)
         parameters.pop("description", None)
-        return cls(name=theirs.name, description=theirs.description, parameters=parameters, fn=call, **overrides)
+        options = _normal(theirs.name, parameters, overrides)
+        return cls(name=theirs.name, description=theirs.description, parameters=parameters, fn=call, **options)
 
 
 @overload
@@ -160,11 +160,12 @@ def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Tool | Call
     return _build(fn, **options)
 
 
-def _build(fn: Callable[..., Any], **options: Any) -> Tool:
+def _build(fn: Callable[..., Any], /, **options: Any) -> Tool:
     if isinstance(fn, Tool):
         return replace(fn, **_normal(fn.name, fn.parameters, options))
-    if not callable(fn):
-        raise UserError(f"@tool is for functions, not for {type(fn).__name__}")
+    if not callable(fn) or isinstance(fn, type):
+        what = f"the class {fn.__name__}" if isinstance(fn, type) else type(fn).__name__
+        raise UserError(f"@tool is for functions, not for {what}")
     name = options.pop("name", None) or getattr(fn, "__name__", type(fn).__name__)
     if not _NAME.fullmatch(name):
         raise UserError(
@@ -188,7 +189,7 @@ def _build(fn: Callable[..., Any], **options: Any) -> Tool:
 
 
 def _normal(name: str, parameters: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
-    known = set(Tool.__dataclass_fields__)
+    known = set(Tool.__dataclass_fields__) - {"fn", "parameters", "arguments", "takes_ctx"}
     unknown = set(options) - known
     if unknown:
         raise UserError(f"tool {name!r}: no option {sorted(unknown)[0]!r}; there are {', '.join(sorted(known))}")
@@ -205,7 +206,26 @@ def _normal(name: str, parameters: dict[str, Any], options: dict[str, Any]) -> d
     for option, choices in (("effect", ("read", "write", "irreversible")), ("reach", ("own", "out", "account"))):
         if option in out and out[option] not in choices:
             raise UserError(f"tool {name!r}: {option}={out[option]!r}; it is one of {', '.join(choices)}")
+    if not out.get("timeout_s", 1) > 0:
+        raise UserError(f"tool {name!r}: timeout_s={out['timeout_s']!r}; a deadline is above 0 seconds")
+    _check_approval(name, parameters, out.get("approval", False))
     return out
+
+
+def _check_approval(name: str, parameters: dict[str, Any], approval: Any) -> None:
+    if isinstance(approval, bool):
+        return
+    if not callable(approval):
+        raise UserError(f"tool {name!r}: approval={approval!r}; it is True, False or a predicate over the arguments")
+    held = parameters.get("properties", {})
+    wanted = inspect.signature(approval).parameters
+    needed = [each.name for each in wanted.values() if each.default is each.empty and each.kind is not each.VAR_KEYWORD]
+    strange = [each for each in needed if each not in held]
+    if strange and len(wanted) > 1:
+        raise UserError(
+            f"tool {name!r}: its approval predicate takes {strange[0]!r}; the arguments are {', '.join(held) or 'none'}.",
+            way_out="Name arguments of the tool, or take one parameter: the dict of all of them.",
+        )
 
 
 __all__ = ["Approval", "Effect", "Reach", "RunContext", "Tool", "ValidationError", "tool"]

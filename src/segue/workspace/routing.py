@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from segue.router import Choice, RouterCore, RouterSettings, choose
-from segue.router.types import Generation, GenerationRequest
+from segue.router.types import Generation, GenerationRequest, OnDelta
 
 
 class LazyRouter:
@@ -39,10 +39,17 @@ class LazyRouter:
         """Models are resolved by the router itself, when it is there."""
         return model
 
-    async def generate(self, request: GenerationRequest, *, route: Any = None, **options: Any) -> Generation:
+    async def generate(
+        self,
+        request: GenerationRequest,
+        *,
+        route: Any = None,
+        on_delta: OnDelta | None = None,
+        deadline: float | None = None,
+    ) -> Generation:
         """As `RouterCore.generate`; `route` may be anything that a model can be named by."""
         core = await self.core() if route is None or isinstance(route, str) else self._bare
-        return await core.generate(request, route=core.resolve(route), **options)
+        return await core.generate(request, route=core.resolve(route), on_delta=on_delta, deadline=deadline)
 
     async def aclose(self) -> None:
         """Close the router, if it was made."""

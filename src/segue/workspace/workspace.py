@@ -190,7 +190,7 @@ class Workspace:
             user=principal.user,
             scopes=sorted(principal.scopes),
             agent=agent.name,
-            source=getattr(agent, "source", ""),
+            source=agent.source,
             trace_id=new_trace_id(),
             request=[dict(message) for message in messages],
             started_at=now,

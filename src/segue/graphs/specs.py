@@ -1,0 +1,86 @@
+"""Specs: everything that the graphs of agents and teams are drawn from, as frozen data.
+
+What people write is turned into these at once; the graphs, and LangGraph with them, are loaded when they are drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from segue.base.messages import Message
+from segue.context.run import RunContext
+from segue.graphs.generation import Speaker
+from segue.graphs.plan import plan_schema
+from segue.graphs.typed import OutputType
+from segue.tools.toolset import CombinedToolset
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSpec:
+    """Everything that a worker graph is drawn from."""
+
+    name: str
+    instructions: str | Callable[[RunContext[Any]], str]
+    model: Any
+    toolset: CombinedToolset
+    output: OutputType | None
+    max_rounds: int
+    max_parallel_tools: int
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+
+    def speaker(self, ctx: RunContext[Any]) -> Speaker:
+        """The agent as one who generates."""
+        text = self.instructions if isinstance(self.instructions, str) else self.instructions(ctx)
+        return Speaker(
+            name=self.name,
+            instructions=text,
+            model=self.model,
+            tools=tuple(tool.schema() for tool in self.toolset.tools()),
+            temperature=self.temperature,
+            max_output_tokens=self.max_output_tokens,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """One who does tasks: any runnable graph, with the way in and the way out of its state."""
+
+    name: str
+    description: str
+    """What it does, for the planner."""
+    load: Callable[[], Any]
+    """Gives the graph, once it is needed."""
+    enter: Callable[[list[Message]], Any]
+    """The task as messages in, the graph's input out."""
+    leave: Callable[[Any], Awaitable[str] | str]
+    """The graph's final state in, the text of its answer out."""
+    foreign: bool = False
+    """Whether the graph is not ours: what it raises then fails its task, not the run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TeamSpec:
+    """Everything that a planner graph is drawn from."""
+
+    name: str
+    planner: Speaker
+    """Its `tools` are filled in here: the one is `submit_plan`."""
+    workers: tuple[Worker, ...]
+    output: OutputType | None
+    max_tasks: int
+    max_replans: int
+
+    def speaker(self) -> Speaker:
+        """The planner as one who generates, with the way to hand in a plan."""
+        schema = plan_schema({worker.name: worker.description for worker in self.workers}, max_tasks=self.max_tasks)
+        return Speaker(
+            name=self.planner.name,
+            instructions=self.planner.instructions,
+            model=self.planner.model,
+            tools=(schema,),
+            temperature=self.planner.temperature,
+            max_output_tokens=self.planner.max_output_tokens,
+        )
