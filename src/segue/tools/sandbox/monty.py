@@ -1,8 +1,8 @@
 """Tier 1: Monty, a Python interpreter of its own that has no file, network or process to offer.
 
 Code runs in worker processes that are killed when they outlive their time. We use Monty's blocking pool in threads of
-our own: with pydantic-monty 1.4.0 the asyncio pool aborted one in five interpreters at exit, the blocking one none of
-a hundred. A run that is cancelled has its worker killed at once.
+our own: with pydantic-monty 1.4.0 the asyncio pool aborted 10 of 50 interpreters at exit, the blocking one none of 95.
+A run that is cancelled has its worker killed at once.
 """
 
 from __future__ import annotations

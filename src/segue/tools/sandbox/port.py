@@ -102,7 +102,7 @@ class ExecUsage:
 
 @dataclass(frozen=True, kw_only=True)
 class ExecResult:
-    """What came of a run. All of it is the code's own word, except `ok`, `error.kind`, `usage` and `truncated`."""
+    """What came of a run. All of it is the code's own word, except `ok`, `usage` and `truncated`."""
 
     ok: bool
     stdout: str = ""
