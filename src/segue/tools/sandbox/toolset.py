@@ -110,7 +110,7 @@ class CodeTools(Toolset):
     def run_code(self) -> Tool:
         """`run_code`: Python of the model's own."""
 
-        async def run_code(  # noqa: D417 - the model never sees ctx
+        async def run_code(
             ctx: RunContext[Any], code: str, inputs: dict[str, Any] | None = None, table: TableId | None = None
         ) -> CodeResult:
             """Run Python source code in a sandbox without files, network or packages; its last expression is the value.
@@ -135,7 +135,7 @@ class CodeTools(Toolset):
     def summarise_table(self) -> Tool:
         """`summarise_table`: figures by group."""
 
-        async def summarise_table(  # noqa: D417
+        async def summarise_table(
             ctx: RunContext[Any], table: TableArgument, by: str | None = None, value: str | None = None
         ) -> TableSummary:
             """Summarise the rows of a table: count, sum, mean, median, min, max and share of the total, for each group.
@@ -153,7 +153,7 @@ class CodeTools(Toolset):
     def plot(self) -> Tool:
         """`plot`: a chart."""
 
-        async def plot(  # noqa: D417
+        async def plot(
             ctx: RunContext[Any],
             table: TableArgument,
             x: str | None = None,

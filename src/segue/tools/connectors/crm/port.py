@@ -146,7 +146,7 @@ class CRM(Toolset):
     def note_tool(self) -> Tool:
         """`add_note(contact_id, text)`."""
 
-        async def add_note(ctx: RunContext[Any], contact_id: ContactId, text: str) -> Activity:  # noqa: D417
+        async def add_note(ctx: RunContext[Any], contact_id: ContactId, text: str) -> Activity:
             """Add a note to a contact of the CRM.
 
             Args:
