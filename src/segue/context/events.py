@@ -115,7 +115,7 @@ class ToolCalled(_Event):
 
 @dataclass(frozen=True, kw_only=True)
 class ToolFinished(_Event):
-    """A tool call has its result: the text that the model reads next."""
+    """A tool call has its result: the text that the model reads next. Without `ToolCalled` before it, it never ran."""
 
     type: ClassVar[str] = "tool_finished"
     agent: str

@@ -60,8 +60,8 @@ class ToolResult:
     def message(self) -> Message:
         """As it enters the conversation."""
         name = self.call["function"]["name"]
-        integrity = "tool" if self.tool is not None and self.tool.trusted else "untrusted"
-        labels = Labels(integrity="system" if self.failed else integrity, kind="tool_result", source=name)  # type: ignore[arg-type]
+        trusted = self.tool is not None and self.tool.trusted and not self.failed
+        labels = Labels(integrity="tool" if trusted else "untrusted", kind="tool_result", source=name)
         held = [list(atom) for atom in self.atoms]
         return tool_result(self.call["id"], self.content, name=name, failed=self.failed, labels=labels, atoms=held)
 
@@ -87,18 +87,19 @@ async def execute_tool_calls(
 
     All approvals are asked before anything runs. Then neighbouring reads run side by side, and each call that writes
     runs alone, after all before it and before all behind it, so that effects have the order in which the model
-    asked for them. A call that names no tool, does
-    not fit, is blocked or rejected, raises, or outlives its deadline yields a failed result, which the model reads
-    and may act upon; it does not end the run.
+    asked for them. A call that names no tool, does not fit, is blocked or rejected, raises, or outlives its deadline
+    yields a failed result, which the model reads and may act upon; it does not end the run.
 
     Raises:
         UserError: A tool is wired wrongly, or its return value cannot be serialised. The message names the tool.
-        RunStopped: The budget does not allow the calls.
+        RunStopped: The budget does not allow all of the calls; none of them ran.
     """
     held = {tool.name: tool for tool in tools}
     prepared = [_prepare(call, held) for call in calls]
     judged = [await _judge(item, ctx) if isinstance(item, _Ready) else item for item in prepared]
     approved = await _ask(judged, ctx)
+    with ctx.meter.reserve(tool_calls=sum(isinstance(item, _Ready) for item in approved)):
+        pass  # all of them fit the budget, or none runs: one that ran beside one that may not would lose its result
     results: list[ToolResult] = []
     for group in _in_order(approved):
         results += await _side_by_side(group, ctx, max_parallel)
@@ -124,6 +125,11 @@ async def _side_by_side(items: list[_Prepared], ctx: RunContext[Any], max_parall
 
     async def one(item: _Prepared) -> ToolResult:
         if isinstance(item, ToolResult):
+            ctx.emit(ToolFinished(
+                run_id=ctx.run_id, at=ctx.now(), agent=ctx.agent, call_id=item.call["id"],
+                tool=item.call["function"]["name"], failed=True, result=item.content, duration_s=0.0,
+                task_id=ctx.task_id,
+            ))  # fmt: skip
             return item
         async with gate:
             return await _run(item, ctx)

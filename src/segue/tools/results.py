@@ -10,8 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
-import orjson
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
 from segue.base.errors import UserError
 from segue.context.run import RunContext
@@ -44,11 +43,9 @@ def render(tool_name: str, value: Any, ctx: RunContext[Any]) -> Rendered:
     Raises:
         UserError: It cannot be serialised. The message names the tool and the type.
     """
-    plain = jsonable(tool_name, value)
-    if isinstance(value, HasToolText):
-        text = value.tool_text()
-    else:
-        text = plain if isinstance(plain, str) else orjson.dumps(plain).decode()
+    encoded = _encoded(tool_name, value)
+    plain = from_json(encoded)
+    text = plain if isinstance(plain, str) else encoded.decode()
     if len(text) <= MAX_CHARS:
         return Rendered(text, plain)
     kind = "text/plain" if isinstance(plain, str) else "application/json"
@@ -60,13 +57,36 @@ def render(tool_name: str, value: Any, ctx: RunContext[Any]) -> Rendered:
 
 
 def jsonable(tool_name: str, value: Any) -> Any:
-    """The value as JSON data: decimals, dates and ids as text, bytes as base64, NaN and infinities as text."""
+    """The value as JSON data: decimals, dates and ids as text, bytes as base64, NaN and infinities as text.
+
+    Half a surrogate pair, which no store and no model server takes, becomes U+FFFD.
+
+    Raises:
+        UserError: It cannot be serialised. The message names the tool and the type.
+    """
+    return from_json(_encoded(tool_name, value))
+
+
+def _encoded(tool_name: str, value: Any) -> bytes:
     try:
-        plain = to_jsonable_python(value, bytes_mode="base64", inf_nan_mode="strings", by_alias=True)
-        orjson.dumps(plain)
+        try:
+            return _to_json(value)
+        except (PydanticSerializationError, UnicodeEncodeError):
+            return _to_json(_paired(to_jsonable_python(value, bytes_mode="base64")))
     except (PydanticSerializationError, TypeError, ValueError) as error:
         raise UserError(
             f"tool {tool_name!r} returned a {type(value).__name__} that cannot be serialised ({error}).",
             way_out="Return text, numbers, lists, dicts, dataclasses or pydantic models.",
         ) from None
-    return plain
+
+
+def _to_json(value: Any) -> bytes:
+    return to_json(value, bytes_mode="base64", inf_nan_mode="strings", by_alias=True)
+
+
+def _paired(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_paired(key): _paired(item) for key, item in value.items()}
+    return [_paired(item) for item in value] if isinstance(value, list) else value

@@ -1,23 +1,29 @@
 """A tool's schema: a function in, a pydantic model of its arguments and their JSON schema out.
 
 The description and each argument's description come from the docstring (Google style), the types from the
-signature. A first parameter typed `RunContext[…]`, or an untyped one called `ctx`, is not the model's to fill.
+signature. A first parameter typed `RunContext[…]`, or an untyped one called `ctx`, is not the model's to fill, and
+neither is the `self` of a method.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
 
 from segue.base.errors import UserError
 from segue.context.run import RunContext
+
+_STAND_IN = "argument__"
+"""Begins the field of an argument whose own name pydantic keeps for itself, such as `copy` or `_id`."""
 
 
 @dataclass(frozen=True)
@@ -42,26 +48,41 @@ def read_signature(fn: Callable[..., Any], *, name: str) -> Signature:
     """Read a function.
 
     Raises:
-        UserError: It has no docstring, takes `*args` or `**kwargs`, or a type that has no JSON schema.
+        UserError: It takes `*args`, `**kwargs` or positional-only arguments, a context that is not first, or a type
+            that has no JSON schema.
     """
     from docstring_parser import DocstringStyle, parse
 
-    parsed = parse(inspect.getdoc(fn) or "", style=DocstringStyle.GOOGLE)
+    parsed = parse(inspect.getdoc(_plain(fn)) or "", style=DocstringStyle.GOOGLE)
     described = {param.arg_name: " ".join((param.description or "").split()) for param in parsed.params}
     description = "\n\n".join(part for part in (parsed.short_description, parsed.long_description) if part)
-    parameters = list(inspect.signature(fn).parameters.values())
     hints = _hints(fn, name)
+    parameters = list(inspect.signature(fn).parameters.values())
+    if parameters and _is_self(fn, parameters[0]):
+        del parameters[0]
     takes_ctx = bool(parameters) and _is_ctx(parameters[0], hints)
     fields: dict[str, Any] = {}
     for parameter in parameters[1:] if takes_ctx else parameters:
-        fields[parameter.name] = _field(parameter, hints, described, name)
+        fields[_field_name(parameter.name)] = _field(parameter, hints, described, name)
     model = _model(name, fields)
     return Signature(description, model, _schema(model, name), takes_ctx)
 
 
+def argument_values(held: BaseModel) -> dict[str, Any]:
+    """The validated arguments by the names that the function has for them."""
+    return {name.removeprefix(_STAND_IN): getattr(held, name) for name in type(held).model_fields}
+
+
+def _plain(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function that holds docstring and types: inside a partial, or behind a callable object."""
+    while isinstance(fn, functools.partial):
+        fn = fn.func
+    return fn if inspect.isroutine(fn) else type(fn).__call__
+
+
 def _hints(fn: Callable[..., Any], name: str) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(fn, include_extras=True)
+        return typing.get_type_hints(_plain(fn), include_extras=True)
     except NameError as error:
         raise UserError(
             f"tool {name!r}: the type {error.name!r} in its signature is not known where the function is defined.",
@@ -69,19 +90,47 @@ def _hints(fn: Callable[..., Any], name: str) -> dict[str, Any]:
         ) from None
 
 
+def _is_self(fn: Callable[..., Any], parameter: inspect.Parameter) -> bool:
+    """Whether this is the object of a method whose class is still being made."""
+    owner = getattr(fn, "__qualname__", "").rpartition(".")[0]
+    return parameter.name == "self" and bool(owner) and not owner.endswith("<locals>")
+
+
 def _is_ctx(parameter: inspect.Parameter, hints: dict[str, Any]) -> bool:
     hint = hints.get(parameter.name)
-    origin = typing.get_origin(hint) or hint
-    return origin is RunContext or (hint is None and parameter.name == "ctx")
+    return _is_context_type(hint) or (hint is None and parameter.name == "ctx")
+
+
+def _is_context_type(hint: Any) -> bool:
+    return (typing.get_origin(hint) or hint) is RunContext
+
+
+def _field_name(name: str) -> str:
+    kept = name.startswith(("_", "model_")) or hasattr(BaseModel, name)
+    return f"{_STAND_IN}{name}" if kept else name
 
 
 def _field(
     parameter: inspect.Parameter, hints: dict[str, Any], described: dict[str, str], tool_name: str
 ) -> tuple[Any, Any]:
-    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise UserError(f"tool {tool_name!r} takes {parameter}; a model needs each argument named and typed")
+    name, hint = parameter.name, hints.get(parameter.name, Any)
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
+        only = "positional-only " if parameter.kind is parameter.POSITIONAL_ONLY else ""
+        raise UserError(f"tool {tool_name!r} takes {only}{parameter}; a model needs each argument named and typed")
+    if _is_context_type(hint):
+        raise UserError(f"tool {tool_name!r}: the run context {name!r} is its first parameter, or none")
+    more = {"alias": name} if _field_name(name) != name else {}
+    if name in described and not _says_itself(hint):
+        more["description"] = described[name]
+    if isinstance(parameter.default, FieldInfo):
+        return Annotated[hint, Field(**more)], parameter.default  # type: ignore[call-overload]
     default = ... if parameter.default is parameter.empty else parameter.default
-    return hints.get(parameter.name, Any), Field(default, description=described.get(parameter.name))
+    return hint, Field(default, **more)  # type: ignore[call-overload]
+
+
+def _says_itself(hint: Any) -> bool:
+    """Whether the type is annotated with a description of its own."""
+    return any(isinstance(each, FieldInfo) and each.description for each in getattr(hint, "__metadata__", ()))
 
 
 def _model(name: str, fields: dict[str, Any]) -> type[BaseModel]:
@@ -107,7 +156,9 @@ def without_titles(schema: dict[str, Any]) -> dict[str, Any]:
     for key, value in schema.items():
         if key == "title" and isinstance(value, str):
             continue
-        if key in ("properties", "$defs") and isinstance(value, dict):
+        if key in ("default", "const", "enum", "examples"):
+            out[key] = value
+        elif key in ("properties", "$defs") and isinstance(value, dict):
             out[key] = {name: without_titles(item) for name, item in value.items()}
         elif isinstance(value, dict):
             out[key] = without_titles(value)

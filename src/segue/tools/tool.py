@@ -223,7 +223,7 @@ def _check_approval(name: str, parameters: dict[str, Any], approval: Any) -> Non
     strange = [each for each in needed if each not in held]
     if strange and len(wanted) > 1:
         raise UserError(
-            f"tool {name!r}: its approval predicate takes {strange[0]!r}; the arguments are {', '.join(held) or 'none'}.",
+            f"tool {name!r}: approval takes {strange[0]!r}; the arguments are {', '.join(held) or 'none'}.",
             way_out="Name arguments of the tool, or take one parameter: the dict of all of them.",
         )
 
