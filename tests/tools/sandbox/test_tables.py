@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -59,3 +60,11 @@ async def test_another_process_finds_what_this_one_kept(tmp_path: Path) -> None:
     table_id = await SqliteTableStore(tmp_path / "tables.db").put("acme", ROWS)
 
     assert await SqliteTableStore(tmp_path / "tables.db").get("acme", table_id) == ROWS
+
+
+async def test_many_who_start_at_once_on_one_new_file_all_keep_their_rows(tmp_path: Path) -> None:
+    stores = [SqliteTableStore(tmp_path / "tables.db") for _ in range(12)]
+
+    ids = await asyncio.gather(*(store.put("acme", [{"n": number}]) for number, store in enumerate(stores)))
+
+    assert [await stores[0].get("acme", table_id) for table_id in ids] == [[{"n": number}] for number in range(12)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from segue.memory.documents.index import Entry, Scope, Source
 from segue.memory.documents.passage import Passage
+from segue.memory.documents.wal import use_wal
 
 _VERSION = 1
 
@@ -45,14 +46,27 @@ JOIN sources USING (tenant, collection, path) WHERE chunks.id = ?
 
 def prepare(db: sqlite3.Connection) -> None:
     """Make the tables where they are missing; those of another version of ours are made anew."""
-    db.execute("PRAGMA journal_mode=WAL")
+    use_wal(db)
     db.execute("PRAGMA synchronous=NORMAL")
+    db.execute("BEGIN IMMEDIATE")
     held = db.execute("PRAGMA user_version").fetchone()[0]
     if held not in (0, _VERSION):
         for table in ("words", "chunks", "sources", "generation"):
             db.execute(f"DROP TABLE IF EXISTS {table}")
-    db.executescript(_SCHEMA)
+    for statement in _statements():
+        db.execute(statement)
     db.execute(f"PRAGMA user_version={_VERSION}")
+    db.execute("COMMIT")
+
+
+def _statements() -> Iterator[str]:
+    """The schema's statements one by one: `executescript` would commit before each."""
+    held = ""
+    for line in _SCHEMA.split("\n"):
+        held += line + "\n"
+        if sqlite3.complete_statement(held):
+            yield held
+            held = ""
 
 
 def sources(db: sqlite3.Connection, scope: Scope) -> dict[str, Source]:

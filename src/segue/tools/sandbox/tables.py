@@ -18,6 +18,7 @@ import orjson
 from segue.base.errors import StoreError
 from segue.base.ids import content_hash, derived_id
 from segue.memory.documents.place import state_file
+from segue.memory.documents.wal import use_wal
 
 Row = dict[str, Any]
 
@@ -139,7 +140,7 @@ class SqliteTableStore:
         db = None
         try:
             db = sqlite3.connect(self.file, timeout=10)
-            db.execute("PRAGMA journal_mode=WAL")
+            use_wal(db)
             db.execute("PRAGMA secure_delete=ON")
             db.execute(_SCHEMA)
             return db
