@@ -90,15 +90,27 @@ class Tool:
         return argument_values(self.arguments.model_validate(arguments))
 
     def needs_approval(self, arguments: dict[str, Any]) -> bool:
-        """Whether a person is asked before these validated arguments run."""
+        """Whether a person is asked before these validated arguments run.
+
+        Raises:
+            UserError: The predicate raised. The message names the tool.
+        """
         if isinstance(self.approval, bool):
             return self.approval
-        parameters = inspect.signature(self.approval).parameters
+        try:
+            return bool(self._predicate(self.approval, arguments))
+        except Exception as error:
+            raise UserError(
+                f"tool {self.name!r}: its approval predicate raised {type(error).__name__}: {error}"
+            ) from error
+
+    def _predicate(self, approval: Callable[..., bool], arguments: dict[str, Any]) -> bool:
+        parameters = inspect.signature(approval).parameters
+        if any(each.kind is each.VAR_KEYWORD for each in parameters.values()):
+            return approval(**arguments)
         if len(parameters) == 1 and not set(parameters) & set(self.parameters.get("properties", {})):
-            return bool(self.approval(arguments))
-        takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-        given = arguments if takes_all else {key: arguments[key] for key in parameters if key in arguments}
-        return bool(self.approval(**given))
+            return approval(arguments)
+        return approval(**{key: arguments[key] for key in parameters if key in arguments})
 
     def key_for(self, run_id: str, call_id: str, arguments: dict[str, Any]) -> str:
         """The idempotency key of a call: by the named arguments, else by the run and the call."""

@@ -138,7 +138,9 @@ class CombinedToolset(Toolset):
         found: dict[str, Tool] = {}
         for held in (each for one in self.sets for each in one.tools()):
             if held.name in found:
-                raise UserError(f"two tools are called {held.name!r}.", way_out="Rename one, or use toolset.prefixed(…).")
+                raise UserError(
+                    f"two tools are called {held.name!r}.", way_out="Rename one, or use toolset.prefixed(…)."
+                )
             found[held.name] = held
         return [found[name] for name in sorted(found)]
 
@@ -172,14 +174,12 @@ def as_toolset(items: Sequence[Any]) -> CombinedToolset:
 def _as_tool(item: Any) -> Tool:
     if isinstance(item, Tool):
         return item
-    if hasattr(item, "as_tool") and not hasattr(item, "tool_call_schema"):
-        made = item.as_tool()
-        if isinstance(made, Tool):
+    if not isinstance(item, type):
+        if hasattr(item, "tool_call_schema") and hasattr(item, "ainvoke"):
+            return Tool.from_langchain(item)
+        if hasattr(item, "as_tool") and not hasattr(item, "ainvoke"):  # LangChain's runnables have one of their own
+            made: Tool = item.as_tool()
             return made
-    if hasattr(item, "tool_call_schema") and hasattr(item, "ainvoke"):
-        return Tool.from_langchain(item)
-    if callable(item):
-        return tool(item)
-    raise UserError(
-        f"{item!r} is no tool.", way_out="Give functions with @tool, toolsets, LangChain tools or agents."
-    )
+        if callable(item):
+            return tool(item)
+    raise UserError(f"{item!r} is no tool.", way_out="Give functions with @tool, toolsets, LangChain tools or agents.")

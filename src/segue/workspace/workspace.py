@@ -23,7 +23,7 @@ from segue.base.messages import Message, coerce
 from segue.base.ports import Clock, SystemClock
 from segue.base.principal import LOCAL, Principal
 from segue.base.usage import Usage
-from segue.context.decisions import Response, response_to_dict
+from segue.context.decisions import Answer, Approve, Edit, Reject, Response, response_to_dict
 from segue.context.run import RunContext, Services
 from segue.memory.checkpoints import open_saver
 from segue.router import RouterCore
@@ -374,6 +374,12 @@ def _check_answers(record: RunRecord, answers: Mapping[str, Response]) -> None:
     open_ids = [request["id"] for request in record.interrupts]
     if unknown := [key for key in answers if key not in open_ids]:
         raise BadInput(f"run {record.run_id} has no interrupt {unknown[0]!r}; it waits for: {names(open_ids)}")
+    kinds = {request["id"]: request["kind"] for request in record.interrupts}
+    for key, answer in answers.items():
+        fitting: tuple[type, ...] = (Answer,) if kinds[key] == "question" else (Approve, Edit, Reject)
+        if not isinstance(answer, fitting):
+            wanted = "an Answer" if kinds[key] == "question" else "Approve, Edit or Reject"
+            raise BadInput(f"interrupt {key} is answered by {wanted}, not by {answer!r}")
     if not answers:
         raise BadInput(f"run {record.run_id} waits for answers to: {names(open_ids)}.", way_out="Give answers={id: …}.")
 
