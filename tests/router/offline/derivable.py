@@ -68,6 +68,8 @@ def _numbers(text: str) -> Iterator[float]:
         yield float(found.replace(",", "").rstrip(".") or 0)
         if re.fullmatch(r"-?\d+,\d{1,2}", found):
             yield float(found.replace(",", "."))
+        if not re.fullmatch(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?", found):
+            yield from (float(piece) for piece in found.split(",") if re.fullmatch(r"-?\d+(?:\.\d+)?", piece))
     lower = text.lower()
     for number, word in enumerate(_SMALL):
         if re.search(rf"\b{word}\b", lower):
@@ -103,7 +105,9 @@ def _is_choice_said(value: str, text: str) -> bool:
     if all(word[: max(3, len(word) - 2)] in lower for word in words) and words:
         return len(words) < 4
     plain = _PLAIN.get(value.lower())
-    return bool(plain and re.search(plain, lower)) or any(re.search(rf"\b{word}", lower) for word in words if len(word) > 3)
+    return bool(plain and re.search(plain, lower)) or any(
+        re.search(rf"\b{word}", lower) for word in words if len(word) > 3
+    )
 
 
 def undeclared(calls: list[list[Any]], messages: list[dict[str, Any]]) -> list[Any]:

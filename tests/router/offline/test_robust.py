@@ -29,7 +29,8 @@ texts = st.text(max_size=200) | st.lists(words, max_size=30).map(" ".join) | st.
 schemas = st.fixed_dictionaries(
     {},
     optional={
-        "type": st.sampled_from(["string", "integer", "number", "boolean", "array", "object", "null", "odd"]) | json_values,
+        "type": st.sampled_from(["string", "integer", "number", "boolean", "array", "object", "null", "odd"])
+        | json_values,
         "enum": st.lists(json_values, max_size=3) | json_values,
         "pattern": st.sampled_from(["^[A-Z]+$", "[", "(a+)+$", "", r"\d{3}"]) | st.text(max_size=8),
         "format": st.sampled_from(["email", "date", "date-time", "uuid", "ipv4", "x"]),
@@ -50,7 +51,9 @@ functions = st.fixed_dictionaries(
     {"name": st.sampled_from(["get_order", "cancelOrder", "x", "", "find"]) | st.text(max_size=10)},
     optional={"description": st.text(max_size=40) | json_values, "parameters": parameters | json_values},
 )
-tools_given = st.lists(functions.map(lambda f: {"type": "function", "function": f}) | functions | json_values, max_size=4)
+tools_given = st.lists(
+    functions.map(lambda f: {"type": "function", "function": f}) | functions | json_values, max_size=4
+)
 tool_calls = st.lists(
     st.fixed_dictionaries(
         {"id": st.sampled_from(["a", "call_p0", "call_p1", ""])},
@@ -90,7 +93,11 @@ def test_any_json_is_answered_by_a_message_with_its_name(
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.sampled_from(TOOLS), max_size=8), st.lists(texts, min_size=1, max_size=3), st.sampled_from(["auto", "required"]))
+@given(
+    st.lists(st.sampled_from(TOOLS), max_size=8),
+    st.lists(texts, min_size=1, max_size=3),
+    st.sampled_from(["auto", "required"]),
+)
 def test_no_request_over_any_tools_is_filled_with_a_value_that_nobody_said(
     tools: list[dict[str, Any]], parts: list[str], choice: str
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from segue.router.offline.clauses import Part
 from segue.router.offline.fill import Filled, fill, siblings, spread
-from segue.router.offline.recall import Known, refers
+from segue.router.offline.recall import Known
 from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.select import FLOOR, Index, Match, query_stems
 from segue.router.offline.text import identifier_words, stem
@@ -33,7 +33,7 @@ class Do:
     tool: Tool
     calls: list[dict[str, Any]]
     drawn: bool
-    """Whether a value comes from elsewhere than the clause."""
+    """Whether a value comes from outside the request."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,6 @@ class Ask:
 
     tool: Tool
     missing: list[Leaf]
-    drawn: bool
 
 
 @dataclass(frozen=True)
@@ -137,6 +136,8 @@ def _weighed(match: Match, filled: Filled, view: View) -> float:
         1 for x in match.tool.required if filled.places.get(x.path) and (x.schema.keys() & {"pattern", "format"})
     )
     factor = 1.15 + 0.08 * min(typed, 2) if filled.complete else 1.0 - 0.15 * share
+    sure = [min(filled.strength.get(leaf.path, 1.0), 4.0) for leaf in match.tool.required]
+    factor *= 1.0 + 0.03 * (sum(sure) / len(sure) if sure else 2.0)
     return match.score * (0.55 + 0.45 * coverage) * factor * (0.4 if filled.wants_code else 1.0)
 
 
@@ -147,12 +148,11 @@ def _best(options: list[_Option]) -> _Option:
 
 def _decide(option: _Option, part: Part, known: Known) -> Decision:
     filled = option.filled
-    drawn = any(not places and path for path, places in filled.places.items())
     if filled.wants_code is not None:
         return Code(option.tool, filled.wants_code)
     if filled.missing:
-        return Ask(option.tool, filled.missing, drawn or refers(view_of(part.clause)))
-    return Do(option.tool, spread(filled, option.tool, part.clause, known), drawn)
+        return Ask(option.tool, filled.missing)
+    return Do(option.tool, spread(filled, option.tool, part.clause, known), filled.drawn)
 
 
 def _meant(tied: list[_Option], known: Known) -> _Option | None:
@@ -193,4 +193,4 @@ def _like_before(part: Part, index: Index, known: Known) -> Decision:
         if len(leaf.path) == 1 and leaf.name in before:
             filled.values[leaf.path] = before[leaf.name]
             filled.missing.remove(leaf)
-    return Ask(tool, filled.missing, True) if filled.missing else Do(tool, spread(filled, tool, clause, known), True)
+    return Ask(tool, filled.missing) if filled.missing else Do(tool, spread(filled, tool, clause, known), True)

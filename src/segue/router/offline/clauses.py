@@ -16,6 +16,8 @@ from segue.router.offline.text import MAX_CHARS, content_stems, identifier_words
 from segue.router.offline.view import View, opens, polite_end, takes_object, view_of
 from segue.router.offline.words import NOUN_TOO, QUESTION, VERBS
 
+_SIGHT = 400
+"""How many characters on either side of a link are looked at to decide whether it parts two clauses."""
 MAX_PARTS = 40
 """How many parts one request is cut into at most; the rest stays in the last."""
 
@@ -70,6 +72,11 @@ _OPENER = re.compile(
     r"\b(?:to|that|saying|says?|about|for|message|text|note|body|titled|called)\b[\s:\"“']+(?:\w+\s+){0,1}\w+|:\s+\w",
     re.I,
 )
+_TELLS = re.compile(
+    r"(?:my|our|the|i|we|it|this|that|he|she|they|there)\b.*\b(?:is|are|was|were|am|has|have|had|did|does|do|will|\w+ed|"
+    r"came|got|went|left|broke|arrives?|needs?|\w+n't)\b|(?:i|we)(?:'m|'ve|'d)\b",
+    re.I | re.S,
+)
 _SUBJECT = re.compile(r"^(?:for|in|on|about|regarding|with|from|at)\s+[^,:;.]{1,80}[,:]\s+", re.I)
 
 
@@ -89,7 +96,7 @@ def split_request(text: str, index: Index, today: date | None = None) -> list[Pa
         waiting |= piece.link == "then"
         if not raw or (not content_stems(raw) and len(pieces) > 1):
             continue
-        if len(pieces) > 1 and cutter.is_context(raw):
+        if len(pieces) > 1 and piece.link != "then" and cutter.is_context(raw):
             context = f"{context} {raw}".strip()
             continue
         rest = f"{text[: piece.start]}\n{text[piece.end :]}".strip()
@@ -138,20 +145,22 @@ class _Cutter:
 
     def __init__(self, text: str, index: Index, today: date | None) -> None:
         self.text, self.index, self.today = text, index, today
-        self.closed = _closed(text, view_of(text, today))
+        self.sealed, self.closed = _closed(text, view_of(text, today))
         self.numbered = bool(re.search(r"(?:^|\s)\(?1[.)]\s", text) and re.search(r"\s\(?2[.)]\s", text))
         self.verbs = {stem(t.name_words[0]) for t in index.tools if _opens_with_verb(t.name_words, t.description)}
 
     def pieces(self) -> list[_Piece]:
         """The pieces of the text in order, each with the link before it."""
-        seps = [s for s in self._separators() if s.link == "item" or not self._is_closed(s.start, s.end)]
+        seps = [s for s in self._separators() if not self._is_closed(s)]
         out: list[_Piece] = []
         begin, link = 0, "start"
         for position, sep in enumerate(seps):
             if sep.start < begin or len(out) >= MAX_PARTS - 1:
                 continue
             until = next((s.start for s in seps[position + 1 :] if s.start >= sep.end), len(self.text))
-            if self._cuts(sep, self.text[begin : sep.start], self.text[sep.end : until], self.text[sep.end :]):
+            left = self.text[begin : min(sep.start, begin + _SIGHT)]
+            right = self.text[sep.end : min(until, sep.end + _SIGHT)]
+            if self._cuts(sep, left, right, self.text[sep.end : sep.end + _SIGHT]):
                 out.append(_Piece(begin, sep.start, link))
                 begin, link = sep.end, sep.link
         return [*out, _Piece(begin, len(self.text), link)]
@@ -160,9 +169,7 @@ class _Cutter:
         """Whether a piece only tells something: no verb that commands, no question, no wish, no list item of a tool."""
         if _NOT.match(raw) or self._commands(raw):
             return False
-        return polite_end(raw) == 0 and bool(
-            re.match(r"(?:my|our|the|i|we|it|this|that|he|she|they|there)\b", raw, re.I)
-        )
+        return polite_end(raw) == 0 and bool(_TELLS.match(raw))
 
     def _separators(self) -> list[_Piece]:
         out: list[_Piece] = []
@@ -173,8 +180,9 @@ class _Cutter:
             out.append(_Piece(m.start(), m.end(), _LINKS[number][0]))
         return out
 
-    def _is_closed(self, start: int, end: int) -> bool:
-        return any(start < stop and begin < end for begin, stop in self.closed)
+    def _is_closed(self, sep: _Piece) -> bool:
+        closed = self.sealed if sep.link == "item" else self.closed
+        return any(sep.start < stop and begin < sep.end for begin, stop in closed)
 
     def _cuts(self, sep: _Piece, left: str, right: str, after: str) -> bool:
         if not after.strip() or (not left.strip() and sep.link != "item"):
@@ -187,7 +195,7 @@ class _Cutter:
             return self._ends_sentence(sep, left, right)
         if _NOT.match(right):
             return True
-        if re.match(r"\s*(?:only\s+)?(?:if|unless|when|in case)\b", left, re.I) or _SUBJECT.match(f"{left}, "):
+        if re.match(r"\s*(?:only\s+)?(?:if|unless|when|in case)\b", left, re.I) or _SUBJECT.fullmatch(f"{left}, "):
             return False
         if sep.link == "semi":
             return self._commands(right) or self._picks(right)
@@ -195,7 +203,7 @@ class _Cutter:
 
     def _ends_sentence(self, sep: _Piece, left: str, right: str) -> bool:
         mark = self.text[sep.start]
-        if mark == "." and _ABBREVIATION.search(left):
+        if mark == "." and _ABBREVIATION.search(self.text[max(0, sep.start - 8) : sep.start]):
             return False
         if mark == "." and not right[:1].isupper() and not self._commands(right):
             return False
@@ -220,6 +228,8 @@ class _Cutter:
 
     def _is_tail(self, left: str, right: str) -> bool:
         """Whether the right side goes on inside a message or a thing to do that the left side opened."""
+        subject = _SUBJECT.match(left)
+        left = left[subject.end() :] if subject else left
         opener = re.search(r"\b(?:saying|says|that)\s+\w|:\s+\w", left, re.I)
         match = self.index.picks(view_of(right, self.today))
         return opener is not None and (match is None or len(match.name_hits) < 2)
@@ -233,7 +243,9 @@ class _Cutter:
         return bool(unlike) and again is not None and theirs.score >= 1.0 and ours.score >= 1.0
 
     def _commands(self, text: str) -> bool:
-        view = view_of(text.strip(), self.today)
+        text = text.strip()
+        subject = _SUBJECT.match(text)
+        view = view_of(text[subject.end() :] if subject else text, self.today)
         first = next((word for word in view.words if word.start >= view.body), None)
         if first is None or first.start - view.body > 3:
             return False
@@ -262,10 +274,10 @@ def _opens_with_verb(name_words: tuple[str, ...], description: str) -> bool:
     )
 
 
-def _closed(text: str, view: View) -> list[tuple[int, int]]:
-    """The places that are never cut: quotes, code, brackets, typed values, "between … and …"."""
-    kinds = ("quoted", "code", "url", "email", "date", "datetime", "number", "name", "time", "ip")
-    out = [(m.start, m.end) for m in view.mentions if m.kind in kinds]
-    out += [m.span() for m in re.finditer(r"\([^()\n]{0,2000}\)", text)]
-    out += [m.span() for m in re.finditer(r"\bbetween\s+[^,.;]{1,60}?\s+and\s+", text, re.I)]
-    return out
+def _closed(text: str, view: View) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """The places that are never cut, not even by a line end, and those that no word or comma cuts."""
+    sealed = [(m.start, m.end) for m in view.mentions if m.kind in ("quoted", "code", "url", "email")]
+    sealed += [m.span() for m in re.finditer(r"\([^()\n]{0,2000}\)", text)]
+    typed = [(m.start, m.end) for m in view.mentions if m.kind in ("date", "datetime", "number", "name", "time", "ip")]
+    pairs = [m.span() for m in re.finditer(r"\bbetween\s+[^,.;]{1,60}?\s+and\s+", text, re.I)]
+    return sealed, [*sealed, *typed, *pairs]

@@ -38,6 +38,10 @@ class Filled:
     places: dict[Path, list[tuple[int, int]]] = field(default_factory=dict)
     """Where in the clause each value stands; empty for values from elsewhere."""
     missing: list[Leaf] = field(default_factory=list)
+    strength: dict[Path, float] = field(default_factory=dict)
+    """How surely each value from the clause belongs to its parameter."""
+    drawn: bool = False
+    """Whether a value comes from outside the request: a result, or an earlier turn."""
     wants_code: Leaf | None = None
     """A required parameter that wants SQL or source code, which is never written here."""
 
@@ -81,9 +85,12 @@ def fill(tool: Tool, clause: str, known: Known) -> Filled:
     for leaf in leaves:
         if leaf.path not in filled.values and (leaf.required or _beside_a_value(leaf, filled)):
             value = from_answers(leaf, tool, known)
-            value = recall(leaf, tool, view, known) if is_missing(value) else value
+            elsewhere = False
+            if is_missing(value):
+                value, elsewhere = recall(leaf, tool, view, known)
             if not is_missing(value):
                 _put(filled, leaf, value, [])
+                filled.drawn |= elsewhere
     _close(filled, tool)
     return filled
 
@@ -124,6 +131,7 @@ def _assign(filled: Filled, leaves: Sequence[Leaf], view: View, tool: Tool) -> N
     for _, _, _, leaf, c in sorted(pool, key=lambda row: row[:3]):
         if leaf.path not in filled.values and _free(c, filled.spans):
             _put(filled, leaf, c.value, [(c.start, c.end), *c.also])
+            filled.strength[leaf.path] = c.score
 
 
 def _named_choices(leaves: Sequence[Leaf], view: View, tool: Tool) -> set[tuple[int, int]]:

@@ -110,16 +110,20 @@ def _split(leaf: Leaf, view: View, tool: Tool, used: Spans, begin: int) -> Found
     items: list[Any] = []
     spans: list[tuple[int, int]] = []
     place = begin
-    for m in [*_SEPARATOR.finditer(view.text, begin, limit), None]:
+    for m in [*_separators(view, begin, limit), None]:
         end = m.start() if m else limit
-        if m and any(q.start < m.start() < q.end for q in view.mentions if q.kind in ("quoted", "code")):
-            continue
         found = _trimmed(view, place, end, leaf, tool)
         place = m.end() if m else end
         if found and _free(found[1], found[2], used):
             items.append(found[0])
             spans.append((found[1], found[2]))
     return Found(items, spans) if items and fits(items, leaf.schema) else None
+
+
+def _separators(view: View, begin: int, limit: int) -> list[re.Match[str]]:
+    """The commas and joins between items; none inside a quote, a number or another value."""
+    found = _SEPARATOR.finditer(view.text, begin, limit)
+    return [m for m in found if not any(q.start < m.start() < q.end for q in view.mentions)]
 
 
 def _trimmed(view: View, start: int, end: int, leaf: Leaf, tool: Tool) -> tuple[str, int, int] | None:
@@ -143,7 +147,7 @@ def _objects(leaf: Leaf, view: View, tool: Tool, used: Spans, fill_object: Objec
     if begin is None:
         return None
     items, spans, place = [], [], begin
-    for m in [*_SEPARATOR.finditer(view.text, begin), None]:
+    for m in [*_separators(view, begin, len(view.text)), None]:
         end = m.start() if m else len(view.text)
         piece = view.text[place:end]
         item = fill_object(leaf.schema["item_leaves"], piece) if piece.strip() else None

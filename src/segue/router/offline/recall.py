@@ -23,6 +23,7 @@ from segue.router.offline.view import View, view_of
 from segue.router.offline.words import ID_WORDS, REFERENCE
 
 MISSING = object()
+_SEVERAL = object()
 _TYPED = ("email", "url", "uuid", "ip", "pattern", "date", "datetime")
 
 
@@ -42,16 +43,20 @@ def refers(view: View) -> bool:
     return any(word.lower in REFERENCE for word in view.words)
 
 
-def recall(leaf: Leaf, tool: Tool, view: View, known: Known) -> Any:
-    """The value that the conversation holds for a parameter, or `MISSING`."""
+def recall(leaf: Leaf, tool: Tool, view: View, known: Known) -> tuple[Any, bool]:
+    """The value that the conversation holds for a parameter, or `MISSING`; and whether it was found outside the request."""
     talk = known.conversation
     pointed = refers(view) or any(word.stem in leaf.own for word in view.words)
     now = [call for call in talk.calls if call.result is not None and not call.failed]
     found = from_results(leaf, tool, now)
     if found is MISSING and pointed:
         found = from_results(leaf, tool, [c for c in talk.earlier_calls if c.result is not None and not c.failed])
-    if found is MISSING and known.rest:
-        found = from_text(leaf, tool, known.rest, talk, own=view.text)
+    if (found is MISSING or found is _SEVERAL) and known.rest:
+        told = from_text(leaf, tool, known.rest, talk)
+        if told is not MISSING:
+            return told, False
+    if found is _SEVERAL:
+        return MISSING, False
     if found is MISSING and refers(view):
         found = _from_arguments(leaf, [*talk.earlier_calls, *talk.calls])
     if found is MISSING and refers(view):
@@ -61,12 +66,12 @@ def recall(leaf: Leaf, tool: Tool, view: View, known: Known) -> Any:
                 break
     if found is MISSING and refers(view) and now and leaf.raw_words & {"message", "body", "text", "content", "note"}:
         found = now[-1].result if fits(now[-1].result, leaf.schema) else MISSING
-    return found
+    return found, True
 
 
 def is_missing(value: Any) -> bool:
-    """Whether `recall` found nothing."""
-    return value is MISSING
+    """Whether nothing was found, or several values of which none is meant by itself."""
+    return value is MISSING or value is _SEVERAL
 
 
 def from_results(leaf: Leaf, tool: Tool, calls: Sequence[Call]) -> Any:
@@ -78,7 +83,7 @@ def from_results(leaf: Leaf, tool: Tool, calls: Sequence[Call]) -> Any:
         if len(found) == 1:
             return found[0]
         if found:
-            return MISSING
+            return _SEVERAL
     return MISSING
 
 
@@ -147,7 +152,7 @@ def _distinct(values: Sequence[Any]) -> list[Any]:
     return list({json.dumps(value, default=str): value for value in values}.values())
 
 
-def from_text(leaf: Leaf, tool: Tool, text: str, talk: Conversation, own: str = "") -> Any:
+def from_text(leaf: Leaf, tool: Tool, text: str, talk: Conversation) -> Any:
     """The one value that another text holds for a parameter by its kind or by a clear cue."""
     if leaf.is_free_text or leaf.kind in ("array", "object", "boolean") or leaf.wants_code:
         return MISSING

@@ -15,15 +15,15 @@ from functools import lru_cache
 from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.text import akin, content_stems, first_sentence, identifier_words, stem, stems
 from segue.router.offline.view import View
-from segue.router.offline.words import ALIASES, QUESTION, READ_VERBS, STOP, VERBS, WRITE_VERBS
+from segue.router.offline.words import ALIASES, NOUN_TOO, QUESTION, READ_VERBS, STOP, VERBS, WRITE_VERBS
 
 FLOOR = 0.6
 """A score below this chooses nothing."""
 
 _NAME, _DESCRIPTION, _PARAMETER, _CHOICE, _PARAMETER_TEXT = 1.0, 0.55, 0.5, 0.6, 0.3
-_VERB_STEMS = frozenset(stem(verb) for verb in VERBS)
+_VERB = 0.7
+"""What a verb of the clause counts; a noun counts 1."""
 _READ_STEMS = frozenset(stem(verb) for verb in READ_VERBS)
-_WRITE_STEMS = frozenset(stem(verb) for verb in WRITE_VERBS)
 _FAMILIES = tuple(
     frozenset(stem(word) for word in row.split())
     for row in (
@@ -73,7 +73,7 @@ class Index:
         for word in counts:
             self._families.setdefault(word[:5], []).append(word)
         top = math.log((len(tools) + 1) / 1.5) or 1.0
-        self._rarity = {word: max(math.log((len(tools) + 1) / (n + 0.5)) / top, 0.1) for word, n in counts.items()}
+        self._rarity = {word: max(math.log((len(tools) + 1) / (n + 0.5)) / top, 0.3) for word, n in counts.items()}
 
     def matches(self, view: View) -> list[Match]:
         """Every tool that shares a word with the clause, best first; arguments are not looked at."""
@@ -100,10 +100,10 @@ class Index:
             matched.add(word)
             if term in tool.name_stems:
                 hits.add(word)
-        nouns = tool.name_stems - _VERB_STEMS - {stem(w) for w in STOP}
+        nouns = _nouns(tool)
         if nouns and total:
             total += 0.5 * len(nouns & {_kin(w, dict.fromkeys(nouns, 1.0)) or w for w in hits}) / len(nouns)
-        solid = [word for word in matched if word not in _VERB_STEMS] or hits or not self._effects
+        solid = [word for word in matched if query[word] != _VERB] or hits or not self._effects
         total = (total + _verb_bonus(tool, view)) if solid else 0.0
         factor = _effect_factor(tool, view) if self._effects else 1.0
         return Match(tool, total * factor, frozenset(hits), frozenset(matched))
@@ -120,9 +120,9 @@ class Index:
 def query_stems(view: View) -> dict[str, float]:
     """The content words of a clause with their importance; a typed value counts as its kind ("email", "url")."""
     out = dict.fromkeys(content_stems(_without_quotes(view)), 1.0)
-    for word in list(out):
-        if word in _VERB_STEMS:
-            out[word] = 0.7
+    for word in view.words:
+        if word.lower in VERBS and word.stem in out and (word.lower not in NOUN_TOO or word == view.verb):
+            out[word.stem] = _VERB
     for mention in view.mentions:
         if mention.kind in ("email", "url", "uuid", "phone"):
             out.setdefault(stem(mention.kind), 0.6)
@@ -177,14 +177,22 @@ def _add_leaf(leaf: Leaf, add: object) -> None:
         add(content_stems(note), _PARAMETER_TEXT)
 
 
+def _nouns(tool: Tool) -> set[str]:
+    """The stems of a tool's name that are no verbs."""
+    told = enumerate(tool.name_words)
+    return {stem(w) for i, w in told if w not in STOP and not (w in VERBS and (i == 0 or w not in NOUN_TOO))}
+
+
 def effect_of(tool: Tool) -> str:
     """`read`, `write` or empty: what the tool does by the first verb of its name, else of its description."""
-    for words in (tool.name_words[:1], identifier_words(first_sentence(tool.description))[:1], tool.name_words):
+    told = [word.removesuffix("s") for word in identifier_words(first_sentence(tool.description))[:1]]
+    for words in (tool.name_words[:1], told, tool.name_words[1:]):
         for word in words:
-            told = stem(word)
-            if told in _WRITE_STEMS and not (word in ("check", "look", "order") and words is tool.name_words):
+            if word in WRITE_VERBS and not (
+                words is not told and word in NOUN_TOO and words is not tool.name_words[:1]
+            ):
                 return "write"
-            if told in _READ_STEMS:
+            if word in READ_VERBS:
                 return "read"
     return ""
 
@@ -202,6 +210,8 @@ def is_writing(view: View) -> bool:
 def _effect_factor(tool: Tool, view: View) -> float:
     effect = effect_of(tool)
     own_verb = view.verb is not None and view.verb.stem in tool.name_stems
+    if view.verb is not None and view.verb.lower in ("get", "give"):
+        own_verb |= any(word.stem == stem(tool.name_words[0]) for word in view.words)
     if effect == "write" and is_reading(view) and not own_verb:
         return 0.0
     if effect == "read" and is_writing(view) and not own_verb:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Sequence
 
-from segue.router.offline.cues import Candidate, cue_score, role_score
+from segue.router.offline.cues import Candidate, cue_score, role_score, words_before
+from segue.router.offline.mentions import Mention
 from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.text import Token, content_stems, identifier_words, stem, words_of
 from segue.router.offline.view import Phrase, View
@@ -103,12 +104,29 @@ def _mentioned(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
         if m.kind in ("quoted", "code"):
             yield Candidate(m.text, m.start, m.end, 1.3 + cue + (0.5 if leaf.is_free_text else 0))
         elif m.kind == "name" and not leaf.is_free_text and _new_words(view, m.start, m.end, tool):
-            yield Candidate(m.text, m.start, m.end, 0.9 + cue)
+            yield from _named(view, m, tool, 0.9 + cue)
+            number = re.search(r"\b\d{1,5}[a-z]? $", view.text[: m.start])
+            if number and leaf.raw_words & {"street", "address"}:
+                start = number.start()
+                yield Candidate(view.text[start : m.end], start, m.end, 1.1 + cue_score(leaf, view, start, m.end))
+        elif m.kind == "number" and m.text.isdigit() and not leaf.is_free_text:
+            if any(word.stem in leaf.own for word in words_before(view, m.start, 1)):
+                yield Candidate(m.text, m.start, m.end, 3.0)
         elif m.kind in ("email", "url", "phone", "id", "uuid", "ip") and not leaf.is_free_text:
             known = {m.kind, "address"} & (leaf.raw_words | leaf.hints | {w.rstrip("s") for w in _about(leaf)})
             score = cue + (2.0 if known else -0.6)
             if score > 0.5:
                 yield Candidate(m.text, m.start, m.end, score)
+
+
+def _named(view: View, m: Mention, tool: Tool, score: float) -> Iterator[Candidate]:
+    """A name, without the tool's own verb where the clause opens with it."""
+    head, _, tail = m.text.partition(" ")
+    opens = m.start == view.body and bool(tool.name_words) and stem(head) == stem(tool.name_words[0])
+    if not opens:
+        yield Candidate(m.text, m.start, m.end, score)
+    elif tail:
+        yield Candidate(tail, m.end - len(tail), m.end, score)
 
 
 def _from_phrase(leaf: Leaf, view: View, tool: Tool, phrase: Phrase) -> Candidate | None:
@@ -135,6 +153,8 @@ def _joined(view: View, phrase: Phrase, previous: Candidate | None, found: Candi
 
 def _cut(words: list[Token], leaf: Leaf, tool: Tool, view: View) -> list[Token]:
     """The words up to another parameter's name or a number; after the own name where that stands in them."""
+    if words and tool.name_words and words[0].start == view.body and words[0].stem == stem(tool.name_words[0]):
+        words = words[1:]
     others = {s for other in tool.leaves if other.name != leaf.name for s in other.own} - leaf.own - tool.name_stems
     numbers = [m.start for m in view.mentions if m.kind in ("number", "id")]
     if len(words) > 1 and words[0].start in numbers and not words[1].text[:1].isupper():
@@ -215,16 +235,25 @@ def free_text(leaf: Leaf, view: View, tool: Tool, used: Spans, *, alone: bool) -
     return _remainder(leaf, view, tool, used) if alone else None
 
 
+def _seeks(leaf: Leaf, tool: Tool) -> bool:
+    """Whether a free text says what to look for: by its own name, or because the tool searches."""
+    heads = {*tool.name_words[:1], *identifier_words(tool.description)[:1]}
+    return leaf.is_search or (leaf.is_free_text and bool(heads & {"find", "search", "lookup", "look", "query", "ask"}))
+
+
 def _after_marker(leaf: Leaf, view: View, tool: Tool, used: Spans) -> Candidate | None:
-    if leaf.is_search or leaf.raw_words & {"subject", "title"}:
+    if _seeks(leaf, tool) or leaf.raw_words & {"subject", "title"}:
         return None
     found = _MARKER.search(view.text, view.body)
     return _piece(view, found.end(), tool, used, leaf, strict=False) if found else None
 
 
 def _after_topic(leaf: Leaf, view: View, tool: Tool, used: Spans) -> Candidate | None:
-    pattern = _SEARCH_TOPIC if leaf.is_search else _TOPIC
-    topical = leaf.is_search or leaf.raw_words & {"subject", "topic", "title"}
+    colon = re.search(r":\s+(?=\S)", view.text[view.body :]) if _seeks(leaf, tool) else None
+    if colon and not any(m.start < view.body + colon.start() < m.end for m in view.mentions):
+        return _piece(view, view.body + colon.end(), tool, used, leaf, strict=False)
+    pattern = _SEARCH_TOPIC if _seeks(leaf, tool) else _TOPIC
+    topical = _seeks(leaf, tool) or leaf.raw_words & {"subject", "topic", "title"}
     for found in pattern.finditer(view.text, view.body) if topical else ():
         if found.start() < (view.verb.end if view.verb else view.body) or _taken(found.end(), used):
             continue
@@ -240,8 +269,8 @@ def _after_reason(leaf: Leaf, view: View, tool: Tool, used: Spans) -> Candidate 
 
 
 def _remainder(leaf: Leaf, view: View, tool: Tool, used: Spans) -> Candidate | None:
-    begin = view.body if view.is_question and leaf.is_search else view.verb.end if view.verb else view.body
-    if not leaf.is_search:
+    begin = view.body if view.is_question and _seeks(leaf, tool) else view.verb.end if view.verb else view.body
+    if not _seeks(leaf, tool):
         opener = _TO_DO.search(view.text, begin)
         if (
             opener
@@ -282,7 +311,7 @@ def _gaps(begin: int, end: int, used: Spans) -> list[tuple[int, int]]:
 def _trim_ends(words: list[Token], view: View, tool: Tool, leaf: Leaf, used: Spans, *, strict: bool) -> list[Token]:
     if not strict:
         return words
-    if not (view.is_question and leaf.is_search):
+    if not (view.is_question and _seeks(leaf, tool)):
         theirs = tool.name_stems | leaf.own | _GENERIC
         while words and (
             words[0].lower in STOP

@@ -18,12 +18,14 @@ from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.strings import phrase_candidates
 from segue.router.offline.text import identifier_words, stem
 from segue.router.offline.view import View
-from segue.router.offline.words import PREPOSITIONS, STOP, UNITS, VERBS
+from segue.router.offline.words import ID_WORDS, PREPOSITIONS, STOP, UNITS, VERBS
 
 _MONEY = frozenset(
     stem(w)
     for w in ["amount", "price", "cost", "budget", "fee", "payment", "salary", "balance", "total", "money", "limit"]
 )
+_ID_STEMS = frozenset(stem(w) for w in ID_WORDS)
+_FIRST = frozenset({"top", "first", "last", "latest", "newest"})
 _FORMATS = {
     "email": "email", "idn-email": "email", "uri": "url", "url": "url", "iri": "url", "uuid": "uuid", "uuid4": "uuid",
     "ipv4": "ip", "ipv6": "ip", "date": "date", "date-time": "datetime", "time": "time", "phone": "phone",
@@ -222,10 +224,10 @@ def _id_cue(leaf: Leaf, view: View, tool: Tool, m: Mention) -> float:
     linked = {w.lower for w in view.words if m.start - 12 <= w.start < m.start} & leaf.raw_words
     if linked - PREPOSITIONS:
         return 2.5
-    if not nouns or nouns[0].lower in VERBS:
+    if not nouns or nouns[0] == view.verb:
         return 1.2
     noun = nouns[0]
-    if noun.stem in tool.name_stems:
+    if noun.stem in tool.name_stems and (leaf.own & tool.name_stems or leaf.own <= _ID_STEMS):
         return 2.2
     if noun.stem in leaf.hints:
         return 1.8
@@ -247,7 +249,7 @@ def _numbers(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
         side, unit = side_score(leaf, view, m.start), _unit_score(leaf, m)
         if side is None or unit is None:
             continue
-        cue = cue_score(leaf, view, m.start, m.end)
+        cue = cue_score(leaf, view, m.start, m.end) + _how_many(leaf, view, m)
         if unit < 0 and cue < 1 and not alone:
             continue
         if _is_year(view, m):
@@ -255,6 +257,18 @@ def _numbers(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
                 continue
             cue += 3.0
         yield Candidate(m.number, m.start, m.end, 1.0 + side + unit + cue)
+
+
+def _how_many(leaf: Leaf, view: View, m: Mention) -> float:
+    """What "4 of", "order 4 …" and "top 5" say for a parameter that counts."""
+    before = words_before(view, m.start, 1)
+    if leaf.raw_words & {"limit", "top", "k", "n", "size", "max"} and before and before[0].lower in _FIRST:
+        return 2.0
+    counts = leaf.raw_words & {"quantity", "qty", "count", "copies", "pieces", "units"}
+    ordered = m.unit in ("of", "x", "times", "pieces", "copies") or (
+        view.verb is not None and before[:1] == [view.verb]
+    )
+    return 2.0 if counts and ordered else 0.0
 
 
 def _is_year(view: View, m: Mention) -> bool:

@@ -38,17 +38,40 @@ WRITE_VERBS = word_set("""create add make open book schedule reserve order regis
     overwrite append upgrade downgrade exchange swap split combine hand escalate complete finish reorder
     flag unflag join leave follow""")
 
+MORE_VERBS = word_set(
+    """enter leave quit join select choose pick accept decline deny refuse allow permit forbid ban assess audit award
+    back bill bind broadcast build cast catch claim collect commit compile configure connect consult convene cover
+    credit debit decide declare define delegate deliver demote deny deploy design detach detect dial dismiss divide
+    donate double drain eject email empty encode decode encrypt decrypt endorse engage estimate evaluate evict examine
+    execute expand expire extract fetch finalize flash format found gather generate grab grade greet guide halt handle
+    host identify ignore import improve include index initiate inquire inspect interrupt introduce investigate kick
+    land lease level lift link load locate loan localize map match measure mention migrate mint mirror moderate mount
+    multiply negotiate nominate normalize obtain offer operate organize override pack paint park parse patch perform
+    ping place plant poll populate press process produce project propose protect provide provision publish pull punch
+    push quote raise ramp rate reactivate reassign rebuild receive recommend reconcile recover redeem redirect reduce
+    refer refresh refill reimburse reject relocate remit render rent reorder repeat rephrase replay replicate request
+    require rescue resend resolve respond restock retire retract retrieve revert revise reward roll route sample
+    satisfy scrap screen seal secure seed separate serve settle shelve shift shorten silence simulate slow snooze solve
+    spawn specify spin stage standardize stock strip study supply surrender suspend swap switch synchronize sync
+    tackle tally tell test toggle top topup trade train transcribe transform translate transmit treat trim tune undo
+    unfollow unlink unload unpack unzip update upload use validate vote wake warm warn weigh withdraw wrap zip""",
+)
 OTHER_VERBS = word_set(
     "plot draw chart graph cook bake sing say ask answer use help plan prepare build convert solve sort filter group "
     "sum total average visit drive fly walk wash clean fix repair bring take pick keep watch listen learn teach"
 )
 
-VERBS = READ_VERBS | WRITE_VERBS | OTHER_VERBS
+VERBS = READ_VERBS | WRITE_VERBS | OTHER_VERBS | MORE_VERBS
 
 NOUN_TOO = word_set("""order book email mail text message note call list file report plan check time log record post play search water
     ring lock scale return issue label tag copy show look drop block share charge deposit transfer pay view visit
     walk chart graph plot count query start stop change set rank refund draft move track water feed hand fire water
-    cook fix answer help total average sum sort group filter reply comment flag hold sign watch use taste""")
+    cook fix answer help total average sum sort group filter reply comment flag hold sign watch use taste award back bill
+    bind broadcast cast catch claim cover credit debit design dial double drain estimate flash format found grade guide
+    host index inquire kick land lease level lift link load loan map match measure mention mint mirror mount offer pack
+    paint park patch ping place plant poll press process produce project pull punch push quote ramp rate
+    request reward roll route sample scrap screen seal seed shift spin stage stock strip study supply switch tally
+    test top trade train treat trim tune vote wake warm zip email lead lean leave quit secure separate slow level""")
 """Verbs that are nouns as often; they open a command only where an object follows."""
 
 QUESTION = word_set(
