@@ -1,8 +1,8 @@
 """How long it takes until Segue is there: importing it, and the help of its command line.
 
 Fresh interpreters, in turn and repeatedly; each figure is the median of a command's wall time in seconds. `import_s` is
-`from segue import Agent, tool`, `langgraph_import_s` is `import langgraph.graph`, `help_s` is `segue --help`, `python_s`
-is an interpreter that does nothing. The last line is one JSON object.
+`from segue import Agent, tool`, `langgraph_import_s` is `import langgraph.graph`, `help_s` is `segue --help`, and
+`python_s` is an interpreter that does nothing. The last line is one JSON object.
 """
 
 from __future__ import annotations

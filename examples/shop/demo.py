@@ -11,7 +11,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 REQUEST = (
-    "What is the rule for a refund of a damaged item without return? "
+    "What does the handbook say about damaged items refunded without return? "
     "Sum the amount_cents of refund_facts by category since 2026-01-01. "
     "Then plot that table as a bar chart. "
     "Check the damage refund of order 1042, then refund order 1042."

@@ -138,13 +138,13 @@ def enter(message: Message, *, source: str = "") -> Message:
 def wire(messages: Iterable[Message]) -> list[dict[str, Any]]:
     """The messages as a server takes them: without our own keys."""
     return [
-        {key: _wire_content(held) if key == "content" else held for key, held in message.items() if key not in OWN_KEYS}
+        {key: wire_content(held) if key == "content" else held for key, held in message.items() if key not in OWN_KEYS}
         for message in messages
     ]
 
 
-def _wire_content(content: Any) -> Any:
-    """Parts without our labels; where all of them are text, one text, which every server takes."""
+def wire_content(content: Any) -> Any:
+    """Parts as a server takes them: without our labels; where all are text, one text, which every server takes."""
     if not isinstance(content, list):
         return content
     if all(part.get("type") == "text" for part in content):

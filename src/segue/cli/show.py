@@ -32,7 +32,7 @@ from segue.context.events import (
 )
 
 MAX_ROWS = 12
-MAX_LINES = 16
+MAX_LINES = 18
 MAX_LINE = 160
 
 
@@ -100,7 +100,7 @@ class Show:
                 Text(task["task"]),
                 Text(after, style="dim"),
             )
-        return Group(Text("\nPlan", style="bold"), Padding(table, (0, 0, 0, 2)))
+        return Group(Text("\nPlan", style="bold"), Padding(table, (0, 0, 0, 2), expand=False))
 
     def _started(self, event: TaskStarted) -> None:
         if event.task_id in self._known:
@@ -124,7 +124,7 @@ class Show:
     def _finished(self, event: ToolFinished) -> None:
         style = "red" if event.failed else "dim"
         self._print(Text(f"    ← {event.agent} {event.tool}, {event.duration_s * 1000:.0f} ms", style=style))
-        self._print(Padding(result(event.result), (0, 0, 0, 6)))
+        self._print(Padding(result(event.result), (0, 0, 0, 6), expand=False))
 
     def _text(self, text: str) -> None:
         self._idle(None)

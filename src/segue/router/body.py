@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from segue.base.messages import OWN_KEYS, Message, ToolCall
+from segue.base.messages import OWN_KEYS, Message, ToolCall, wire_content
 from segue.router.assemble import is_json
 from segue.router.settings import DeploymentSettings
 from segue.router.types import GenerationRequest
@@ -118,6 +118,8 @@ def is_strict(schema: Any) -> bool:
 
 def _wire_message(message: Message) -> dict[str, Any]:
     out = {key: value for key, value in message.items() if key not in _LEFT_BEHIND}
+    if isinstance(out.get("content"), list):
+        out["content"] = wire_content(out["content"])
     if message["role"] != "assistant":
         return out
     if calls := message.get("tool_calls"):

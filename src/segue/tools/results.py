@@ -45,10 +45,13 @@ def render(tool_name: str, value: Any, ctx: RunContext[Any]) -> Rendered:
     """
     encoded = _encoded(tool_name, value)
     plain = from_json(encoded)
-    text = plain if isinstance(plain, str) else encoded.decode()
+    if isinstance(value, HasToolText):
+        text = value.tool_text()
+    else:
+        text = plain if isinstance(plain, str) else encoded.decode()
     if len(text) <= MAX_CHARS:
         return Rendered(text, plain)
-    kind = "text/plain" if isinstance(plain, str) else "application/json"
+    kind = "application/json" if text[:1] in "[{" else "text/plain"
     artefact_id = ctx.services.artefacts.put(ctx.principal.tenant, text.encode(), kind)
     head = text[: MAX_CHARS // 2]
     left = len(text) - len(head)
