@@ -6,8 +6,8 @@ them; anything else comes back as the data that it was written from.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -52,26 +52,45 @@ def _quiet(record: Any) -> bool:
     return "os.getcwd" not in record.getMessage()
 
 
-@asynccontextmanager
-async def open_saver(path: Path, *, types: Sequence[str] = ()) -> AsyncIterator[Any]:
+def open_saver(path: Path, *, types: Sequence[str] = ()) -> AbstractAsyncContextManager[Any]:
     """LangGraph's SQLite saver on a file, made if missing, closed at the end.
 
     Raises:
-        StoreError: The file cannot be opened.
+        StoreError: On entering: the file cannot be opened.
     """
-    import aiosqlite
-    from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+    return _OpenSaver(path, types)
 
-    try:
-        db = await aiosqlite.connect(path)
-    except Exception as error:
-        raise StoreError(f"the checkpoint file {path} cannot be opened: {error}") from error
-    try:
-        await db.execute("PRAGMA journal_mode=WAL")
-        await db.execute("PRAGMA synchronous=NORMAL")
-        await db.execute("PRAGMA secure_delete=ON")
-        saver = AsyncSqliteSaver(db, serde=strict_serde(types))
+
+class _OpenSaver(AbstractAsyncContextManager[Any]):
+    """A class, not a generator: a loop that ends closes every generator by itself, beside whoever holds this one."""
+
+    def __init__(self, path: Path, types: Sequence[str]) -> None:
+        self._path = path
+        self._types = types
+        self._db: Any = None
+
+    async def __aenter__(self) -> Any:
+        import aiosqlite
+
+        try:
+            self._db = await aiosqlite.connect(self._path)
+        except Exception as error:
+            raise StoreError(f"the checkpoint file {self._path} cannot be opened: {error}") from error
+        try:
+            return await self._saver()
+        except BaseException:
+            await self._db.close()
+            raise
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._db.close()
+
+    async def _saver(self) -> Any:
+        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+        await self._db.execute("PRAGMA journal_mode=WAL")
+        await self._db.execute("PRAGMA synchronous=NORMAL")
+        await self._db.execute("PRAGMA secure_delete=ON")
+        saver = AsyncSqliteSaver(self._db, serde=strict_serde(self._types))
         await saver.setup()
-        yield saver
-    finally:
-        await db.close()
+        return saver
