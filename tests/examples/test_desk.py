@@ -177,7 +177,7 @@ def reply(body):
         return None, [("run_code", {"code": %(code)r, "table": re.search(r"tbl_\\w+", text)[0]})]
     if text.endswith("refund"):
         return None, [("check_damage_refund", {"order_id": 1042}), ("refund_order", {"order_id": 1042})]
-    return None, [("search_handbook", {"query": "damaged item refund without return"})]
+    return None, [("search_handbook", {"query": "damaged on arrival, refunded without return"})]
 
 
 async def chat(request):

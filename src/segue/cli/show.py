@@ -124,7 +124,7 @@ class Show:
     def _finished(self, event: ToolFinished) -> None:
         style = "red" if event.failed else "dim"
         self._print(Text(f"    ← {event.agent} {event.tool}, {event.duration_s * 1000:.0f} ms", style=style))
-        self._print(Padding(result(event.result), (0, 0, 0, 6), expand=False))
+        self._print(_indented(result(event.result)))
 
     def _text(self, text: str) -> None:
         self._idle(None)
@@ -155,6 +155,15 @@ class Show:
         if what is not None and self.console.is_terminal:
             self._status = self.console.status(what)
             self._status.start()
+
+
+def _indented(what: RenderableType) -> RenderableType:
+    """Six columns to the right; text without the padding that a terminal does not need."""
+    if isinstance(what, Group):
+        return Group(*(_indented(each) for each in what.renderables))
+    if isinstance(what, Text):
+        return Text("\n").join(Text("      ") + line for line in what.split("\n", allow_blank=True))
+    return Padding(what, (0, 0, 0, 6), expand=False)
 
 
 def result(text: str) -> RenderableType:
