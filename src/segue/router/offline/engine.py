@@ -65,7 +65,7 @@ def reply(tools: Any, messages: Any, output_schema: Any = None, tool_choice: Any
     schema = output_schema if isinstance(output_schema, dict) and output_schema else None
     if not talk.has_request:
         return _said(_no_request(talk, held), talk, schema)
-    turn = _work(index, talk, mode, forced)
+    turn = _shown_only(talk) if _is_over(held, talk, mode) else _work(index, talk, mode, forced)
     if turn.to_call:
         return _calling(turn, talk)
     return _said(_shown(turn, talk, held), talk, schema)
@@ -120,6 +120,19 @@ def _planned(tools: list[Tool], talk: Conversation) -> Message | None:
         [f"{MODEL}: calling {tool.name} with {len(plan.items)} tasks, one for each part of the request.", *notes]
     )
     return _message(content, [_tool_call(tool.name, arguments, 0, 0, talk)])
+
+
+def _is_over(tools: list[Tool], talk: Conversation, mode: str) -> bool:
+    """Whether only results are left to show: a plan was carried out, or results are there and no tool may be called."""
+    called = {call.name for call in talk.calls if call.result is not None}
+    plans = {tool.name for tool in tools if plan_shape(tool.parameters) is not None}
+    return bool(called & plans) or bool(called and (not tools or mode == "none"))
+
+
+def _shown_only(talk: Conversation) -> Turn:
+    turn = Turn()
+    _take(talk.calls, turn)
+    return turn
 
 
 def _work(index: Index, talk: Conversation, mode: str, forced: Tool | None) -> Turn:

@@ -131,12 +131,12 @@ def _named(view: View, m: Mention, tool: Tool, score: float) -> Iterator[Candida
 
 def _from_phrase(leaf: Leaf, view: View, tool: Tool, phrase: Phrase) -> Candidate | None:
     words, told = _stripped(_cut(list(phrase.words), leaf, tool, view), leaf, tool)
-    if not words or not (told or _says_something(words, tool)):
+    role = role_score(leaf, phrase.prep)
+    if not words or not (told or _says_something(words, tool, announced=role >= 2.5)):
         return None
     start, end = words[0].start, words[-1].end
     if _is_only_typed(view, start, end):
         return None
-    role = role_score(leaf, phrase.prep)
     base = 0.7 if not phrase.prep else 0.55
     score = base + max(role, 3.0 if told else 0.0, _before(leaf, view, start))
     if view.verb is None and words[0].lower in VERBS and not phrase.prep and not told:
@@ -199,8 +199,9 @@ def _drops(word: Token, own: Collection[str], theirs: Collection[str]) -> bool:
     return word.stem in own or word.stem in theirs
 
 
-def _says_something(words: Sequence[Token], tool: Tool) -> bool:
-    known = tool.name_stems | frozenset(content_stems(tool.description)) | _GENERIC
+def _says_something(words: Sequence[Token], tool: Tool, *, announced: bool = False) -> bool:
+    """Whether words are more than the tool's own; what a preposition announces may be of its description."""
+    known = tool.name_stems | _GENERIC | (frozenset() if announced else frozenset(content_stems(tool.description)))
     return any(word.text[0].isupper() or word.text[0].isdigit() or _is_new(word, known) for word in words)
 
 
@@ -257,7 +258,7 @@ def _after_topic(leaf: Leaf, view: View, tool: Tool, used: Spans) -> Candidate |
     for found in pattern.finditer(view.text, view.body) if topical else ():
         if found.start() < (view.verb.end if view.verb else view.body) or _taken(found.end(), used):
             continue
-        piece = _piece(view, found.end(), tool, used, leaf, strict=True)
+        piece = _piece(view, found.end(), tool, used, leaf, strict=True, announced=True)
         if piece is not None:
             return piece
     return None
@@ -281,7 +282,9 @@ def _remainder(leaf: Leaf, view: View, tool: Tool, used: Spans) -> Candidate | N
     return _piece(view, begin, tool, used, leaf, strict=True)
 
 
-def _piece(view: View, begin: int, tool: Tool, used: Spans, leaf: Leaf, *, strict: bool) -> Candidate | None:
+def _piece(
+    view: View, begin: int, tool: Tool, used: Spans, leaf: Leaf, *, strict: bool, announced: bool = False
+) -> Candidate | None:
     """The longest run of unused words from `begin` on, trimmed at both ends; `None` where it says nothing."""
     end = len(view.text.rstrip().rstrip(".!?"))
     gaps = _gaps(begin, end, used)
@@ -289,7 +292,7 @@ def _piece(view: View, begin: int, tool: Tool, used: Spans, leaf: Leaf, *, stric
     for start, stop in gaps:
         words = [w for w in view.words if start <= w.start and w.end <= stop]
         words = _trim_ends(words, view, tool, leaf, used, strict=strict)
-        if not words or not (not strict or _says_something(words, tool)):
+        if not words or (strict and not _says_something(words, tool, announced=announced)):
             continue
         found = _widened(view, words[0].start, words[-1].end, stop)
         if best is None or found.end - found.start > best.end - best.start:
