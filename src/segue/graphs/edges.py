@@ -15,6 +15,20 @@ from typing import Any, Literal
 
 from langgraph.constants import START
 
+PUSH = "__pregel_push"
+"""What LangGraph names as the trigger of a task that a `Send` started."""
+
+
+def branch_channel(target: str) -> str:
+    """The channel of edges, conditions and gotos to a node, as LangGraph names it."""
+    return f"branch:to:{target}"
+
+
+def join_channel(sources: Sequence[str], target: str) -> str:
+    """The channel of an edge that waits for several nodes, as LangGraph names it."""
+    return f"join:{'+'.join(sources)}:{target}"
+
+
 EdgeKind = Literal["static", "conditional", "goto", "send", "join", "start", "recovered"]
 
 
@@ -25,8 +39,11 @@ class Departure:
     source: str
     target: str
     kind: EdgeKind
-    sent: bool = False
-    """Whether it was a `Send`, which starts a task of its own."""
+    channel: str = ""
+    """The channel of LangGraph's that it went by, which the task that it starts names as its trigger; empty where the
+    departure was made up afterwards."""
+    waits_for: int = 1
+    """How many sources the channel waits for before a task starts: more than 1 at a join."""
     reason: str = ""
     value: str = ""
     """What the condition said, as text."""
@@ -42,19 +59,23 @@ class EdgeLog:
     def __init__(self, *, resumed: bool = False) -> None:
         self._resumed = resumed
         self._first: dict[str, int] = {}
-        self._waiting: dict[tuple[str, str, bool], deque[Departure]] = defaultdict(deque)
+        self._waiting: dict[tuple[str, str, str], deque[Departure]] = defaultdict(deque)
 
     def leave(self, namespace: str, departure: Departure) -> None:
         """A node finished and went this way."""
-        self._waiting[namespace, departure.target, departure.sent].append(departure)
+        self._waiting[namespace, departure.target, departure.channel].append(departure)
 
     def arrive(self, namespace: str, node: str, triggers: tuple[str, ...]) -> list[Departure]:
         """A task starts: the departures that made it start. Empty where they are not known here."""
-        if any(trigger == "__pregel_push" for trigger in triggers):
-            waiting = self._waiting.get((namespace, node, True))
+        if PUSH in triggers:
+            waiting = self._waiting.get((namespace, node, PUSH))
             return [waiting.popleft()] if waiting else []
-        waiting = self._waiting.pop((namespace, node, False), None)
-        return list(waiting or ())
+        keys = [(namespace, node, trigger) for trigger in triggers]  # all that could have started it, as LangGraph says
+        return [departure for key in keys if self._complete(key) for departure in self._waiting.pop(key)]
+
+    def _complete(self, key: tuple[str, str, str]) -> bool:
+        waiting = self._waiting.get(key)
+        return bool(waiting) and len({departure.source for departure in waiting}) >= waiting[0].waits_for
 
     def begins(self, namespace: str, step: int) -> bool:
         """Whether this is the first super-step of a graph that started afresh: its tasks come from the start."""

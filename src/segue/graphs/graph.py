@@ -120,6 +120,9 @@ def _compiled(graph: Graph, *args: Any, **kwargs: Any) -> CompiledGraph:
         }
     copied.branches = branches
     compiled = StateGraph.compile(copied, *args, **kwargs)
+    for name, node in StateGraph.compile(graph, *args, **kwargs).nodes.items():
+        # LangGraph finds the graphs inside a node by looking into it, which a traced node does not let it.
+        compiled.nodes[name].subgraphs = node.subgraphs
     # LangGraph names the class that it builds; the subclass adds behaviour only, no field.
     compiled.__class__ = CompiledGraph
     return cast(CompiledGraph, compiled)

@@ -16,7 +16,16 @@ from langgraph.types import Command, Send
 
 from segue.context.events import EdgeTaken
 from segue.context.run import RunContext
-from segue.graphs.edges import Departure, EdgeLog, edge_span_id, sizes, structural
+from segue.graphs.edges import (
+    PUSH,
+    Departure,
+    EdgeLog,
+    branch_channel,
+    edge_span_id,
+    join_channel,
+    sizes,
+    structural,
+)
 from segue.graphs.running import edge_log, found_context, with_context
 from segue.graphs.steps import reason_of
 from segue.tracing.spans import Span, SpanRow
@@ -74,9 +83,12 @@ class TracedNode(Runnable[Any, Any]):
 
     def _departures(self, output: Any, changed: dict[str, int]) -> Iterator[Departure]:
         for target in self._ways.static.get(self.node, ()):
-            yield Departure(source=self.node, target=target, kind="static", changed=changed)
-        for target in self._ways.joins.get(self.node, ()):
-            yield Departure(source=self.node, target=target, kind="join", changed=changed)
+            channel = branch_channel(target)
+            yield Departure(source=self.node, target=target, channel=channel, kind="static", changed=changed)
+        for target, channel, count in self._ways.joins.get(self.node, ()):
+            yield Departure(
+                source=self.node, target=target, channel=channel, waits_for=count, kind="join", changed=changed
+            )
         for command in output if isinstance(output, list | tuple) else [output]:
             if not isinstance(command, Command) or command.graph is not None:
                 continue
@@ -89,7 +101,7 @@ class TracedNode(Runnable[Any, Any]):
                     source=self.node,
                     target=target,
                     kind="send" if sent else "goto",
-                    sent=sent,
+                    channel=PUSH if sent else branch_channel(target),
                     reason=reason_of(command),
                     not_taken=others,
                     changed=changed,
@@ -127,7 +139,7 @@ class TracedPath(Runnable[Any, Any]):
                 source=self._source,
                 target=target,
                 kind="send" if sent else "conditional",
-                sent=sent,
+                channel=PUSH if sent else branch_channel(target),
                 reason=reason_of(each) or self._reason,
                 value=f"Send({target})" if sent else str(each),
                 not_taken=others,
@@ -147,13 +159,13 @@ class Ways:
     ) -> None:
         self.edges = edges
         self.static: dict[str, list[str]] = {}
-        self.joins: dict[str, list[str]] = {}
+        self.joins: dict[str, list[tuple[str, str, int]]] = {}
         self.ends = ends
         for source, target in sorted(edges):
             self.static.setdefault(source, []).append(target)
         for sources, target in sorted(waiting):
             for source in sources:
-                self.joins.setdefault(source, []).append(target)
+                self.joins.setdefault(source, []).append((target, join_channel(sources, target), len(set(sources))))
 
 
 def arrive(name: str, ctx: RunContext[Any], metadata: dict[str, Any], log: EdgeLog, ways: Ways) -> None:
@@ -167,16 +179,17 @@ def arrive(name: str, ctx: RunContext[Any], metadata: dict[str, Any], log: EdgeL
         departures = [Departure(source=source, target=name, kind="start" if fresh else "recovered")]
     task_id = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition(":")[2]
     for index, departure in enumerate(departures):
-        _record(departure, ctx, edge_span_id(task_id, index), step)
+        _record(departure, ctx, task_id, edge_span_id(task_id, index), step)
 
 
-def _record(departure: Departure, ctx: RunContext[Any], span_id: str, step: int) -> None:
+def _record(departure: Departure, ctx: RunContext[Any], task_id: str, span_id: str, step: int) -> None:
     at = ctx.now()
     attributes: dict[str, Any] = {
         "segue.edge.source": departure.source,
         "segue.edge.target": departure.target,
         "segue.edge.kind": departure.kind,
         "segue.step": step,
+        "segue.graph_task": task_id,
     }
     reason = departure.reason or _plain_reason(departure)
     more = {

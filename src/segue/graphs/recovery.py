@@ -10,7 +10,7 @@ from typing import Any
 
 from langgraph.types import Send
 
-from segue.graphs.edges import Departure, EdgeKind, EdgeLog
+from segue.graphs.edges import PUSH, Departure, EdgeKind, EdgeLog
 
 _BRANCH = "branch:to:"
 _JOIN = "join:"
@@ -41,7 +41,7 @@ async def _leave(graph: Any, snapshot: Any, log: EdgeLog, *, arrived: bool) -> N
                     source=source,
                     target=target,
                     kind="recovered" if arrived else kind,
-                    sent=kind == "send",
+                    channel=PUSH if kind == "send" else channel,
                     reason="taken up again after a stop",
                 ),
             )
