@@ -196,6 +196,9 @@ class RouterCore:
         if settings is None:
             self._route_name(text)
             return text
+        if text in self._deployments:  # such as "offline", where that is what answers anyway
+            self._routes[text] = RouteSettings(deployments=(text,))
+            return text
         return self.add_model(text, settings)
 
     def _free_name(self, wanted: str) -> str:
