@@ -31,7 +31,8 @@ class Budget:
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
             value = getattr(self, name)
-            if value is not None and not value > 0:
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if value is not None and not (number and value > 0):
                 raise BadInput(f"Budget({name}={value!r}): a budget is above 0, or None for no limit")
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,6 +119,12 @@ class Meter:
                     f"the next call could take {name} to {used:g}, above the budget of {limit:g}",
                     way_out=f"Run again with Budget({name}=…) above that, or ask for less.",
                 )
+        if budget.cost_usd is not None and want.model_calls and (spent.cost_usd or 0.0) >= budget.cost_usd:
+            raise RunStopped(
+                "budget",
+                f"the budget of cost_usd={budget.cost_usd:g} is spent",
+                way_out="Run again with Budget(cost_usd=…) above that, or ask for less.",
+            )
 
     def _hold(self, held: Reservation, sign: int) -> None:
         self._held.tokens += sign * held.tokens

@@ -232,10 +232,11 @@ def coerce(item: Any) -> Message:
 
 
 def from_langchain(message: BaseMessage) -> Message:
-    """A LangChain message in our shape; its id is kept."""
+    """A LangChain message in our shape; its id is kept, and what was ours on it before it became LangChain's."""
     from langchain_core.messages import convert_to_openai_messages
 
     ours = cast(Message, convert_to_openai_messages(message))
+    ours.update(cast(Message, {key: held for key, held in message.additional_kwargs.items() if key in OWN_KEYS}))
     if message.id:
         ours["id"] = message.id
     if ours["role"] == "tool" and getattr(message, "status", "success") == "error":
@@ -250,4 +251,6 @@ def to_langchain(messages: Sequence[Message]) -> list[AnyMessage]:
     converted = convert_to_messages(cast(Any, wire(messages)))
     for ours, theirs in zip(messages, converted, strict=True):
         theirs.id = ours.get("id")
+        if ours.get("failed"):
+            cast(Any, theirs).status = "error"
     return cast("list[AnyMessage]", converted)

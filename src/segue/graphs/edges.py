@@ -75,7 +75,7 @@ class EdgeLog:
 
     def _complete(self, key: tuple[str, str, str]) -> bool:
         waiting = self._waiting.get(key)
-        return bool(waiting) and len({departure.source for departure in waiting}) >= waiting[0].waits_for
+        return waiting is not None and len({departure.source for departure in waiting}) >= waiting[0].waits_for
 
     def begins(self, namespace: str, step: int) -> bool:
         """Whether this is the first super-step of a graph that started afresh: its tasks come from the start."""
