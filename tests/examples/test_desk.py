@@ -51,11 +51,11 @@ def told(shop: Path) -> str:
 
 
 def sums_by_category(shop: Path) -> Counter[str]:
-    """Refunded cents by category since 2026, summed row by row from the tables, without the views and without SQL's sum."""
+    """Refunded cents by category since 2026, summed row by row from the tables: neither views nor SQL's sum."""
     sums: Counter[str] = Counter()
     db = sqlite3.connect(shop / "data" / "shop.db")
-    lines = {line: product for line, product in db.execute("SELECT line_id, product_id FROM order_lines")}
-    category = {product: name for product, name in db.execute("SELECT product_id, category FROM products")}
+    lines = dict(db.execute("SELECT line_id, product_id FROM order_lines").fetchall())
+    category = dict(db.execute("SELECT product_id, category FROM products").fetchall())
     for line, cents, day, refund_id in db.execute("SELECT line_id, amount_cents, requested_on, refund_id FROM refunds"):
         if day >= "2026-01-01" and refund_id <= 1190:
             sums["(whole order)" if line is None else category[lines[line]]] += cents
@@ -143,7 +143,7 @@ SQL = (
     "GROUP BY category ORDER BY cents DESC"
 )
 CODE = "sorted(rows, key=lambda row: -row['cents'])[0]['category'] + ' ' + str(sum(row['cents'] for row in rows))"
-SERVER = """
+SERVER_TEMPLATE = """
 import asyncio, json, re, sys
 from aiohttp import web
 
@@ -196,8 +196,8 @@ async def chat(request):
     for word in re.findall(r"\\S+\\s*", text or ""):
         await send({"content": word})
     for index, (name, arguments) in enumerate(calls):
-        call = {"index": index, "id": f"call_{len(SEEN)}_{index}", "type": "function", "function": {"name": name, "arguments": ""}}
-        await send({"tool_calls": [call]})
+        call = {"index": index, "id": f"call_{len(SEEN)}_{index}", "type": "function"}
+        await send({"tool_calls": [{**call, "function": {"name": name, "arguments": ""}}]})
         raw = json.dumps(arguments)
         for at in range(0, len(raw), 7):
             await send({"tool_calls": [{"index": index, "function": {"arguments": raw[at : at + 7]}}]})
@@ -227,7 +227,8 @@ async def main():
 
 
 asyncio.run(main())
-""" % {"sql": SQL, "code": CODE}
+"""
+SERVER = SERVER_TEMPLATE.replace("%(sql)r", repr(SQL)).replace("%(code)r", repr(CODE))
 
 
 @pytest.fixture

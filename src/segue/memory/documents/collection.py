@@ -18,6 +18,7 @@ from segue.memory.documents.embed import Embedder, HashingEmbedder
 from segue.memory.documents.index import Entry, Index, PassageFilter, Scope, Source
 from segue.memory.documents.load import Found, Page, find_pages, read_page, title_of
 from segue.memory.documents.passage import Passage
+from segue.memory.documents.words import said
 
 _BATCH = 64
 """Files that are written in one go; a crash in between loses no finished batch."""
@@ -167,7 +168,7 @@ class Collection:
 
 
 def _embedded(chunk: Chunk) -> str:
-    return f"{chunk.heading}\n{chunk.text}" if chunk.heading else chunk.text
+    return f"{chunk.heading}\n{said(chunk.text)}" if chunk.heading else said(chunk.text)
 
 
 def _report(difference: _Difference, known: Mapping[str, Source]) -> RefreshReport:

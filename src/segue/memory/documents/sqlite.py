@@ -49,10 +49,13 @@ class SqliteIndex:
     Args:
         file: Made when first used; its folder has to be there.
         min_similarity: A cosine below this is no likeness; a passage then counts only if it shares a word.
+        likeness_weight: What a place by likeness counts beside one by words. A half suits the hashing embedder, which
+            knows no synonyms; give 1 with a model that does.
     """
 
-    def __init__(self, file: Path | str, *, min_similarity: float = 0.25) -> None:
+    def __init__(self, file: Path | str, *, min_similarity: float = 0.25, likeness_weight: float = 0.5) -> None:
         self.file = Path(file)
+        self.likeness_weight = likeness_weight
         self.min_similarity = min_similarity
         self._held: dict[Scope, _Vectors] = {}
         self._lock = threading.Lock()
@@ -92,8 +95,10 @@ class SqliteIndex:
         wanted = filter or PassageFilter()
 
         def find(db: sqlite3.Connection) -> list[Passage]:
-            rankings = [self._by_words(db, scope, query, wanted), self._by_likeness(db, scope, vector, wanted)]
-            return [rows.passage(db, chunk_id, score) for chunk_id, score in _fuse(rankings)[:k]]
+            worded = self._by_words(db, scope, query, wanted)
+            alike = self._by_likeness(db, scope, vector, wanted)
+            found = _fuse([(worded, 1.0), (alike, self.likeness_weight)])
+            return [rows.passage(db, chunk_id, score) for chunk_id, score in found[:k]]
 
         return await self._in_thread(find)
 
@@ -183,9 +188,10 @@ def _read_vectors(db: sqlite3.Connection, scope: Scope, generation: int) -> _Vec
     return _Vectors(generation, [row[0] for row in found], [row[1] for row in found], matrix)
 
 
-def _fuse(rankings: Sequence[Sequence[int]]) -> list[tuple[int, float]]:
+def _fuse(rankings: Sequence[tuple[Sequence[int], float]]) -> list[tuple[int, float]]:
+    """The rankings as one, each with its weight."""
     scores: dict[int, float] = {}
-    for ranking in rankings:
+    for ranking, weight in rankings:
         for place, chunk_id in enumerate(ranking, start=1):
-            scores[chunk_id] = scores.get(chunk_id, 0.0) + 1.0 / (_FUSION_K + place)
+            scores[chunk_id] = scores.get(chunk_id, 0.0) + weight / (_FUSION_K + place)
     return sorted(scores.items(), key=lambda each: (-each[1], each[0]))

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from segue.memory.documents.index import Entry, Scope, Source
 from segue.memory.documents.passage import Passage
 from segue.memory.documents.wal import use_wal
+from segue.memory.documents.words import said
 
-_VERSION = 1
+_VERSION = 2
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS sources (
@@ -20,23 +21,23 @@ CREATE TABLE IF NOT EXISTS sources (
 CREATE TABLE IF NOT EXISTS chunks (
     id INTEGER PRIMARY KEY, tenant TEXT NOT NULL, collection TEXT NOT NULL, path TEXT NOT NULL, seq INTEGER NOT NULL,
     start_line INTEGER NOT NULL, end_line INTEGER NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL,
-    vector BLOB NOT NULL, UNIQUE (tenant, collection, path, seq)
+    said TEXT NOT NULL, vector BLOB NOT NULL, UNIQUE (tenant, collection, path, seq)
 );
 CREATE TABLE IF NOT EXISTS generation (one INTEGER PRIMARY KEY CHECK (one = 1), number INTEGER NOT NULL);
 INSERT OR IGNORE INTO generation VALUES (1, abs(random() % 1000000000));
 CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
-    text, heading, content='chunks', content_rowid='id', tokenize="porter unicode61 remove_diacritics 2"
+    said, heading, content='chunks', content_rowid='id', tokenize="porter unicode61 remove_diacritics 2"
 );
 CREATE TRIGGER IF NOT EXISTS chunk_in AFTER INSERT ON chunks BEGIN
-    INSERT INTO words (rowid, text, heading) VALUES (new.id, new.text, new.heading);
+    INSERT INTO words (rowid, said, heading) VALUES (new.id, new.said, new.heading);
 END;
 CREATE TRIGGER IF NOT EXISTS chunk_out AFTER DELETE ON chunks BEGIN
-    INSERT INTO words (words, rowid, text, heading) VALUES ('delete', old.id, old.text, old.heading);
+    INSERT INTO words (words, rowid, said, heading) VALUES ('delete', old.id, old.said, old.heading);
 END;
 """
 BY_WORDS = """
 SELECT chunks.id, chunks.path FROM words JOIN chunks ON chunks.id = words.rowid
-WHERE words MATCH ? AND chunks.tenant = ? AND chunks.collection = ? ORDER BY bm25(words, 1.0, 4.0), chunks.id
+WHERE words MATCH ? AND chunks.tenant = ? AND chunks.collection = ? ORDER BY bm25(words, 1.0, 8.0), chunks.id
 """
 _PASSAGE = """
 SELECT chunks.text, chunks.path, start_line, end_line, heading, version FROM chunks
@@ -99,8 +100,8 @@ def add(db: sqlite3.Connection, scope: Scope, entries: Sequence[Entry]) -> None:
             ),
         )
         db.executemany(
-            "INSERT INTO chunks (tenant, collection, path, seq, start_line, end_line, heading, text, vector) "
-            "VALUES (?,?,?,?,?,?,?,?,?)",
+            "INSERT INTO chunks (tenant, collection, path, seq, start_line, end_line, heading, text, said, vector) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?)",
             [
                 (
                     scope.tenant,
@@ -111,6 +112,7 @@ def add(db: sqlite3.Connection, scope: Scope, entries: Sequence[Entry]) -> None:
                     chunk.end_line,
                     chunk.heading,
                     chunk.text,
+                    said(chunk.text),
                     row.tobytes(),
                 )
                 for at, (chunk, row) in enumerate(zip(entry.chunks, entry.vectors, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_LINK = re.compile(r"\[([^\]\n]*)\]\([^)\s]*\)")
 _MAX_QUERY_WORDS = 48
 
 
@@ -24,6 +25,11 @@ STOP_WORDS = frozenset(
     """)
 )
 """English words that say nothing of what a text is about."""
+
+
+def said(text: str) -> str:
+    """What the text says to a reader: without the targets of Markdown links, which repeat the words of other pages."""
+    return _LINK.sub(r"\1", text)
 
 
 def fts_query(text: str) -> str:
