@@ -28,6 +28,10 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+class Who(TypedDict):
+    user: str
+
+
 def state_only(state: State) -> State:
     return {"log": ["state"]}
 
@@ -36,7 +40,7 @@ def with_config(state: State, config: RunnableConfig) -> State:
     return {"log": [f"config {config['configurable']['colour']}"]}
 
 
-def with_runtime(state: State, runtime: Runtime[dict[str, str]]) -> State:
+def with_runtime(state: State, runtime: Runtime[Who]) -> State:
     return {"log": [f"runtime {runtime.context['user']}"]}
 
 
@@ -62,7 +66,7 @@ CONFIG: RunnableConfig = {"configurable": {"colour": "red"}}
 
 
 def chain() -> Graph:
-    graph = Graph(State, context_schema=dict)
+    graph = Graph(State, context_schema=Who)
     before = START
     for node in NODES:
         graph.add_node(node)

@@ -13,7 +13,6 @@ from segue.base.messages import Message, user
 from segue.context.run import RunContext
 from segue.graphs.specs import Worker, WorkerSpec
 from segue.graphs.typed import OutputType
-from segue.tools.results import jsonable
 from segue.tools.tool import Tool, tool
 from segue.tools.toolset import as_toolset
 
@@ -115,7 +114,7 @@ class Agent(Runnable):
             description=described,
             load=lambda: self.graph,
             enter=lambda messages: {"messages": messages, "rounds": 0},
-            leave=self._leave,
+            leave=self.leave,
         )
 
     def as_tool(self, *, name: str | None = None, description: str | None = None) -> Tool:
@@ -149,11 +148,3 @@ class Agent(Runnable):
         node.__name__ = self.name
         node.__annotations__["config"] = RunnableConfig
         return node
-
-    def _leave(self, state: Any) -> str:
-        output = state.get("output")
-        if isinstance(output, str):
-            return output
-        import orjson
-
-        return orjson.dumps(jsonable(self.name, output)).decode()

@@ -16,6 +16,7 @@ from segue.agents.run import Run
 from segue.base.errors import UserError
 from segue.base.ports import default_workspace
 from segue.graphs.typed import OutputType
+from segue.tools.results import jsonable
 
 if TYPE_CHECKING:
     from segue.graphs.graph import CompiledGraph, Graph
@@ -40,6 +41,15 @@ class Runnable:
     def fresh_input(self) -> dict[str, Any]:
         """What the state of a new run starts with, besides its messages."""
         raise AssertionError("a subclass says how its runs start")  # pragma: no cover
+
+    def leave(self, state: Any) -> str:
+        """The text of the answer in a final state: as it stands, or as JSON where it is typed."""
+        output = state.get("output")
+        if isinstance(output, str):
+            return output
+        import orjson
+
+        return orjson.dumps(jsonable(self.name, output)).decode()
 
     async def open(self) -> None:
         """Connect the toolsets; called by the workspace before the first run."""

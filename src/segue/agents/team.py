@@ -138,7 +138,7 @@ class Team(Runnable):
             description=self.description or f"The team {self.name}: {', '.join(each.name for each in self.workers)}.",
             load=lambda: self.graph,
             enter=lambda messages: {"messages": messages, **self.fresh_input()},
-            leave=lambda state: str(state.get("output")),
+            leave=self.leave,
         )
 
 

@@ -52,7 +52,7 @@ def plan_schema(workers: Mapping[str, str], *, max_tasks: int) -> dict[str, Any]
             "worker": {"type": "string", "enum": list(workers), "description": f"Who does it:\n{described}"},
             "task": {
                 "type": "string",
-                "description": "What to do, complete in itself: its worker sees this text and the results it depends on.",
+                "description": "What to do, complete in itself: its worker sees this text and the results it needs.",
             },
             "depends_on": {
                 "type": "array",
@@ -76,8 +76,8 @@ def plan_schema(workers: Mapping[str, str], *, max_tasks: int) -> dict[str, Any]
     }
 
 
-def read_plan(arguments: str, workers: Sequence[str], done: Sequence[str], *, max_tasks: int) -> list[Task]:
-    """The tasks of a call of `submit_plan`; `done` are the ids of tasks of earlier plans of this run.
+def read_plan(arguments: str, workers: Sequence[str], done: Mapping[str, bool], *, max_tasks: int) -> list[Task]:
+    """The tasks of a call of `submit_plan`; `done` are the tasks before them in this run, and whether each failed.
 
     Raises:
         PlanInvalid: It does not hold together; the message says all that is wrong.
@@ -85,7 +85,7 @@ def read_plan(arguments: str, workers: Sequence[str], done: Sequence[str], *, ma
     try:
         items = json.loads(arguments)["tasks"]
         tasks = [_task(item) for item in items]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise PlanInvalid(
             f"submit_plan takes {{tasks: [{{id, worker, task, depends_on}}]}}; this does not read so: {error}"
         ) from None
@@ -109,7 +109,7 @@ def _task(item: Any) -> Task:
     }
 
 
-def _faults(tasks: Sequence[Task], workers: Sequence[str], done: Sequence[str], max_tasks: int) -> list[str]:
+def _faults(tasks: Sequence[Task], workers: Sequence[str], done: Mapping[str, bool], max_tasks: int) -> list[str]:
     wrong: list[str] = []
     ids = [task["id"] for task in tasks]
     if not tasks:
@@ -124,6 +124,8 @@ def _faults(tasks: Sequence[Task], workers: Sequence[str], done: Sequence[str], 
         for needed in task["depends_on"]:
             if needed not in ids and needed not in done:
                 wrong.append(f"task {task['id']!r} depends on {needed!r}, which is no task")
+            elif done.get(needed):
+                wrong.append(f"task {task['id']!r} depends on {needed!r}, which failed")
     if not wrong and (circle := _circle(tasks)):
         wrong.append(f"the tasks {', '.join(circle)} wait for each other")
     return wrong

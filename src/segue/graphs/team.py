@@ -117,7 +117,8 @@ def team_graph(spec: TeamSpec) -> Graph:
 
 
 async def _plan(spec: TeamSpec, state: TeamState, ctx: RunContext[Any]) -> Goto:
-    messages, done = state["messages"], list(state.get("results") or {})
+    messages = state["messages"]
+    done = {key: result["failed"] for key, result in (state.get("results") or {}).items()}
     speaker = spec.speaker()
     added: list[Message] = []
     names = [worker.name for worker in spec.workers]
@@ -144,14 +145,15 @@ async def _plan(spec: TeamSpec, state: TeamState, ctx: RunContext[Any]) -> Goto:
     raise AssertionError("unreachable")  # pragma: no cover
 
 
-def _read(calls: Sequence[Any], names: list[str], done: list[str], max_tasks: int) -> list[Task]:
+def _read(calls: Sequence[Any], names: list[str], done: dict[str, bool], max_tasks: int) -> list[Task]:
     """The tasks of one reply; several calls are taken as one plan."""
     tasks: list[Task] = []
     for call in calls:
         if call["function"]["name"] != SUBMIT_PLAN:
             raise PlanInvalid(f"no tool named {call['function']['name']!r} here; hand in the plan by {SUBMIT_PLAN}")
         arguments = call["function"]["arguments"]
-        tasks += read_plan(arguments, names, [*done, *(task["id"] for task in tasks)], max_tasks=max_tasks)
+        before = {**done, **{task["id"]: False for task in tasks}}
+        tasks += read_plan(arguments, names, before, max_tasks=max_tasks)
     return tasks
 
 
