@@ -167,12 +167,12 @@ class RouterSettings(_Section):
     @field_validator("deployments", mode="before")
     @classmethod
     def _named_deployments(cls, tables: Any) -> Any:
-        return _named("deployments", DeploymentSettings, tables)
+        return named("deployments", DeploymentSettings, tables)
 
     @field_validator("routes", mode="before")
     @classmethod
     def _named_routes(cls, tables: Any) -> Any:
-        return _named("routes", RouteSettings, tables)
+        return named("routes", RouteSettings, tables)
 
     @model_validator(mode="after")
     def _references_exist(self) -> Self:
@@ -224,7 +224,12 @@ def _refuse_circle(routes: Mapping[str, RouteSettings], path: tuple[str, ...]) -
         _refuse_circle(routes, (*path, following))
 
 
-def _named(table: str, kind: type[_Section], entries: Any) -> Any:
+def named(table: str, kind: type[_Section], entries: Any) -> Any:
+    """The entries of a table of tables, each of its kind.
+
+    Raises:
+        ConfigError: One does not fit; the message names its table.
+    """
     if not isinstance(entries, Mapping):
         raise ConfigError(f"[{table}] is a table of tables, [{table}.NAME], not {type(entries).__name__}.")
     out: dict[str, Any] = {}

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from segue.base.errors import ConfigError
-from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings
+from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, named
 
 FILE = "segue.toml"
 
@@ -48,7 +48,12 @@ class WorkspaceSettings(BaseSettings):
     """Everything that can be set. In the environment: `SEGUE_` before the name, `__` between section and key."""
 
     model_config = SettingsConfigDict(
-        env_prefix="SEGUE_", env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+        env_prefix="SEGUE_",
+        env_nested_delimiter="__",
+        dotenv_filtering="match_prefix",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Path(".segue")
@@ -59,6 +64,16 @@ class WorkspaceSettings(BaseSettings):
     deployments: dict[str, DeploymentSettings] = Field(default_factory=dict)
     routes: dict[str, RouteSettings] = Field(default_factory=dict)
     tracing: TracingSection = TracingSection()
+
+    @field_validator("deployments", mode="before")
+    @classmethod
+    def _named_deployments(cls, tables: Any) -> Any:
+        return named("deployments", DeploymentSettings, tables)
+
+    @field_validator("routes", mode="before")
+    @classmethod
+    def _named_routes(cls, tables: Any) -> Any:
+        return named("routes", RouteSettings, tables)
 
     @classmethod
     def settings_customise_sources(
@@ -105,6 +120,8 @@ def read(folder: Path, overrides: Mapping[str, Any] | None = None) -> WorkspaceS
         return WorkspaceSettings(_env_file=env_file if env_file.is_file() else None, **(overrides or {}))
     except ValidationError as error:
         raise ConfigError(_explain(error, folder)) from None
+    except ConfigError as error:
+        raise ConfigError(f"{_place(folder)}: {error.message}", way_out=error.way_out) from None
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -151,4 +168,8 @@ def _explain(error: ValidationError, folder: Path) -> str:
             close = difflib.get_close_matches(str(item["loc"][-1]), list(WorkspaceSettings.model_fields), 1)
             message = f"there is no such setting{f'; did you mean {close[0]!r}?' if close else ''}"
         lines.append(f"{place}: {message}")
-    return f"settings of {folder / FILE} (or SEGUE_… in the environment, or .env): {'; '.join(lines)}."
+    return f"{_place(folder)}: {'; '.join(lines)}."
+
+
+def _place(folder: Path) -> str:
+    return f"settings of {folder / FILE} (or SEGUE_… in the environment, or .env)"
