@@ -87,7 +87,7 @@ def test_a_message_is_completed_once_and_the_callers_own_dict_stays_as_it_was() 
 
 def test_our_own_keys_never_go_on_the_wire() -> None:
     parts: list[dict[str, Any]] = [{"type": "text", "text": "a", "labels": {}}, {"type": "text", "text": "b"}]
-    picture: list[dict[str, Any]] = [{"type": "text", "text": "a", "labels": {}}, {"type": "image_url", "image_url": {}}]
+    picture: list[dict[str, Any]] = [parts[0], {"type": "image_url", "image_url": {}}]
 
     sent = wire([user("hi"), enter({"role": "user", "content": parts}), enter({"role": "user", "content": picture})])
 
