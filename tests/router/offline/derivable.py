@@ -1,7 +1,7 @@
 """Whether a value stands in a conversation: the judge of "never invents", written without the model's own parts.
 
-A value is derivable when its words stand in what the person or a tool said; a number when it is written there in digits or
-words; a date when its day, month and year are; a choice when its words, or the plain word for it, are.
+A value is derivable when its words stand in what the person or a tool said; a number when it is written there in
+digits or words; a date when its day, month and year are; a choice when its words, or the plain word for it, are.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split(" ")
-_SMALL = (
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_SMALL_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty"
-).split(" ")
+)
+_SMALL = _SMALL_WORDS.split(" ")
 _PLAIN = {
     "count": "how many|number of",
     "sum": "total",

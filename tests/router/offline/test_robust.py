@@ -21,10 +21,12 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=10,
 )
-words = st.sampled_from(
-    "show cancel order 1042 A-17 ann@example.org the and then ; , “x” `y` in Paris on 2026-02-30 at 25:00 between 3 , don't "
-    "if it ? 1. - € 1,000 %% \x00 ￿ 日本 🙂 ''".split(" ")
+SCRAPS = (
+    "show cancel order 1042 A-17 ann@example.org the and then ; , “x” `y` in Paris on 2026-02-30 at 25:00 between 3 , "
+    "don't "
+    "if it ? 1. - € 1,000 %% \x00 ￿ 日本 🙂 ''"
 )
+words = st.sampled_from(SCRAPS.split(" "))
 texts = st.text(max_size=200) | st.lists(words, max_size=30).map(" ".join) | st.sampled_from(REQUESTS)
 schemas = st.fixed_dictionaries(
     {},

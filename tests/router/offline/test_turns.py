@@ -1,4 +1,4 @@
-"""What the model makes of a conversation: results, failures, questions, references, conditions, ties and forced tools."""
+"""What the model makes of a conversation: results, failures, questions, references, conditions and ties."""
 
 from __future__ import annotations
 

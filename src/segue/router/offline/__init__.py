@@ -1,14 +1,16 @@
 """`offline/rules-1`: the model that is there when no other is.
 
-Tools and messages go in, in OpenAI's chat shape; one assistant message comes out. It is a set of rules, not a language model: it
-chooses tools by the words of their schemas, fills arguments from the person's text, asks for what is missing, shows results
-unchanged and refuses the rest openly. It is deterministic, does no I/O, and knows no field but plain English.
+Tools and messages go in, in OpenAI's chat shape; one assistant message comes out. It is a set of rules, not a
+language model: it chooses tools by the words of their schemas, fills arguments from the person's text, asks for
+what is missing, shows results unchanged and refuses the rest openly. It is deterministic, does no I/O, and knows no
+field but plain English.
 
-    text ← words                 dates ← mentions ← view          schema
-    cues, choices, strings, values, lists                         what a text offers to a parameter
-    recall, answers → fill                                        the arguments of one call
-    select, choose, clauses, plan                                 which tool, which parts
-    ask, render, structured → engine                              what is said
+    words, text, dates, mentions, view                            a text, and what could be a value in it
+    schema, check                                                 a tool, and whether a value fits
+    cues, choices, quantities, strings, freetext, lists, values   what a text offers to a parameter
+    recall, answers, fill                                         the arguments of one call
+    select, clauses, choose, plan                                 which tool, which parts
+    ask, render, structured, history, engine                      what is said
 """
 
 from __future__ import annotations
@@ -28,16 +30,17 @@ def answer(
     """The next assistant message.
 
     Args:
-        tools: Functions in OpenAI's shape (or bare function objects); `None` and an empty list mean that there are none.
+        tools: Functions in OpenAI's shape, or bare function objects; `None` and an empty list mean that there are none.
         messages: The conversation so far, as dicts in OpenAI's chat shape.
-        output_schema: A JSON schema; the content of a message without tool calls is then JSON text in it. A required field
-            that nothing in the conversation holds is null or an empty list where the schema allows it, else left out.
+        output_schema: A JSON schema; the content of a message without tool calls is then JSON text in it. A required
+            field that nothing in the conversation holds is null or an empty list where the schema allows it, else
+            left out.
         tool_choice: As OpenAI has it: "auto", "none", "required", a tool's name, or `{"type": "function", …}`.
 
     Returns:
-        A message with `role`, `content` and `name`, and with `tool_calls` where tools are to be called. Ids of calls are derived
-        from the conversation and unique in it. Every value in the arguments stands in the conversation, or is a
-        constant of the schema.
+        A message with `role`, `content` and `name`, and with `tool_calls` where tools are to be called. Ids of
+        calls are derived from the conversation and unique in it. Every value in the arguments stands in the
+        conversation, or is a constant of the schema.
 
     Nothing is raised for input of a wrong shape: what cannot be read is passed over, and said where nothing is left.
     """

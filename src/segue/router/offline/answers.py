@@ -1,7 +1,7 @@
 """Answers: what a person replied to a question of ours, as the values that the question asked for.
 
-Goes in: a parameter, its tool, and the questions with their answers. Comes out: the value that the newest fitting answer
-holds. The questions are written by `ask`; this module reads the same lines back.
+Goes in: a parameter, its tool, and the questions with their answers. Comes out: the value that the newest fitting
+answer holds. The questions are written by `ask`; this module reads the same lines back.
 """
 
 from __future__ import annotations

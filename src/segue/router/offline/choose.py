@@ -1,7 +1,8 @@
 """The decision for one clause: which tool, with which arguments, or what stands in the way.
 
-Goes in: a part of a request, the tools' index and what is known. Comes out: one of `Do`, `Ask`, `Tie`, `Code`, `Nothing`. Words
-choose first (`select`); then tools whose arguments the text holds are preferred over those whose it does not.
+Goes in: a part of a request, the tools' index and what is known. Comes out: one of `Do`, `Ask`, `Tie`, `Code`,
+`Nothing`. Words choose first (`select`); then tools whose arguments the text holds are preferred over those whose
+it does not.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from segue.router.offline.clauses import Part
 from segue.router.offline.fill import Filled, fill, siblings, spread
 from segue.router.offline.recall import Known
 from segue.router.offline.schema import Leaf, Tool
-from segue.router.offline.select import FLOOR, Index, Match, query_stems
+from segue.router.offline.select import FLOOR, Index, Match, query_stems, same_verb
 from segue.router.offline.text import identifier_words, stem
 from segue.router.offline.view import View, view_of
 from segue.router.offline.words import READ_VERBS
@@ -111,12 +112,13 @@ def _by_verb(part: Part, view: View, index: Index, known: Known) -> list[_Option
     """Tools that share only the verb ("look up Ann Lee"), where names, ids or typed values of the clause fill them."""
     out = []
     for tool in index.tools:
-        heads = {stem(w) for w in (*tool.name_words[:1], *identifier_words(tool.description)[:1])}
-        if view.verb is None or view.verb.stem not in heads or not tool.required:
+        if view.verb is None or not tool.required or not same_verb(tool, view):
             continue
         filled = fill(tool, part.clause, known)
-        solid = [(m.start, m.end) for m in view.mentions if m.kind not in ("number", "quoted")]
-        if filled.complete and all(span in solid for span in filled.spans) and filled.spans:
+        named = [(m.start, m.end) for m in view.mentions if m.kind != "number"]
+        solid = [leaf for leaf in tool.required if any(span in named for span in filled.places.get(leaf.path, []))]
+        loose = [leaf for leaf in tool.required if leaf not in solid and not leaf.is_free_text]
+        if filled.complete and solid and not loose:
             match = Match(tool, 1.0, frozenset(), frozenset({view.verb.stem}))
             out.append(_Option(tool, filled, _weighed(match, filled, view)))
     return sorted((option for option in out if option.score >= 0.8), key=lambda option: -option.score)

@@ -1,8 +1,9 @@
 """Clauses: one request cut into its parts.
 
-Goes in: the text of a request and the tools. Comes out: parts in order, each with its words as written, whether it waits for
-those before it ("then"), whether it is forbidden ("but don't …") and the condition that it carries ("if …"). "and" parts two
-clauses only where each has a verb or a tool of its own; quoted text, code and brackets are never cut.
+Goes in: the text of a request and the tools. Comes out: parts in order, each with its words as written, whether it
+waits for those before it ("then"), whether it is forbidden ("but don't …") and the condition that it carries ("if
+…"). "and" parts two clauses only where each has a verb or a tool of its own; quoted text, code and brackets are
+never cut.
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ class _Piece:
 _LINKS = (
     ("item", r"\n\s*(?:\d{1,2}[.)]|[-*•])\s+|\n+\s*"),
     ("item", r"(?:^|(?<=\s))\(?[1-9][.)]\s+(?=[A-Za-z])"),
-    ("then", r"[\s,;.]*(?:\b(?:and|but)\s+)?\b(?:(?<!back )(?<!until )(?<!since )(?<!by )then|after that|after this|afterwards"
-     r"|after which|subsequently|once (?:that|this|it|you|they)(?:'s|\u2019s| is| are|'re)? (?:done|finished|complete|ready)"
+    ("then", r"[\s,;.]*(?:\b(?:and|but)\s+)?\b(?:(?<!back )(?<!until )(?<!since )(?<!by )then|after that|after this"
+     r"|afterwards|after which|subsequently"
+     r"|once (?:that|this|it|you|they)(?:'s|\u2019s| is| are|'re)? (?:done|finished|complete|ready)"
      r"|once done|when (?:that's |that is |it's |it is )?(?:done|finished)|finally|lastly|next(?=,))\b,?\s*"),
     ("semi", r"\s*;\s*(?:and\s+)?"),
     ("sentence", r"(?<=[\w)\"”'\u2019%`])[.!?]+[\"”']?\s+(?=\S)"),
@@ -64,7 +66,8 @@ _SEPARATOR = re.compile("|".join(f"(?P<s{i}>{pattern})" for i, (_, pattern) in e
 _ABBREVIATION = re.compile(r"\b(?:no|nr|dr|mr|mrs|ms|st|vs|e\.g|i\.e|etc|approx|prof|inc|ltd|[A-Z])$", re.I)
 _NOT = re.compile(r"^(?:but\s+|and\s+|please\s+|also\s+)*(?:do not|don't|don\u2019t|never)\s+\w", re.I)
 _UNREAL = r"(?!\s+(?:possible|you can|so|any|needed|necessary|available|not\b|that's ok|you like))"
-_COND = rf"(?:but\s+)?(?:only\s+)?(?:(?:if|unless|provided(?: that)?|as long as|in case|assuming)\b{_UNREAL}|on condition that\b)"
+_IF = r"(?:if|unless|provided(?: that)?|as long as|in case|assuming)"
+_COND = rf"(?:but\s+)?(?:only\s+)?(?:{_IF}\b{_UNREAL}|on condition that\b)"
 _TRAILING = re.compile(rf"[,\s]+(?P<cond>{_COND}.+)$", re.I | re.S)
 _LEADING = re.compile(rf"^(?P<cond>{_COND}[^,]+),\s*(?:then\s+)?(?=\S)", re.I)
 _WHETHER = re.compile(r"\b(?:see|check|know|ask|tell|tell me|verify|determine|find out|say|wonder)\s*$", re.I)

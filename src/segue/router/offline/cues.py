@@ -101,6 +101,8 @@ def cue_score(leaf: Leaf, view: View, start: int, end: int) -> float:
         if content == 2:
             break
     after = word_after(view, end)
+    if after is not None and after.lower in PREPOSITIONS:
+        return best
     if after is not None and after.stem in leaf.own:
         best = max(best, 2.5)
     elif after is not None and after.stem in leaf.hints:
@@ -143,4 +145,4 @@ def side_score(leaf: Leaf, view: View, start: int) -> float | None:
         return 2.5 if wanted == told else None
     if wanted:
         return -0.4
-    return -0.2 if told else 0.0
+    return -0.1 if told else 0.0

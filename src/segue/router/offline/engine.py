@@ -1,8 +1,8 @@
 """The model itself: tools and messages in, one assistant message out.
 
-Each call looks at the conversation afresh: it cuts the request into parts, sees which were called and answered, calls what can be
-called now, and when nothing is left to call shows the results and says what was asked, refused, failed or left undone. Nothing
-is kept between calls, and the same input gives the same message.
+Each call looks at the conversation afresh: it cuts the request into parts, sees which were called and answered,
+calls what can be called now, and when nothing is left to call shows the results and says what was asked, refused,
+failed or left undone. Nothing is kept between calls, and the same input gives the same message.
 """
 
 from __future__ import annotations

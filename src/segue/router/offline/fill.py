@@ -1,8 +1,8 @@
 """Filling arguments: one tool and one clause in, the arguments that the text holds out.
 
-Every value stands in the text (or is looked up by `recall` where the clause points elsewhere); no two parameters share a
-piece of text; an optional parameter that the text does not mention is left out. What a required one lacks is `missing`; how
-to ask for it is left to `ask`.
+Every value stands in the text (or is looked up by `recall` where the clause points elsewhere); no two parameters
+share a piece of text; an optional parameter that the text does not mention is left out. What a required one lacks
+is `missing`; how to ask for it is left to `ask`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from typing import Any
 from segue.router.offline.answers import from_answers
 from segue.router.offline.check import fits
 from segue.router.offline.cues import Candidate, leaf_side
+from segue.router.offline.freetext import free_text, modifier
 from segue.router.offline.lists import list_value
 from segue.router.offline.recall import Known, is_missing, recall
 from segue.router.offline.schema import Leaf, Tool
-from segue.router.offline.strings import free_text
-from segue.router.offline.text import identifier_words
+from segue.router.offline.text import identifier_words, stem
 from segue.router.offline.values import candidates, shape
 from segue.router.offline.view import View, view_of
 
 Path = tuple[str, ...]
 
 _REQUIRED_FLOOR, _OPTIONAL_FLOOR, _SECOND_OF_A_KIND = 0.5, 2.0, 3.2
+_KIND_STEMS = frozenset(stem(w) for w in ("kind", "type", "sort", "category", "style", "genre", "class", "variety"))
 _REST = frozenset({"title", "heading", "item"})
 """Beside free text, names whose parameter may take the rest of a clause."""
 
@@ -82,6 +83,7 @@ def fill(tool: Tool, clause: str, known: Known) -> Filled:
             if found is not None:
                 _put(filled, leaf, found.items, found.spans)
     _free_texts(filled, leaves, view, tool)
+    _modifier(filled, scalars, view, tool)
     for leaf in leaves:
         if leaf.path not in filled.values and (leaf.required or _beside_a_value(leaf, filled)):
             value = from_answers(leaf, tool, known)
@@ -181,6 +183,20 @@ def _free_texts(filled: Filled, leaves: Sequence[Leaf], view: View, tool: Tool) 
                     return
 
 
+def _modifier(filled: Filled, leaves: Sequence[Leaf], view: View, tool: Tool) -> None:
+    """Give "Italian" of "cheap Italian restaurants" to the optional text that says what kind of thing is wanted.
+
+    Only where the tool has one such parameter: no other plain text is open, or it alone speaks of kinds.
+    """
+    takers = [x for x in leaves if x.path not in filled.values and x.kind == "string" and not x.required]
+    takers = [x for x in takers if not (x.schema.keys() & {"enum", "pattern", "format"}) and not x.is_free_text]
+    takers = [x for x in takers if shape(x) == "text" and (x.words | x.hints) & _KIND_STEMS]
+    if len(takers) == 1:
+        found = modifier(view, tool, filled.spans)
+        if found is not None and fits(found.value, takers[0].schema):
+            _put(filled, takers[0], found.value, [(found.start, found.end)])
+
+
 def _beside_a_value(leaf: Leaf, filled: Filled) -> bool:
     """Whether an optional object has a value already and needs this one too."""
     around = leaf.path[:-1]
@@ -195,6 +211,8 @@ def _close(filled: Filled, tool: Tool) -> None:
         elif leaf.null_if_absent and leaf.path not in filled.values:
             _put(filled, leaf, None, [])
     filled.values = {leaf.path: filled.values[leaf.path] for leaf in tool.leaves if leaf.path in filled.values}
+    held = {path[0] for path in filled.values}
+    filled.missing += [leaf for leaf in tool.open_objects if leaf.name not in held]
     for leaf in tool.leaves:
         if leaf.path in filled.values or not (leaf.required or _beside_a_value(leaf, filled)):
             continue

@@ -1,7 +1,7 @@
 """The conversation as rules need it: what is asked now, what was called for it, what is known from before.
 
-Goes in: messages in OpenAI's chat shape, however incomplete. Comes out: a `Conversation`. Tool results and system messages
-are data here: values are looked up in them by name, and nothing that they say is followed.
+Goes in: messages in OpenAI's chat shape, however incomplete. Comes out: a `Conversation`. Tool results and system
+messages are data here: values are looked up in them by name, and nothing that they say is followed.
 """
 
 from __future__ import annotations

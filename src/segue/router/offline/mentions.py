@@ -23,7 +23,7 @@ class Mention:
     """One piece of text that could be a value."""
 
     kind: str
-    """quoted, code, email, url, uuid, ip, date, time, datetime, month, phone, id, number or name."""
+    """quoted, code, email, url, uuid, ip, date, time, datetime, month, phone, math, id, number or name."""
     start: int
     end: int
     text: str
@@ -51,6 +51,9 @@ _TYPED: tuple[tuple[str, re.Pattern[str]], ...] = (
         ),
     ),
 )
+_MATH = re.compile(
+    r"(?<![\w.])\(*-?\d+(?:\.\d+)?\)*(?:(?:\s?[+*\u00d7\u00f7^]\s?|\s[-/]\s)\(*-?\d+(?:\.\d+)?\)*)+(?![\w.]*\w)"
+)
 _PHONE = re.compile(
     r"(?<![\w.-])\+\d[\d ().-]{6,18}\d(?![\w-])|(?<![\w-])(?:\(\d{2,5}\) ?)?\d{3}[ -]\d{3}[ -]\d{3,4}(?![\w-])"
 )
@@ -64,9 +67,9 @@ _NUMBER = re.compile(
 _VERSION = re.compile(r"(?<![\w.])v?\d{1,6}(?:\.\d{1,6}){2,4}(?:[+-][\w.]{1,30}\w)?(?![\w.]*\w)")
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)$", re.I)
 _NAME_PART = r"(?:Dr|Mr|Mrs|Ms|Prof|St)\.|[A-ZÀ-ÖØ-Þ][\w'\u2019.&-]*[\w]|[A-ZÀ-ÖØ-Þ]\.?"
-_NAME = re.compile(
-    rf"(?<![\w@#/.-])(?:{_NAME_PART})(?: (?:(?:of|de|da|del|van|von|der|den|la|le|the|&|bin|al) ){{0,2}}(?:{_NAME_PART}))*"
-)
+_WITHIN_NAME = r"(?:of|de|da|del|van|von|der|den|la|le|the|&|bin|al)"
+_NAME = re.compile(rf"(?<![\w@#/.-])(?:{_NAME_PART})(?: (?:{_WITHIN_NAME} ){{0,2}}(?:{_NAME_PART}))*")
+_NOT_EVEN_WITHIN = frozenset(MONTHS) | frozenset(WEEKDAYS) | {"i"}
 _NEVER_NAMES = STOP | VERBS | frozenset(MONTHS) | frozenset(WEEKDAYS) | frozenset(NUMBERS)
 
 
@@ -79,7 +82,7 @@ def find_mentions(text: str, today: date | None = None) -> list[Mention]:
     text = text[:MAX_CHARS]
     found: list[Mention] = []
     sources: tuple[Callable[[str], Iterator[Mention]], ...] = (
-        _code, _quoted, _typed, lambda t: _dates(t, today), _phones, _ids, _numbers, _number_words, _names,
+        _code, _quoted, _typed, lambda t: _dates(t, today), _phones, _sums, _ids, _numbers, _number_words, _names,
     )  # fmt: skip
     covered = bytearray(len(text) + 1)
     for source in sources:
@@ -126,6 +129,11 @@ def _phones(text: str) -> Iterator[Mention]:
         yield Mention("phone", m.start(), m.end(), m.group())
 
 
+def _sums(text: str) -> Iterator[Mention]:
+    for m in _MATH.finditer(text):
+        yield Mention("math", m.start(), m.end(), m.group())
+
+
 def _ids(text: str) -> Iterator[Mention]:
     for m in _VERSION.finditer(text):
         yield Mention("id", m.start(), m.end(), m.group())
@@ -133,6 +141,8 @@ def _ids(text: str) -> Iterator[Mention]:
         value = m["hash"] or m["id"]
         if m["hash"] and value.isdigit():
             yield Mention("id", m.start(), m.end(), value, number=as_number(value))
+        elif m["hash"]:
+            yield Mention("id", m.start(), m.end(), m.group())
         elif not _ORDINAL.match(value) and not _is_measure(value):
             yield Mention("id", m.start(), m.end(), value)
 
@@ -151,7 +161,7 @@ def _numbers(text: str) -> Iterator[Mention]:
         unit, end = (m["sign"] or "").strip() or glued, m.end()
         if not unit:
             after = re.match(r"\s?-?([^\W\d_]+)", text[end : end + 30])
-            unit = after[1].lower() if after else ""
+            unit = after[1].lower().replace("percent", "%") if after else ""
             number, end, unit = _scaled(number, unit, end, after)
         yield Mention("number", m.start(), end, m["num"], number=number, unit=unit)
 
@@ -170,7 +180,7 @@ def _number_words(text: str) -> Iterator[Mention]:
         total, used = _read_number(words, index)
         if used and not _is_pronoun(words, index, used):
             last = words[index + used - 1]
-            unit = words[index + used].lower if index + used < len(words) else ""
+            unit = words[index + used].lower.replace("percent", "%") if index + used < len(words) else ""
             span = text[words[index].start : last.end]
             yield Mention("number", words[index].start, last.end, span, number=total, unit=unit)
         index += used or 1
@@ -198,11 +208,18 @@ def _is_pronoun(words: list[Token], index: int, used: int) -> bool:
     return before in {"that", "this", "which", "the", "first", "last", "other", "no", "any", "each"}
 
 
+def _is_no_name(word: str, *, opens: bool) -> bool:
+    """Whether a capital letter says nothing here: a month, "I", or any plain word that opens a sentence."""
+    lower = word.lower().replace("\u2019", "'")
+    return lower in _NEVER_NAMES if opens else lower in _NOT_EVEN_WITHIN or lower.startswith("i'")
+
+
 def _names(text: str) -> Iterator[Mention]:
     for m in _NAME.finditer(text):
         start, value = m.start(), m.group().rstrip(".")
-        while value and value.split(" ", 1)[0].lower().replace("\u2019", "'") in _NEVER_NAMES:
+        opens = not text[: m.start()].rstrip("\"'( ") or text[: m.start()].rstrip()[-1:] in ".!?:;\n"
+        while value and _is_no_name(value.split(" ", 1)[0], opens=opens):
             head, _, value = value.partition(" ")
-            start += len(head) + 1
+            start, opens = start + len(head) + 1, False
         if value.strip():
             yield Mention("name", start, start + len(value), value)

@@ -1,8 +1,8 @@
 """Plans: a request as a list of tasks for workers, where a schema asks for one.
 
-Goes in: a schema with an array of objects that hold a text in the person's words and a choice of who does it; the parts of a
-request. Comes out: one item a part, with its worker, its id and what it waits for. The text of a task is the clause as
-written, with its condition; who decides the condition is the worker.
+Goes in: a schema with an array of objects that hold a text in the person's words and a choice of who does it; the
+parts of a request. Comes out: one item a part, with its worker, its id and what it waits for. The text of a task is
+the clause as written, with its condition; who decides the condition is the worker.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Plan:
 
 
 def plan_shape(parameters: Schema, told: Sequence[str] = ()) -> PlanShape | None:
-    """How a schema wants a plan, or `None` where it wants none; `told` are further texts that may describe the workers."""
+    """How a schema wants a plan, or `None` where it wants none; `told` are more texts that may describe the workers."""
     for tasks in leaves_of(parameters):
         fields: tuple[Leaf, ...] = tasks.schema.get("item_leaves") or ()
         worker = next((f for f in fields if f.needed and _choices(f)), None)

@@ -1,8 +1,8 @@
 """Recall: a value that the clause does not hold but points at, looked up in the conversation.
 
-Goes in: a parameter and the conversation. Comes out: the one value that an earlier result, an earlier call, another part of
-the request or an earlier request holds for it; nothing where there is none or more than one. Only names and kinds are
-compared; what a result says is never followed.
+Goes in: a parameter and the conversation. Comes out: the one value that an earlier result, an earlier call, another
+part of the request or an earlier request holds for it; nothing where there is none or more than one. Only names and
+kinds are compared; what a result says is never followed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def refers(view: View) -> bool:
 
 
 def recall(leaf: Leaf, tool: Tool, view: View, known: Known) -> tuple[Any, bool]:
-    """The value that the conversation holds for a parameter, or `MISSING`; and whether it was found outside the request."""
+    """The value that the conversation holds, or `MISSING`; and whether it was found outside the request."""
     talk = known.conversation
     pointed = refers(view) or any(word.stem in leaf.own for word in view.words)
     now = [call for call in talk.calls if call.result is not None and not call.failed]

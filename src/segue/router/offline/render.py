@@ -1,7 +1,7 @@
 """Showing a tool's result as it is: values word for word, in lines and tables.
 
-Goes in: the text of a tool result. Comes out: text for a person with every value unchanged; numbers keep the literal that the
-JSON had. Nothing is rounded, converted, summed up or judged; what is not shown is counted.
+Goes in: the text of a tool result. Comes out: text for a person with every value unchanged; numbers keep the
+literal that the JSON had. Nothing is rounded, converted, summed up or judged; what is not shown is counted.
 """
 
 from __future__ import annotations

@@ -133,6 +133,20 @@ class Tool:
         """The stems of its name."""
         return frozenset(stem(word) for word in self.name_words)
 
+    @cached_property
+    def open_objects(self) -> list[Leaf]:
+        """Required objects none of whose fields is required by itself: one field at least must be filled."""
+        needed = {leaf.path[0] for leaf in self.leaves if leaf.required}
+        names = self.parameters.get("required")
+        held = {leaf.path[0] for leaf in self.leaves if len(leaf.path) > 1}
+        fields = {name: " or ".join(x.label for x in self.leaves if x.path[0] == name) for name in held - needed}
+        listed = names if isinstance(names, list) else []
+        return [
+            Leaf((name,), {"type": "object", "description": f"with {fields[name]}"}, True, True)
+            for name in listed
+            if isinstance(name, str) and name in fields
+        ]
+
     @property
     def required(self) -> list[Leaf]:
         """The leaves that every call must hold."""
@@ -187,7 +201,7 @@ def _leaves(root: Schema, schema: Schema, path: tuple[str, ...], required: bool)
 
 
 def with_items(schema: Schema, root: Schema, depth: int = 0) -> Schema:
-    """An array schema with its items resolved and, for objects, their leaves under `item_leaves`; others as they are."""
+    """An array schema with its items resolved, and their leaves under `item_leaves`; any other schema as it is."""
     if schema.get("type") == "array" or "items" in schema:
         items = resolve(schema.get("items"), root)
         deep = isinstance(items.get("properties"), dict) and depth + 1 < _DEPTH

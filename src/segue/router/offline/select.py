@@ -1,13 +1,14 @@
 """Choosing a tool: the words of a request against the words of each tool's schema.
 
-Goes in: the tools and one clause. Comes out: the tools that fit it, best first, with scores; none where nothing fits. A word
-counts by how few of the given tools share it, and by where it stands: a name says more than a description. Whether the
-arguments can be filled is weighed in `choose`, which asks `fill`.
+Goes in: the tools and one clause. Comes out: the tools that fit it, best first, with scores; none where nothing
+fits. A word counts by how few of the given tools share it, and by where it stands: a name says more than a
+description. Whether the arguments can be filled is weighed in `choose`, which asks `fill`.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,21 +28,23 @@ _READ_STEMS = frozenset(stem(verb) for verb in READ_VERBS)
 _FAMILIES = tuple(
     frozenset(stem(word) for word in row.split())
     for row in (
-        "show get find list look search lookup fetch read display view check see retrieve query browse tell give",
+        "show get find list look search lookup fetch read display view check see retrieve query browse give",
         "create add make new open register insert write draft file log record",
         "book schedule reserve plan arrange",
-        "update change set edit modify adjust",
+        "update change set edit modify adjust rename activate deactivate enable disable reset",
         "move reschedule shift relocate",
-        "delete remove cancel drop clear erase",
-        "send message notify mail email text",
+        "delete remove cancel drop clear erase discard purge destroy terminate wipe revoke kill",
+        "send message notify mail email text tell post ping",
         "count many number total",
         "buy purchase order",
         "start launch run begin",
-        "stop halt end terminate kill",
+        "stop halt end",
         "summarize summarise",
         "plot chart graph draw",
     )
 )
+_DELETING = next(family for family in _FAMILIES if "delet" in family)
+_COMMAND = re.compile(r"\s*\w+\s+(?:an?|the|all|one|some|your|every|each|this|these|its|new|up|out)\b", re.I)
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ def query_stems(view: View) -> dict[str, float]:
     for mention in view.mentions:
         if mention.kind in ("email", "url", "uuid", "phone"):
             out.setdefault(stem(mention.kind), 0.6)
+        elif mention.kind == "math":
+            out |= {stem(word): 0.8 for word in ("expression", "arithmetic", "calculator", "evaluate", "formula")}
     text = view.text.lower()
     for choice, ways in ALIASES.items():
         if any(way in text for way in ways if " " in way or len(way) > 3) and len(choice) > 2:
@@ -184,22 +189,31 @@ def _nouns(tool: Tool) -> set[str]:
 
 
 def effect_of(tool: Tool) -> str:
-    """`read`, `write` or empty: what the tool does by the first verb of its name, else of its description."""
+    """`read`, `write` or empty: what the tool does by the verb that opens its name or description.
+
+    A verb that is not known to only read counts as `write`, also one that no list here has: a name and a
+    description that open with the same word ("discard_sample", "Discard a sample") open with a verb.
+    """
     told = [word.removesuffix("s") for word in identifier_words(first_sentence(tool.description))[:1]]
-    for words in (tool.name_words[:1], told, tool.name_words[1:]):
-        for word in words:
-            if word in WRITE_VERBS and not (
-                words is not told and word in NOUN_TOO and words is not tool.name_words[:1]
-            ):
-                return "write"
-            if word in READ_VERBS:
-                return "read"
-    return ""
+    heads = tool.name_words[:1]
+    if tool.description and heads and heads[0] in NOUN_TOO:
+        heads = ()
+    for word in (*heads, *told):
+        if word in READ_VERBS:
+            return "read"
+        if word in VERBS or (word == tool.name_words[0] and told == [word] and _COMMAND.match(tool.description)):
+            return "write"
+    inside = [word for word in tool.name_words[1:] if word in VERBS and word not in NOUN_TOO]
+    return "" if not inside else "read" if inside[0] in READ_VERBS else "write"
 
 
 def is_reading(view: View) -> bool:
     """Whether the clause only asks to be shown or told something."""
-    return view.verb is not None and (view.verb.lower in QUESTION or view.verb.lower in READ_VERBS)
+    if view.verb is None or (
+        view.verb.lower in ("give", "tell") and not re.match(r"\s+(?:me|us)\b", view.text[view.verb.end :])
+    ):
+        return False
+    return view.verb.lower in QUESTION or view.verb.lower in READ_VERBS
 
 
 def is_writing(view: View) -> bool:
@@ -209,14 +223,29 @@ def is_writing(view: View) -> bool:
 
 def _effect_factor(tool: Tool, view: View) -> float:
     effect = effect_of(tool)
-    own_verb = view.verb is not None and view.verb.stem in tool.name_stems
+    opening = next((word for word in view.words if word.start >= view.body), None)
+    own_verb = opening is not None and opening.stem in tool.name_stems
     if view.verb is not None and view.verb.lower in ("get", "give"):
         own_verb |= any(word.stem == stem(tool.name_words[0]) for word in view.words)
     if effect == "write" and is_reading(view) and not own_verb:
         return 0.0
     if effect == "read" and is_writing(view) and not own_verb:
         return 0.7
-    return 1.0
+    return 0.3 if _undoes(tool) and not own_verb and not same_verb(tool, view) else 1.0
+
+
+def _undoes(tool: Tool) -> bool:
+    """Whether a tool deletes or cancels; no other command may choose it by its nouns alone."""
+    return any(stem(word) in _DELETING for word in tool.name_words[:2])
+
+
+def same_verb(tool: Tool, view: View) -> bool:
+    """Whether the clause opens with the tool's own verb, or with one that does the same to the world."""
+    if view.verb is None:
+        return False
+    said, theirs = view.verb.stem, {stem(w) for w in (*tool.name_words[:1], *identifier_words(tool.description)[:1])}
+    changing = (family for family in _FAMILIES[1:] if said in family)
+    return said in theirs or any(theirs & family for family in changing)
 
 
 def _verb_bonus(tool: Tool, view: View) -> float:

@@ -1,8 +1,9 @@
 """Answers in a given schema: JSON text filled from the conversation alone.
 
-Goes in: an output schema, the conversation, and the text that would have been the answer. Comes out: JSON text. A field for the
-answer takes that text; other fields take what results and the request hold under their names. A required field that nothing
-holds is null where the schema allows null, an empty list where it allows one, and else left out, so that the gap is seen.
+Goes in: an output schema, the conversation, and the text that would have been the answer. Comes out: JSON text. A
+field for the answer takes that text; other fields take what results and the request hold under their names. A
+required field that nothing holds is null where the schema allows null, an empty list where it allows one, and else
+left out, so that the gap is seen.
 """
 
 from __future__ import annotations

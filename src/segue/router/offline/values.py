@@ -1,7 +1,8 @@
 """Values by schema: what a text offers to a number, a choice, a yes-or-no, an id, a date, an address or a pattern.
 
-Goes in: a parameter, a view of a text and the tool. Comes out: candidates, each valid by the schema and each standing in
-the text. Plain strings come from `strings`, lists from `lists`; which candidate wins is decided in `fill`.
+Goes in: a parameter, a view of a text and the tool. Comes out: candidates, each valid by the schema and each
+standing in the text. Plain strings come from `strings`, lists from `lists`; which candidate wins is decided in
+`fill`.
 """
 
 from __future__ import annotations
@@ -14,18 +15,14 @@ from segue.router.offline.check import compile_pattern, fits
 from segue.router.offline.choices import boolean_candidates, enum_candidates
 from segue.router.offline.cues import Candidate, cue_score, nouns_before, side_score, word_after, words_before
 from segue.router.offline.mentions import Mention
+from segue.router.offline.quantities import number_candidates
 from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.strings import phrase_candidates
-from segue.router.offline.text import identifier_words, stem
+from segue.router.offline.text import stem
 from segue.router.offline.view import View
-from segue.router.offline.words import ID_WORDS, PREPOSITIONS, STOP, UNITS, VERBS
+from segue.router.offline.words import ID_WORDS, PREPOSITIONS, STOP, VERBS
 
-_MONEY = frozenset(
-    stem(w)
-    for w in ["amount", "price", "cost", "budget", "fee", "payment", "salary", "balance", "total", "money", "limit"]
-)
 _ID_STEMS = frozenset(stem(w) for w in ID_WORDS)
-_FIRST = frozenset({"top", "first", "last", "latest", "newest"})
 _FORMATS = {
     "email": "email", "idn-email": "email", "uri": "url", "url": "url", "iri": "url", "uuid": "uuid", "uuid4": "uuid",
     "ipv4": "ip", "ipv6": "ip", "date": "date", "date-time": "datetime", "time": "time", "phone": "phone",
@@ -47,7 +44,7 @@ def _of_kind(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
     elif leaf.kind == "boolean":
         yield from boolean_candidates(leaf, view)
     elif leaf.kind in ("integer", "number"):
-        yield from _ids(leaf, view, tool) if leaf.is_id else _numbers(leaf, view, tool)
+        yield from _ids(leaf, view, tool) if leaf.is_id else number_candidates(leaf, view, tool)
     elif leaf.kind in ("string", "any"):
         yield from _texts(leaf, view, tool)
 
@@ -173,7 +170,7 @@ def _patterned(leaf: Leaf, view: View) -> Iterator[Candidate]:
     pattern = compile_pattern(str(leaf.schema["pattern"]))
     if pattern is None:
         return
-    quoted = [m for m in view.mentions if m.kind in ("quoted", "name", "id", "phone", "date", "time")]
+    quoted = [m for m in view.mentions if m.kind in ("quoted", "name", "id", "phone", "date", "time", "month")]
     pieces = [(m.text, m.start, m.end) for m in quoted]
     for m in re.finditer(r"[^\s,;!?()\"“”]{1,200}", view.text):
         text = m.group().rstrip(".:").strip("'`")
@@ -204,7 +201,7 @@ def _id_value(leaf: Leaf, m: Mention) -> str | int | float | None:
     if leaf.kind in ("integer", "number"):
         return m.number if m.kind in ("id", "number") else None
     if m.kind in ("id", "uuid", "quoted"):
-        return m.text
+        return m.text.removeprefix("#")
     if m.kind == "number" and re.fullmatch(r"\d+", m.text):
         return m.text
     if m.kind == "name" and m.text.isupper() and " " not in m.text:
@@ -239,69 +236,3 @@ def _is_counted(leaf: Leaf, unit: str) -> bool:
     """Whether the word after a number is what it counts, and not the parameter's own noun."""
     plain = unit.isalpha() and unit not in STOP and unit not in PREPOSITIONS and unit not in VERBS
     return plain and stem(unit) not in leaf.own
-
-
-def _numbers(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
-    alone = sum(1 for other in tool.required if other.kind in ("integer", "number")) == 1
-    for m in view.mentions:
-        if m.kind not in ("number", "id") or m.number is None or (m.kind == "id" and not alone):
-            continue
-        side, unit = side_score(leaf, view, m.start), _unit_score(leaf, m)
-        if side is None or unit is None:
-            continue
-        cue = cue_score(leaf, view, m.start, m.end) + _how_many(leaf, view, m)
-        if unit < 0 and cue < 1 and not alone:
-            continue
-        if _is_year(view, m):
-            if "year" not in leaf.raw_words and cue < 2.5:
-                continue
-            cue += 3.0
-        yield Candidate(m.number, m.start, m.end, 1.0 + side + unit + cue)
-
-
-def _how_many(leaf: Leaf, view: View, m: Mention) -> float:
-    """What "4 of", "order 4 …" and "top 5" say for a parameter that counts."""
-    before = words_before(view, m.start, 1)
-    if leaf.raw_words & {"limit", "top", "k", "n", "size", "max"} and before and before[0].lower in _FIRST:
-        return 2.0
-    counts = leaf.raw_words & {"quantity", "qty", "count", "copies", "pieces", "units"}
-    ordered = m.unit in ("of", "x", "times", "pieces", "copies") or (
-        view.verb is not None and before[:1] == [view.verb]
-    )
-    return 2.0 if counts and ordered else 0.0
-
-
-def _is_year(view: View, m: Mention) -> bool:
-    before = view.text[max(0, m.start - 8) : m.start].lower()
-    return isinstance(m.number, int) and 1900 <= m.number <= 2100 and bool(re.search(r"\b(in|of|year)\s+$", before))
-
-
-def _unit_score(leaf: Leaf, m: Mention) -> float | None:
-    """What a number's unit says for a parameter; `None` where it is another unit or another quantity."""
-    mine = _units_of(leaf)
-    if m.unit in UNITS and m.unit != "in":
-        dimension, size = UNITS[m.unit]
-        same = [other for other in mine if other[0] == dimension]
-        if same:
-            return 3.0 if (dimension, size) in same else None
-        if dimension == "money":
-            return 1.5 if (leaf.words | leaf.hints) & _MONEY else -0.4
-        return None if mine and stem(m.unit) not in leaf.own | leaf.hints else -0.4
-    if m.unit == "%":
-        percent = {"percent", "percentage", "rate", "discount", "share"} & (leaf.raw_words | set(_about(leaf)))
-        return 2.0 if percent else 0.0
-    counted = m.unit and m.unit.isalpha() and m.unit not in STOP and m.unit not in PREPOSITIONS and m.unit not in VERBS
-    return -0.4 if counted and stem(m.unit) not in leaf.own | leaf.hints else 0.0
-
-
-def _units_of(leaf: Leaf) -> set[tuple[str, int]]:
-    """The units that a parameter is in, by its name first, else by "in minutes" in its description."""
-    named = {UNITS[w] for w in leaf.raw_words if w in UNITS and len(w) > 1}
-    if named:
-        return {(d, int(s)) for d, s in named}
-    told = re.findall(r"\bin (?:whole )?([a-z°$€£]+)", str(leaf.schema.get("description") or "").lower())
-    return {(UNITS[w][0], int(UNITS[w][1])) for w in told if w in UNITS}
-
-
-def _about(leaf: Leaf) -> list[str]:
-    return identifier_words(str(leaf.schema.get("description") or ""))

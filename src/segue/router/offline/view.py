@@ -18,9 +18,12 @@ from segue.router.offline.words import NOUN_TOO, PREPOSITIONS, QUESTION, STOP, V
 _POLITE = re.compile(
     r"^(?:\s|please\b|kindly\b|hi\b|hello\b|hey\b|ok(?:ay)?\b|now\b|just\b|first(?:ly)?\b|second(?:ly)?\b|third(?:ly)?\b"
     r"|also\b|and\b|then\b|finally\b|lastly\b|next\b|so\b|well\b|thanks?\b|afterwards\b|"
-    r"(?:can|could|would|will) you\b|(?:can|could|may) (?:i|we)\b|(?:i|we)(?:'d| would)? (?:want|like|need|have)(?: you)? to\b"
-    r"|(?:i|we)(?:'d| would)? (?:like|love)\b|(?:i|we) (?:want|need)\b|let(?:'s| us| me)\b|help me(?: to)?\b|go ahead and\b"
-    r"|i(?:'m| am) (?:looking for|trying to)\b|do you know\b|don't forget to\b|make sure (?:to|you)\b|be so kind(?: as)? to\b"
+    r"(?:can|could|would|will) you\b|(?:can|could|may) (?:i|we)\b"
+    r"|(?:i|we)(?:'d| would)? (?:want|like|need|have)(?: you)? to\b"
+    r"|(?:i|we)(?:'d| would)? (?:like|love)\b|(?:i|we) (?:want|need)\b|let(?:'s| us| me)\b"
+    r"|help me(?: to)?\b|go ahead and\b"
+    r"|i(?:'m| am) (?:looking for|trying to)\b|do you know\b|don't forget to\b|make sure (?:to|you)\b"
+    r"|be so kind(?: as)? to\b|is it possible to\b"
     r"|[,:.!\u2013-])+",
     re.I,
 )
