@@ -31,7 +31,7 @@ async def _trace(run_id: str, folder: Path, listed: bool, limit: int) -> None:
     console = terminal()
     async with open_workspace(folder) as ws:
         runs = ws.runs(limit=limit)
-        if not runs:
+        if not runs and run_id == "last":
             raise BadInput(f"there are no runs in {ws.data_dir} yet.", way_out='Make one: segue run file.py:attr "…"')
         if listed:
             table = Table(box=None, padding=(0, 2, 0, 0))
