@@ -14,12 +14,14 @@ from typing import Any
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from segue.base.errors import ConfigError
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, named
 
 FILE = "segue.toml"
+_TABLES = "_tables"
+"""The argument by which `read` hands over what the file holds; settings that a program makes itself read no file."""
 
 
 class RouterSection(BaseModel):
@@ -84,8 +86,11 @@ class WorkspaceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Arguments first, then the environment; the files are read by `read` and come as arguments of lower rank."""
-        return init_settings, env_settings, dotenv_settings, _File(settings_cls)
+        """Arguments first, then the environment, then `.env`, then what `read` found in `segue.toml`."""
+        tables: dict[str, Any] = {}
+        if isinstance(init_settings, InitSettingsSource):
+            tables = init_settings.init_kwargs.pop(_TABLES, {})
+        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, tables)
 
     def router_settings(self) -> RouterSettings:
         """The router's view: deployments, routes and what may be used without any."""
@@ -98,26 +103,16 @@ class WorkspaceSettings(BaseSettings):
         )
 
 
-class _File(TomlConfigSettingsSource):
-    """`segue.toml` of the folder that is being read."""
-
-    folder: Path = Path()
-
-    def __init__(self, settings_cls: type[BaseSettings]) -> None:
-        super().__init__(settings_cls, toml_file=type(self).folder / FILE)
-
-
 def read(folder: Path, overrides: Mapping[str, Any] | None = None) -> WorkspaceSettings:
     """The settings of the workspace in a folder.
 
     Raises:
         ConfigError: A file is broken, or a value does not fit. The message names the file or variable and the key.
     """
-    _check_toml(folder / FILE)
-    _File.folder = folder
+    given: dict[str, Any] = {_TABLES: _check_toml(folder / FILE), **(overrides or {})}
     env_file = folder / ".env"
     try:
-        return WorkspaceSettings(_env_file=env_file if env_file.is_file() else None, **(overrides or {}))
+        return WorkspaceSettings(_env_file=env_file if env_file.is_file() else None, **given)
     except ValidationError as error:
         raise ConfigError(_explain(error, folder)) from None
     except ConfigError as error:
