@@ -105,12 +105,26 @@ async def test_tools_are_bound_and_streamed_calls_are_put_together_with_usage_co
     assert found.finish_reason == "tool_calls"
 
 
+class TextOnly(FakeListChatModel):
+    """A model of somebody's that cannot take tools."""
+
+
 async def test_a_model_that_takes_no_tools_says_so() -> None:
     one = Router()
-    route = one.resolve(FakeListChatModel(responses=["x"]))
+    route = one.resolve(TextOnly(responses=["x"]))
 
-    with pytest.raises(UserError, match="FakeListChatModel of deployment 'FakeListChatModel' cannot take tools"):
+    with pytest.raises(UserError, match="TextOnly of deployment 'TextOnly' cannot take tools"):
         await one.generate(GenerationRequest(messages=[user("hi")], tools=TOOLS), route=route)
+
+
+async def test_langchain_s_own_fakes_say_what_they_were_told_to_also_beside_tools() -> None:
+    one = Router()
+    called = AIMessage(content="", tool_calls=[{"name": "add", "args": {"a": 1}, "id": "c1"}])
+    route = one.resolve(GenericFakeChatModel(messages=iter([called])))
+
+    found = await one.generate(GenerationRequest(messages=[user("hi")], tools=TOOLS), route=route)
+
+    assert found.message["tool_calls"][0]["function"] == {"name": "add", "arguments": '{"a": 1}'}
 
 
 async def test_a_failing_chat_model_fails_over() -> None:
