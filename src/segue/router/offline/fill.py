@@ -268,4 +268,4 @@ def _others(leaf: Leaf, filled: Filled, view: View, tool: Tool) -> list[Candidat
 
 
 def _is_named(view: View, start: int) -> bool:
-    return any(m.start == start and m.kind in ("name", "quoted") for m in view.mentions)
+    return any(m.start <= start < m.end and m.kind in ("name", "quoted") for m in view.mentions)

@@ -85,7 +85,7 @@ def _remainder(leaf: Leaf, view: View, tool: Tool, used: Spans) -> Candidate | N
             and opener.start() - begin < 40
             and not any(s < opener.end() < e or (s >= opener.end() and s - opener.end() < 3) for s, e in used)
         ):
-            begin = opener.end()
+            return _piece(view, opener.end(), tool, used, leaf, strict=False)
     return _piece(view, begin, tool, used, leaf, strict=True)
 
 
@@ -120,10 +120,8 @@ def _gaps(begin: int, end: int, used: Spans) -> list[tuple[int, int]]:
 
 
 def _trim_ends(words: list[Token], view: View, tool: Tool, leaf: Leaf, used: Spans, *, strict: bool) -> list[Token]:
-    if not strict:
-        return words
     leading = STOP if _seeks(leaf, tool) else STOP - _GREETINGS
-    if not (view.is_question and _seeks(leaf, tool)):
+    if strict and not (view.is_question and _seeks(leaf, tool)):
         theirs = tool.name_stems | leaf.own | GENERIC
         while words and (
             words[0].lower in leading

@@ -89,7 +89,9 @@ def _begin(leaf: Leaf, view: View, tool: Tool, used: Spans) -> int | None:
     """Where the enumeration starts: after the parameter's word, after its preposition, else after the verb."""
     own = {stem(w) for w in identifier_words(leaf.name)}
     colon = re.search(r":\s+(?=\S)", view.text)
-    if colon and not any(m.start < colon.start() < m.end for m in view.mentions):
+    before = [word.stem for word in view.words if colon and word.end <= colon.start()][-2:]
+    own_colon = leaf.required or bool(own & set(before))
+    if colon and own_colon and not any(m.start < colon.start() < m.end for m in view.mentions):
         return colon.end()
     for word in view.words:
         if word.start >= view.body and word.stem in own and view.text[word.end :].strip(" .:?!"):

@@ -69,6 +69,7 @@ _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)$", re.I)
 _NAME_PART = r"(?:Dr|Mr|Mrs|Ms|Prof|St)\.|[A-ZÀ-ÖØ-Þ][\w'\u2019.&-]*[\w]|[A-ZÀ-ÖØ-Þ]\.?"
 _WITHIN_NAME = r"(?:of|de|da|del|van|von|der|den|la|le|the|&|bin|al)"
 _NAME = re.compile(rf"(?<![\w@#/.-])(?:{_NAME_PART})(?: (?:{_WITHIN_NAME} ){{0,2}}(?:{_NAME_PART}))*")
+_OBJECT = re.compile(r" (?:the|an?|my|our|your|his|her|their|all|every|each|this|these|those) \w")
 _NOT_EVEN_WITHIN = frozenset(MONTHS) | frozenset(WEEKDAYS) | {"i"}
 _NEVER_NAMES = STOP | VERBS | frozenset(MONTHS) | frozenset(WEEKDAYS) | frozenset(NUMBERS)
 
@@ -218,6 +219,8 @@ def _names(text: str) -> Iterator[Mention]:
     for m in _NAME.finditer(text):
         start, value = m.start(), m.group().rstrip(".")
         opens = not text[: m.start()].rstrip("\"'( ") or text[: m.start()].rstrip()[-1:] in ".!?:;\n"
+        if opens and " " not in value and _OBJECT.match(text, m.end()):
+            continue
         while value and _is_no_name(value.split(" ", 1)[0], opens=opens):
             head, _, value = value.partition(" ")
             start, opens = start + len(head) + 1, False

@@ -137,13 +137,12 @@ def _mentioned(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
 
 
 def _named(view: View, m: Mention, tool: Tool, score: float) -> Iterator[Candidate]:
-    """A name, without the tool's own verb where the clause opens with it."""
-    head, _, tail = m.text.partition(" ")
-    opens = m.start == view.body and bool(tool.name_words) and stem(head) == stem(tool.name_words[0])
-    if not opens:
-        yield Candidate(m.text, m.start, m.end, score)
-    elif tail:
-        yield Candidate(tail, m.end - len(tail), m.end, score)
+    """A name, without the tool's own words where the clause opens with them: "Enter Ann Lee"."""
+    text = m.text
+    while m.start == view.body and text and stem(text.split(" ")[0]) in tool.name_stems:
+        text = re.sub(r"^\S+(?: (?:of|for|the))*\s?", "", text)
+    if text:
+        yield Candidate(text, m.end - len(text), m.end, score)
 
 
 def _from_phrase(leaf: Leaf, view: View, tool: Tool, phrase: Phrase) -> Candidate | None:

@@ -27,6 +27,7 @@ _POLITE = re.compile(
     r"|[,:.!\u2013-])+",
     re.I,
 )
+_OBJECT = re.compile(r"\s+(?:the|an?|my|our|your|his|her|their|all|every|each|this|these|those)\s+\w", re.I)
 _BREAKS = re.compile(r"[,;:!?()\[\]\n]|\.(?=\s|$)|\s[\u2013—-]\s")
 _JOINS = frozenset({"and", "or", "&", "but", "plus"})
 _CLAUSE_WORDS = word_set("that which who because where when if so while than")
@@ -74,13 +75,19 @@ def view_of(text: str, today: date | None = None) -> View:
     mentions = tuple(find_mentions(text, today))
     body = polite_end(text)
     opening = next((word for word in words if word.start >= body), None)
-    verb = opening if opening and opening.start - body < 3 and opens(opening.lower) else None
+    begins = opening is not None and opening.start - body < 3
+    verb = opening if opening and begins and (opens(opening.lower) or _commands(text, opening)) else None
     return View(text, words, mentions, tuple(_phrases(text, words, mentions, body, verb)), body, verb)
 
 
 def opens(word: str) -> bool:
     """Whether a word can open a request: a verb or a question word."""
     return word in VERBS or word in QUESTION
+
+
+def _commands(text: str, word: Token) -> bool:
+    """Whether a word that no list has is a verb, since an object with its article follows it: "sink the ship"."""
+    return word.lower not in STOP | PREPOSITIONS and _OBJECT.match(text, word.end) is not None
 
 
 def polite_end(text: str) -> int:
