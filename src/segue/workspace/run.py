@@ -56,8 +56,9 @@ class RunHandle:
 
     async def cancel(self) -> Run:
         """Stop the run in order and wait for it; its thread can take a next turn. An ended run stays as it is."""
-        self.cancel_asked = True
-        if self._task is not None and not self._task.done():
+        again, self.cancel_asked = self.cancel_asked, True
+        if self._task is not None and not again:
+            await asyncio.sleep(0)  # a task that never took its first step could not end in order
             self._task.cancel()
         return await self
 

@@ -68,8 +68,9 @@ class Segment:
         deadline = None if self.meter.budget.wall_s is None else clock.monotonic() + self.meter.budget.wall_s
         began = clock.monotonic()
         error: BaseException | None = None
+        limit = asyncio.timeout(self.meter.budget.wall_s)
         try:
-            async with asyncio.timeout(self.meter.budget.wall_s), lock:
+            async with limit, lock:
                 record.status, record.updated_at = "running", clock.now()
                 self.records.save(record)
                 self._emit(RunStarted(
@@ -79,7 +80,7 @@ class Segment:
                 await self._invoke(answers, resumed, deadline)
         except BaseException as caught:
             error = caught
-            await self._stopped(caught)
+            await self._stopped(caught, timed_out=limit.expired())
         record.duration_s += clock.monotonic() - began
         record.usage, record.updated_at = self.meter.spent.to_dict(), clock.now()
         self.records.save(record)
@@ -169,9 +170,9 @@ class Segment:
         record.status, record.interrupts, record.partial = "completed", [], ""
         record.output = result.value.get("output")
 
-    async def _stopped(self, error: BaseException) -> None:
+    async def _stopped(self, error: BaseException, *, timed_out: bool) -> None:
         record = self.record
-        reason = _stop_reason(error)
+        reason = _stop_reason(error, timed_out)
         if reason is not None:
             record.status, record.stop_reason = "stopped", reason
             record.error = str(error) if isinstance(error, RunStopped) else ""
@@ -217,9 +218,9 @@ class Segment:
         self.handle.emit(event)
 
 
-def _stop_reason(error: BaseException) -> StopReason | None:
+def _stop_reason(error: BaseException, timed_out: bool) -> StopReason | None:
     if isinstance(error, RunStopped):
         return error.reason
-    if isinstance(error, TimeoutError | DeadlinePassed):
+    if isinstance(error, DeadlinePassed) or (timed_out and isinstance(error, TimeoutError)):
         return "deadline"
     return "cancelled" if isinstance(error, asyncio.CancelledError) else None

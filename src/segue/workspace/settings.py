@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -154,13 +154,22 @@ def _check_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
 
 
+def _fields_at(place: Sequence[int | str]) -> list[str]:
+    """The names that a section of the settings knows."""
+    section: Any = WorkspaceSettings
+    for part in place:
+        field = getattr(section, "model_fields", {}).get(part)
+        section = field.annotation if field is not None else None
+    return list(getattr(section, "model_fields", ()))
+
+
 def _explain(error: ValidationError, folder: Path) -> str:
     lines = []
     for item in error.errors(include_url=False, include_context=False, include_input=False):
         place = ".".join(str(part) for part in item["loc"])
         message = item["msg"]
         if item["type"] == "extra_forbidden":
-            close = difflib.get_close_matches(str(item["loc"][-1]), list(WorkspaceSettings.model_fields), 1)
+            close = difflib.get_close_matches(str(item["loc"][-1]), _fields_at(item["loc"][:-1]), 1)
             message = f"there is no such setting{f'; did you mean {close[0]!r}?' if close else ''}"
         lines.append(f"{place}: {message}")
     return f"{_place(folder)}: {'; '.join(lines)}."

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from segue.agents.run import Run, RunRecord
 from segue.agents.runnable import Runnable
@@ -24,6 +25,7 @@ from segue.base.ports import Clock, SystemClock
 from segue.base.principal import LOCAL, Principal
 from segue.base.usage import Usage
 from segue.context.decisions import Answer, Approve, Edit, Reject, Response, response_to_dict
+from segue.context.events import RunFinished
 from segue.context.run import RunContext, Services
 from segue.memory.checkpoints import open_saver
 from segue.router import RouterCore
@@ -32,7 +34,7 @@ from segue.tracing.spans import new_trace_id
 from segue.workspace.records import RunRecords
 from segue.workspace.routing import LazyRouter
 from segue.workspace.run import RunHandle
-from segue.workspace.segment import Segment
+from segue.workspace.segment import RUN_ID, Segment
 from segue.workspace.settings import WorkspaceSettings, environment, read
 
 
@@ -58,6 +60,8 @@ class Workspace:
         self._opening = asyncio.Lock()
         self._agents: dict[str, Runnable] = {}
         self._graphs: weakref.WeakKeyDictionary[Runnable, Any] = weakref.WeakKeyDictionary()
+        self._opened: weakref.WeakSet[Runnable] = weakref.WeakSet()
+        self._openings: weakref.WeakKeyDictionary[Runnable, asyncio.Lock] = weakref.WeakKeyDictionary()
         self._threads: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._running: dict[str, RunHandle] = {}
 
@@ -139,7 +143,10 @@ class Workspace:
         self.services = Services(router=self.router, tracer=self.tracer, artefacts=self.artefacts, clock=self._clock)
 
     async def _close_agents(self) -> None:
-        for agent in list(self._graphs):
+        opened = list(self._opened)
+        self._opened.clear()
+        self._graphs.clear()
+        for agent in opened:
             await agent.close()
 
     def add(self, *agents: Runnable) -> None:
@@ -233,6 +240,7 @@ class Workspace:
         principal: Principal = LOCAL,
     ) -> RunHandle:
         """`resume` in the background."""
+        await self.ensure_open()
         record = self._record(run_id, principal)
         agent = agent or self._agents.get(record.agent)
         if agent is None:
@@ -243,8 +251,23 @@ class Workspace:
         self._check(agent, deps)
         given = dict(answers or {})
         _check_answers(record, given)
+        if given:
+            await self._check_newest(agent, record)
         return self._launch(
             agent, record, deps, answers={key: response_to_dict(each) for key, each in given.items()}, resumed=True
+        )
+
+    async def _check_newest(self, agent: Runnable, record: RunRecord) -> None:
+        """A run that waits can only go on from the newest checkpoint of its thread."""
+        key = _key(record.tenant, record.thread_id)
+        snapshot = await self._graph(agent).aget_state({"configurable": {"thread_id": key}})
+        if (snapshot.metadata or {}).get(RUN_ID) == record.run_id:
+            return
+        record.status, record.stop_reason, record.interrupts = "stopped", "cancelled", []
+        self.records.save(record)
+        raise BadInput(
+            f"run {record.run_id} does not wait any more: a later run went on with its thread.",
+            way_out="Start a new run instead.",
         )
 
     def get(self, run_id: str, *, principal: Principal = LOCAL) -> Run:
@@ -259,6 +282,7 @@ class Workspace:
 
     def runs(self, *, principal: Principal = LOCAL, limit: int = 20, thread_id: str | None = None) -> list[Run]:
         """The newest runs of the tenant, newest first."""
+        self._must_be_open()
         held = self.records.newest(principal.tenant, limit=limit, thread_id=thread_id)
         return [Run(record, agent.output if (agent := self._agents.get(record.agent)) else None) for record in held]
 
@@ -270,6 +294,7 @@ class Workspace:
 
     async def messages(self, thread_id: str, *, agent: Runnable, principal: Principal = LOCAL) -> list[Message]:
         """The conversation of a thread, oldest first; empty where there is none."""
+        self._must_be_open()
         snapshot = await self._graph(agent).aget_state(
             {"configurable": {"thread_id": _key(principal.tenant, thread_id)}}
         )
@@ -308,9 +333,7 @@ class Workspace:
         resumed: bool,
     ) -> Run:
         try:
-            await self.ensure_open()
-            if agent not in self._graphs:
-                await agent.open()
+            await self._ready(agent)
             key = _key(record.tenant, record.thread_id)
             lock = self._threads.setdefault(key, asyncio.Lock())
             segment = Segment(
@@ -325,8 +348,27 @@ class Workspace:
                 meter=Meter(Budget(**record.budget), spent=Usage.from_dict(record.usage)),
             )
             return await segment.go(lock, answers=answers, resumed=resumed)
+        except asyncio.CancelledError:
+            if not handle.cancel_asked:  # a segment that was cancelled in order does not raise
+                raise
+            return self._never_began(agent, record, handle)
         finally:
             self._running.pop(record.run_id, None)
+
+    async def _ready(self, agent: Runnable) -> None:
+        """The stores are open, and what stands behind the agent's tools is connected, once."""
+        await self.ensure_open()
+        async with self._openings.setdefault(agent, asyncio.Lock()):
+            if agent not in self._opened:
+                await agent.open()
+                self._opened.add(agent)
+
+    def _never_began(self, agent: Runnable, record: RunRecord, handle: RunHandle) -> Run:
+        record.status, record.stop_reason, record.updated_at = "stopped", "cancelled", self._clock.now()
+        if self._stack is not None:
+            self.records.save(record)
+        handle.emit(RunFinished(run_id=record.run_id, at=record.updated_at, status="stopped", stop_reason="cancelled"))
+        return Run(record, agent.output)
 
     async def _waited(self, handle: RunHandle) -> Run:
         try:
@@ -350,7 +392,14 @@ class Workspace:
             wanted = getattr(agent.deps_type, "__name__", agent.deps_type)
             raise UserError(f"{agent!r} wants deps of type {wanted}, and was given {type(deps).__name__}")
 
+    def _must_be_open(self) -> None:
+        if self._stack is None:
+            raise UserError(
+                "this workspace is not open.", way_out="Use it inside: async with Workspace.open() as ws: …"
+            )
+
     def _record(self, run_id: str, principal: Principal) -> RunRecord:
+        self._must_be_open()
         record = self.records.get(principal.tenant, run_id)
         if record is None:
             held = [each.run_id for each in self.records.newest(principal.tenant, limit=3)]
@@ -385,7 +434,8 @@ def _check_answers(record: RunRecord, answers: Mapping[str, Response]) -> None:
 
 
 def _key(tenant: str, thread_id: str) -> str:
-    return f"{tenant}/{thread_id}"
+    """What a thread's checkpoints lie under; the `/` in a tenant's name must not make it another tenant's thread."""
+    return f"{quote(tenant, safe='')}/{thread_id}"
 
 
 def _writable(wanted: Path) -> Path:
