@@ -47,7 +47,7 @@ class RunRecord:
     """Seconds that its segments took; waiting for people is not counted."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """What came of a run, or of its segments so far."""
 
@@ -128,6 +128,9 @@ class Run:
         """What a waiting run waits for; answer by id."""
         return [InterruptRequest(**request) for request in self.record.interrupts]
 
+    def __repr__(self) -> str:
+        return f"Run({self.id!r}, agent={self.record.agent!r}, status={self.status!r})"
+
     def _repr_html_(self) -> str:
         """In a notebook: a table of what came of it."""
         usage = self.usage
@@ -135,7 +138,8 @@ class Run:
         rows = [
             ("run", self.id),
             ("status", self.status),
-            ("calls", f"{usage.model_calls} generations, {usage.tool_calls} tool calls"),
+            ("generations", str(usage.model_calls)),
+            ("tool calls", str(usage.tool_calls)),
             ("tokens", f"{usage.input_tokens} in, {usage.output_tokens} out"),
             ("cost", cost),
             ("time", f"{self.duration_s:.2f} s"),
