@@ -63,13 +63,15 @@ async def generate(
         max_output_tokens=speaker.max_output_tokens,
         temperature=speaker.temperature,
     )
-    span = ctx.services.tracer.start(
-        "generation", speaker.name, tenant=ctx.principal.tenant, trace_id=ctx.trace_id, run_id=ctx.run_id,
-        parent_id=ctx.span_id,
-    )  # fmt: skip
     tokens = sum(message.get("tokens", 0) for message in request.messages)
     tokens += speaker.max_output_tokens or RESERVED_OUTPUT_TOKENS
-    with span, ctx.meter.reserve(model_calls=1, tokens=_affordable(ctx, tokens), cost_usd=RESERVED_COST_USD) as held:
+    with (
+        ctx.meter.reserve(model_calls=1, tokens=_affordable(ctx, tokens), cost_usd=RESERVED_COST_USD) as held,
+        ctx.services.tracer.start(
+            "generation", speaker.name, tenant=ctx.principal.tenant, trace_id=ctx.trace_id, run_id=ctx.run_id,
+            parent_id=ctx.span_id,
+        ) as span,
+    ):  # fmt: skip
         route = router.resolve(speaker.model)
         generation = await router.generate(
             request, route=route, on_delta=_shower(ctx, speaker.name), deadline=ctx.deadline

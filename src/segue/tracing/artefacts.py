@@ -55,9 +55,11 @@ class ArtefactStore:
         return row[0], row[1]
 
     def erase(self, tenant: str, artefact_id: str) -> None:
-        """Forget the bytes; nothing happens where there are none."""
-        with self._lock, self._db:
-            self._db.execute("DELETE FROM artefacts WHERE tenant = ? AND artefact_id = ?", (tenant, artefact_id))
+        """Forget the bytes, in the file and in its log; nothing happens where there are none."""
+        with self._lock:
+            with self._db:
+                self._db.execute("DELETE FROM artefacts WHERE tenant = ? AND artefact_id = ?", (tenant, artefact_id))
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the file."""

@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -34,10 +35,10 @@ class TraceStore:
         self._db.executescript(_SCHEMA)
 
     def write(self, rows: Sequence[SpanRow]) -> None:
-        """Keep a batch; a span that is there already is replaced."""
-        encoded = [(*row[:-1], orjson.dumps(row.attributes, default=str)) for row in rows]
+        """Keep a batch; a span that is there already is left as it is."""
+        encoded = [(*row[:-1], _encoded(row.attributes)) for row in rows]
         with self._lock, self._db:
-            self._db.executemany("INSERT OR REPLACE INTO spans VALUES (?,?,?,?,?,?,?,?,?,?,?)", encoded)
+            self._db.executemany("INSERT OR IGNORE INTO spans VALUES (?,?,?,?,?,?,?,?,?,?,?)", encoded)
 
     def spans(self, run_id: str, *, tenant: str) -> list[SpanRow]:
         """The spans of one run, oldest first; empty where there is no such run in this tenant."""
@@ -45,9 +46,18 @@ class TraceStore:
             rows = self._db.execute(
                 "SELECT * FROM spans WHERE tenant = ? AND run_id = ? ORDER BY start_ns, end_ns DESC", (tenant, run_id)
             ).fetchall()
-        return [SpanRow(*row[:-1], orjson.loads(row[-1])) for row in rows]
+        return [SpanRow._make((*row[:-1], orjson.loads(row[-1]))) for row in rows]
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def _encoded(attributes: dict[str, Any]) -> bytes:
+    """As JSON; what JSON does not take becomes text, so that one odd value does not cost a whole batch."""
+    try:
+        return orjson.dumps(attributes, default=str, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        plain = {str(key): str(value).encode(errors="replace").decode() for key, value in attributes.items()}
+        return orjson.dumps(plain)

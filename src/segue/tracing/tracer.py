@@ -44,6 +44,7 @@ class Tracer:
         self._writing = False
         self._closed = False
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def start(self, kind: SpanKind, name: str, *, tenant: str, trace_id: str, run_id: str, parent_id: str = "") -> Span:
         """Open a span; end it, or use it as a context manager."""
@@ -83,8 +84,11 @@ class Tracer:
             _log.warning("%d spans were dropped", self.dropped)
 
     def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="segue-tracer", daemon=True)
-        self._thread.start()
+        with self._starting:  # two that empty the ring would take from each other
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="segue-tracer", daemon=True)
+                thread.start()
+                self._thread = thread
 
     def _run(self) -> None:
         while not self._closed:
