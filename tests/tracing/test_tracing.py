@@ -153,10 +153,10 @@ def test_spans_are_read_back_by_tenant_and_run_and_kept_once(tmp_path: Path) -> 
 
 
 def leaf(span_id: str, parent: str, cost: float | None) -> SpanRow:
-    more = {} if cost is None else {"segue.cost_usd": cost}
-    return row(
-        span_id, parent, "generation", **{"gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 2, **more}
-    )
+    held: dict[str, Any] = {"gen_ai.usage.input_tokens": 3, "gen_ai.usage.output_tokens": 2}
+    if cost is not None:
+        held["segue.cost_usd"] = cost
+    return row(span_id, parent, "generation", **held)
 
 
 def test_a_tree_sums_the_costs_of_its_leaves_once() -> None:
