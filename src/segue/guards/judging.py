@@ -1,0 +1,186 @@
+"""Judging: the rails of one place over one subject, in order. Out comes one judgement.
+
+A rail that raises, outlives its time limit, answers with something that is no verdict, or rewrites to something
+that does not fit fails closed: the judgement is a block that names the rail and what happened. What a block means for
+the run is decided in `segue.graphs` and `segue.tools`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
+from segue.context.run import RunContext
+from segue.guards.rail import Rail, Subject, text_of_value
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one rail said."""
+
+    rail: str
+    verdict: str
+    """`allow`, `rewrite`, `block` or `ask`."""
+    reason: str
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What all rails of a place said together."""
+
+    verdict: Decision
+    """The first block; else the first ask; else a rewrite where something changed; else allow."""
+    text: str
+    """What to go on with; empty after a block."""
+    value: Any = None
+    """The same as data, where the subject had data; `None` after a block."""
+    said: tuple[Said, ...] = ()
+    """One for each rail that was asked, in order."""
+
+
+async def judge(rails: Iterable[Rail], subject: Subject, ctx: RunContext[Any]) -> Judgement:
+    """Run the rails that stand at the subject's place, in order, and record one span for each.
+
+    What one rail rewrites is what the next one looks at. The first block ends it. An ask is kept and the later
+    rails still run. Never raises, and ends within the sum of the rails' time limits.
+    """
+    first, said = subject, list[Said]()
+    asked: Ask | None = None
+    rewritten: Rewrite | None = None
+    for rail in [each for each in rails if subject.place in each.places]:
+        started = ctx.services.clock.monotonic()
+        with _span(rail, subject, ctx) as span:
+            verdict, subject = await _one(rail, subject, ctx)
+            told = type(verdict).__name__.lower()
+            reason = getattr(verdict, "reason", "")
+            span.set(segue__verdict=told, segue__reason=reason or None, segue__rule=verdict.rule or None)
+            if isinstance(verdict, Block):
+                span.status = "error"
+        said.append(
+            Said(rail=rail.name, verdict=told, reason=reason, duration_s=ctx.services.clock.monotonic() - started)
+        )
+        if isinstance(verdict, Block):
+            return Judgement(verdict=verdict, text="", said=tuple(said))
+        if isinstance(verdict, Ask):
+            asked = asked or verdict
+        elif isinstance(verdict, Rewrite):
+            rewritten = verdict
+    outcome: Decision = Allow()
+    if asked is not None:
+        outcome = asked
+    elif rewritten is not None:
+        value = subject.text if first.value is None else subject.value
+        outcome = Rewrite(value, rewritten.reason, rewritten.rule)
+    return Judgement(verdict=outcome, text=subject.text, value=subject.value, said=tuple(said))
+
+
+def _span(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> Any:
+    span = ctx.services.tracer.start(
+        "verdict",
+        rail.name,
+        tenant=ctx.principal.tenant,
+        trace_id=ctx.trace_id,
+        run_id=ctx.run_id,
+        parent_id=ctx.span_id,
+    )
+    span.set(segue__rail=rail.name, segue__place=subject.place, segue__tool=subject.tool or None)
+    return span
+
+
+async def _one(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> tuple[Decision, Subject]:
+    """What this rail says, and the subject that the next one looks at."""
+    try:
+        shown = replace(subject, value=copy.deepcopy(subject.value))  # it may not change what the others see
+        said = await _within(rail, shown, ctx)
+        if isinstance(said, Rewrite):
+            return said, _rewritten(subject, said.value)
+        if isinstance(said, Allow | Block | Ask):
+            return said, subject
+        raise _Unfit(f"answered with {type(said).__name__} instead of a verdict")
+    except _Unfit as error:
+        return _failed(rail, str(error)), subject
+    except Exception as error:
+        return _failed(rail, f"raised {type(error).__name__}{_where(error)}"), subject
+
+
+def _failed(rail: Rail, what: str) -> Block:
+    return Block(f"rail {rail.name!r} {what}; a rail that fails blocks", rule=rail.name)
+
+
+async def _within(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> Decision:
+    """The rail's answer, given up after its time limit even where it ignores being cancelled."""
+    task = asyncio.ensure_future(rail.check(subject, ctx))
+    try:
+        await asyncio.wait({task}, timeout=rail.timeout_s)
+    finally:
+        if not task.done():
+            task.cancel()
+            task.add_done_callback(_forget)
+    if not task.done():
+        raise _Unfit(f"took longer than its {rail.timeout_s:g} s")
+    if task.cancelled():
+        raise _Unfit("was cancelled from inside")
+    return task.result()
+
+
+def _forget(task: asyncio.Future[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # looked at, so that nobody warns of it
+
+
+def _rewritten(subject: Subject, new: Any) -> Subject:
+    """The subject with what a rail wants instead.
+
+    Raises:
+        _Unfit: It is not text, or not the kind of data that stood there.
+    """
+    if subject.value is None:
+        if not isinstance(new, str):
+            raise _Unfit(f"rewrote text to {_kind(new)}")
+        return replace(subject, text=new)
+    wanted = _kind(subject.value)
+    if isinstance(new, str) and wanted != "text":
+        try:
+            new = json.loads(new)
+        except ValueError:
+            raise _Unfit(f"rewrote a {wanted} to text that is not JSON") from None
+    if _kind(new) != wanted:
+        raise _Unfit(f"rewrote a {wanted} to {_kind(new)}")
+    if _is_json(subject.value) and not _is_json(new):
+        raise _Unfit(f"rewrote a {wanted} to one that JSON cannot hold")
+    return replace(subject, value=new, text=text_of_value(new))
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "truth value"
+    for kind, name in ((str, "text"), (dict, "object"), (list | tuple, "list"), (int | float, "number")):
+        if isinstance(value, kind):
+            return name
+    return "nothing" if value is None else type(value).__name__
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
+
+def _where(error: BaseException) -> str:
+    """Where it was raised: the last line of code, without the error's text, which may quote what was looked at."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+
+
+class _Unfit(Exception):
+    """The rail failed in this way."""
