@@ -91,9 +91,8 @@ class PageRunner:
 
     def _compare(self, block: Block, printed: str) -> None:
         if block.output is not None:
-            assert matches(block.output, printed), (
-                f"{self._at(block)} prints something else.\n--- the page says\n{block.output}\n--- it printed\n{printed}"
-            )
+            said = f"--- the page says\n{block.output}\n--- it printed\n{printed}"
+            assert matches(block.output, printed), f"{self._at(block)} prints something else.\n{said}"
 
     def _at(self, block: Block) -> str:
         return f"{name_of(self._page)}:{block.line}"
