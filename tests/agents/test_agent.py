@@ -157,6 +157,28 @@ async def test_two_delegations_of_one_reply_wait_each_for_their_own_answer(ws: W
     assert ran == ["x", "x"]
 
 
+async def test_what_ran_before_a_delegation_that_waited_is_not_run_again(ws: Workspace) -> None:
+    ran: list[str] = []
+
+    @tool
+    def note(n: int) -> str:
+        """Note."""
+        ran.append(f"note {n}")
+        return "noted"
+
+    model = ScriptedModel([[call("note", n=1), call("asker", task="act on x"), call("note", n=2)], "good"])
+    boss = Agent("boss", model=model, tools=[note, asker(ran)])
+
+    run = await ws.run(boss, "go")
+    assert ran == ["note 1"]
+    run = await ws.resume(run.id, {run.interrupts[0].id: Approve()})
+
+    asked = [each["id"] for each in model.requests[1].messages[-4]["tool_calls"]]
+    assert run.output == "good"
+    assert ran == ["note 1", "x", "note 2"]
+    assert [message["tool_call_id"] for message in model.requests[1].messages[-3:]] == asked
+
+
 async def test_a_delegation_spends_from_the_budget_of_the_run_and_is_seen_in_its_trace(ws: Workspace) -> None:
     helper = Agent("helper", description="Helps.", model=ScriptedModel(["42"], cost_usd=0.25))
     boss = Agent("boss", model=ScriptedModel([call("helper", task="what?"), "so it is"], cost_usd=0.5), tools=[helper])

@@ -8,9 +8,10 @@ from typing import Any, TypedDict
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.types import interrupt
 from pydantic import BaseModel
 
-from segue import Agent, Approve, Budget, Planner, Run, Team, UserError, Workspace, tool
+from segue import Agent, Answer, Approve, BadInput, Budget, Planner, Run, Team, UserError, Workspace, tool
 from segue.agents import GraphWorker
 from segue.context.events import PlanMade, TaskFinished, TaskStarted
 from segue.graphs.plan import SUBMIT_PLAN
@@ -323,6 +324,30 @@ async def test_a_compiled_langgraph_graph_is_a_worker_by_a_mapping_of_its_state(
 
     assert run.output == "done"
     assert "do a: 42" in told(desk.planner.model)
+
+
+@pytest.mark.parametrize("question", ["which one?", {"pick": ["a", "b"]}, ["a", "b"]], ids=repr)
+async def test_a_langgraph_graph_that_interrupts_asks_a_question_and_reads_the_answer(
+    ws: Workspace, question: Any
+) -> None:
+    async def think(state: Plain) -> Plain:
+        return {"answer": f"chosen: {interrupt(question)}"}
+
+    graph = StateGraph(Plain)
+    graph.add_node("think", think)
+    graph.add_edge(START, "think")
+    desk = team([plan(("a", "thinker")), "done"], mapped(graph.compile()))
+
+    run = await ws.run(desk, "go")
+    [request] = run.interrupts
+    with pytest.raises(BadInput, match="answered by an Answer"):
+        await ws.resume(run.id, {request.id: Approve()})
+    run = await ws.resume(run.id, {request.id: Answer({"b": 1})})
+
+    assert request.kind == "question"
+    assert "a" in request.question or "which" in request.question
+    assert run.output == "done"
+    assert "chosen: {'b': 1}" in told(desk.planner.model)
 
 
 async def test_what_a_langgraph_graph_raises_fails_its_task_only(ws: Workspace) -> None:

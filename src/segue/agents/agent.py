@@ -129,7 +129,7 @@ class Agent(Runnable):
         delegate.__doc__ = (
             f"{description or self.description or self.name}\n\nArgs:\n    task: What to do, complete in itself."
         )
-        return tool(delegate, effect="read", timeout_s=600.0)
+        return tool(delegate, effect="read", timeout_s=600.0, delegates=True)
 
     def as_node(self) -> Callable[..., Any]:
         """The agent as a node function for a graph whose state has `messages`: it adds its answer to them."""

@@ -8,13 +8,15 @@ person who must approve is asked before anything ran. Where it answers, the grap
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Annotated, Any, TypedDict
 
 from langgraph.constants import END, START
 from langgraph.types import interrupt
 
 from segue.base.errors import RunStopped
-from segue.base.messages import Message, append, open_calls, text_of
+from segue.base.messages import Message, ToolCall, append, open_calls, text_of
 from segue.context.decisions import InterruptRequest, Response, response_from_dict
 from segue.context.run import RunContext
 from segue.graphs.generation import Speaker, generate, with_fresh_ids
@@ -23,6 +25,7 @@ from segue.graphs.specs import WorkerSpec
 from segue.graphs.steps import Goto
 from segue.graphs.typed import OutputType, conclude
 from segue.tools.execution import execute_tool_calls
+from segue.tools.tool import Tool
 
 
 class WorkerState(TypedDict, total=False):
@@ -60,7 +63,8 @@ def worker_graph(spec: WorkerSpec) -> Graph:
 
     graph = Graph(WorkerState, input_schema=WorkerInput, output_schema=WorkerOutput)
     graph.add_node("generate", generate_node, destinations=("act", END))
-    graph.add_node("act", act_node, destinations=("generate",))
+    again = ("act",) if any(tool.delegates for tool in spec.toolset.tools()) else ()
+    graph.add_node("act", act_node, destinations=("generate", *again))
     graph.add_edge(START, "generate")
     return graph
 
@@ -108,10 +112,26 @@ async def _typed_answer(
 
 
 async def _act(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
-    calls = open_calls(state["messages"])
-    results = await execute_tool_calls(calls, spec.toolset.tools(), ctx, max_parallel=spec.max_parallel_tools)
+    asked, tools = open_calls(state["messages"]), spec.toolset.tools()
+    calls = _next_calls(asked, tools)
+    results = await execute_tool_calls(calls, tools, ctx, max_parallel=spec.max_parallel_tools)
     failed = sum(result.failed for result in results)
     reason = f"{len(results)} tool result{'s' if len(results) > 1 else ''}"
     if failed:
         reason += f", {failed} of them failed"
-    return Goto("generate", update={"messages": [result.message() for result in results]}, because=reason)
+    left = len(asked) - len(calls)
+    if left:
+        reason += f", {left} call{'s' if left > 1 else ''} left"
+    update = {"messages": [result.message() for result in results]}
+    return Goto("act" if left else "generate", update=update, because=reason)
+
+
+def _next_calls(calls: Sequence[ToolCall], tools: Sequence[Tool]) -> list[ToolCall]:
+    """The calls of this step: the first ones, up to where delegations begin or end.
+
+    An agent that is called as a tool may wait for a person, and its step starts over when the answer is in. No other
+    call may stand in that step: it would run twice.
+    """
+    delegating = {tool.name for tool in tools if tool.delegates}
+    _, first = next(groupby(calls, key=lambda call: call["function"]["name"] in delegating))
+    return list(first)

@@ -59,6 +59,9 @@ class Tool:
     """`(ctx, **arguments)`: finds out whether an unrecorded call took effect; its record, or `None`."""
     trusted: bool = False
     """Whether its results are the system's own data, not text that anybody could have written."""
+    delegates: bool = False
+    """Whether it is another agent, which may wait for a person in the middle of its work; what ran before it is in a
+    checkpoint then, so that it is not run again."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function as it is."""

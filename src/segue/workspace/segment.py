@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 from langchain_core.runnables import RunnableConfig
 from langgraph.types import Command
 
@@ -17,6 +18,7 @@ from segue.agents.run import Run, RunRecord
 from segue.agents.runnable import Runnable
 from segue.base.budget import Meter
 from segue.base.errors import BadInput, RunStopped, StopReason
+from segue.base.ids import derived_id
 from segue.base.messages import text_of
 from segue.base.principal import Principal
 from segue.context.decisions import InterruptRequest
@@ -149,17 +151,27 @@ class Segment:
             )
         resume: dict[str, Any] = {}
         for interrupt in snapshot.interrupts:
-            ids = [request["id"] for request in interrupt.value]
-            if chosen := {key: answer for key, answer in answers.items() if key in ids}:
-                resume[interrupt.id] = chosen
+            requests = self._requests(interrupt)
+            chosen = {each["id"]: answers[each["id"]] for each in requests if each["id"] in answers}
+            if chosen:
+                resume[interrupt.id] = chosen if _is_ours(interrupt) else chosen[requests[0]["id"]]["value"]
         return Command(resume=resume)
+
+    def _requests(self, interrupt: Any) -> list[dict[str, Any]]:
+        """What an interrupt asks; one that a LangGraph graph raised by itself is a question, answered by its value."""
+        if _is_ours(interrupt):
+            return list(interrupt.value)
+        value = interrupt.value
+        question = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+        asked = derived_id("int", self.record.run_id, interrupt.id)
+        return [InterruptRequest(id=asked, kind="question", question=question).to_dict()]
 
     def _ended(self, result: Any, span: Span) -> None:
         record = self.record
         if result.interrupts:
             record.status = "waiting"
             span.status = "waiting"
-            record.interrupts = [request for interrupt in result.interrupts for request in interrupt.value]
+            record.interrupts = [request for interrupt in result.interrupts for request in self._requests(interrupt)]
             for request in map(lambda each: InterruptRequest(**each), record.interrupts):  # noqa: C417
                 self._emit(InterruptAsked(
                     run_id=record.run_id, at=self.services.clock.now(), interrupt_id=request.id, kind=request.kind,
@@ -216,6 +228,11 @@ class Segment:
             case _:
                 pass
         self.handle.emit(event)
+
+
+def _is_ours(interrupt: Any) -> bool:
+    value = interrupt.value
+    return isinstance(value, list) and all(isinstance(each, dict) and {"id", "kind"} <= each.keys() for each in value)
 
 
 def _stop_reason(error: BaseException, timed_out: bool) -> StopReason | None:
