@@ -12,17 +12,16 @@ import pytest
 import segue
 
 HEAVY = frozenset(
-    "openai aiohttp fastapi dbos sqlalchemy sqlglot numpy langfuse opentelemetry guardrails typer rich genai_prices "  # noqa: SIM905
+    "langgraph langchain_core openai aiohttp fastapi dbos sqlalchemy sqlglot numpy langfuse opentelemetry guardrails typer rich genai_prices "  # noqa: SIM905
     "pydantic_monty weaviate aiosqlite uvicorn prometheus_client pydantic_settings docstring_parser".split()
 )
 PROBE = """
 import json, sys
 touched = []
 def hook(event, args):
-    if event.startswith(("socket.connect", "socket.getaddrinfo", "socket.sendto", "subprocess.", "os.fork")):
+    if event.startswith(("socket.", "subprocess.", "os.fork")):
         touched.append(event)
 sys.addaudithook(hook)
-import langgraph.graph
 before = set(sys.modules)
 {line}
 loaded = sorted({{name.split(".")[0] for name in set(sys.modules) - before}})
@@ -31,7 +30,7 @@ print(json.dumps({{"loaded": loaded, "touched": touched}}))
 
 
 def imported(line: str) -> dict[str, Any]:
-    """What a fresh interpreter loads for this line beyond LangGraph itself, and what it touched."""
+    """What a fresh interpreter loads for this line, and what it touched."""
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROBE.format(line=line)],
         capture_output=True, text=True, timeout=60, check=False,
@@ -52,7 +51,8 @@ def test_the_first_import_loads_nothing_heavy_and_touches_no_network(line: str) 
 def test_every_public_name_is_importable_and_touches_no_network() -> None:
     found = imported("from segue import *\nimport segue.testing, segue.graphs, segue.router, segue.workspace")
 
-    assert found["touched"] == []
+    # A dependency of LangGraph's binds a socket of its own machine to learn whether there is IPv6.
+    assert set(found["touched"]) <= {"socket.__new__", "socket.bind"}
     assert {"openai", "fastapi", "dbos", "langfuse", "weaviate", "guardrails"} & set(found["loaded"]) == set()
 
 
