@@ -12,8 +12,9 @@ import pytest
 import segue
 
 HEAVY = frozenset(
-    "langgraph langchain_core openai aiohttp fastapi dbos sqlalchemy sqlglot numpy langfuse opentelemetry guardrails typer rich genai_prices "  # noqa: SIM905
-    "pydantic_monty weaviate aiosqlite uvicorn prometheus_client pydantic_settings docstring_parser".split()
+    """langgraph langchain_core openai aiohttp fastapi dbos sqlalchemy sqlglot numpy langfuse opentelemetry guardrails
+    typer rich genai_prices pydantic_monty weaviate aiosqlite uvicorn prometheus_client pydantic_settings
+    docstring_parser""".split()
 )
 PROBE = """
 import json, sys
