@@ -11,8 +11,9 @@ import pytest
 
 import segue
 
-HEAVY = """langgraph langchain_core openai aiohttp fastapi dbos sqlalchemy sqlglot numpy langfuse opentelemetry guardrails
-typer rich genai_prices pydantic_monty weaviate aiosqlite uvicorn prometheus_client pydantic_settings docstring_parser"""
+HEAVY = """langgraph langchain_core openai aiohttp fastapi dbos sqlalchemy sqlglot numpy langfuse opentelemetry
+guardrails typer rich genai_prices pydantic_monty weaviate aiosqlite uvicorn prometheus_client pydantic_settings
+docstring_parser"""
 PROBE = """
 import json, sys
 touched = []
