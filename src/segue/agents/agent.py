@@ -13,6 +13,7 @@ from segue.base.messages import Message, user
 from segue.context.run import RunContext
 from segue.graphs.specs import Worker, WorkerSpec
 from segue.graphs.typed import OutputType
+from segue.guards.given import as_rails
 from segue.tools.tool import Tool, tool
 from segue.tools.toolset import as_toolset
 
@@ -31,6 +32,7 @@ class Agent(Runnable):
         instructions: str | Callable[[RunContext[Any]], str] = "",
         model: Any = None,
         tools: Sequence[Any] = (),
+        guards: Sequence[Any] = (),
         output_type: Any = str,
         deps_type: Any = None,
         max_rounds: int = 16,
@@ -48,6 +50,7 @@ class Agent(Runnable):
             model: A route name, `"provider:model"`, a LangChain chat model, a deployment or a router; `None` is the
                 default route.
             tools: Functions with `@tool`, toolsets, LangChain tools, agents.
+            guards: Rails, functions of `(text, ctx)`, guardrails-ai validators; asked in this order.
             output_type: What its answer must be: `str`, a pydantic model, a dataclass or any type with a JSON schema.
             deps_type: What `deps` of a run must be an instance of; `None` is not checked.
             max_rounds: Generations of one run before it is stopped as a loop.
@@ -65,6 +68,7 @@ class Agent(Runnable):
         self.toolset = as_toolset(tools)
         self.output = OutputType.of(output_type, f"Agent({name!r})")
         self.deps_type = deps_type
+        self.rails = as_rails(guards, f"Agent({name!r})")
         if max_rounds < 1:
             raise UserError(f"Agent({name!r}): max_rounds={max_rounds}; at least 1 generation is needed")
         self.toolset.tools()
@@ -79,6 +83,7 @@ class Agent(Runnable):
             max_parallel_tools=max_parallel_tools,
             temperature=temperature,
             max_output_tokens=max_output_tokens,
+            rails=self.rails,
         )
 
     def draw(self) -> Graph:
@@ -89,7 +94,7 @@ class Agent(Runnable):
 
     def fresh_input(self) -> dict[str, Any]:
         """A new run counts its rounds from 0."""
-        return {"rounds": 0}
+        return {"rounds": 0, "blocked": ""}
 
     async def open(self) -> None:
         """Connect the toolsets."""
@@ -113,7 +118,7 @@ class Agent(Runnable):
             name=self.name,
             description=described,
             load=lambda: self.graph,
-            enter=lambda messages: {"messages": messages, "rounds": 0},
+            enter=lambda messages: {"messages": messages, **self.fresh_input()},
             leave=self.leave,
         )
 
@@ -122,7 +127,7 @@ class Agent(Runnable):
         from segue.graphs.running import with_context
 
         async def delegate(ctx: RunContext[Any], task: str) -> Any:
-            final = await self.graph.ainvoke({"messages": [user(task)], "rounds": 0}, with_context(None, ctx))
+            final = await self.graph.ainvoke({"messages": [user(task)], **self.fresh_input()}, with_context(None, ctx))
             return final["output"]
 
         delegate.__name__ = name or self.name
@@ -141,7 +146,7 @@ class Agent(Runnable):
             messages = state["messages"] if isinstance(state, dict) else state.messages
             ctx = found_context(config)
             inner = with_context(config, ctx) if ctx is not None else config
-            final = await self.graph.ainvoke({"messages": list(messages), "rounds": 0}, inner)
+            final = await self.graph.ainvoke({"messages": list(messages), **self.fresh_input()}, inner)
             last: Message = final["messages"][-1]
             return {"messages": [{"role": "assistant", "content": last.get("content") or "", "id": last.get("id")}]}
 

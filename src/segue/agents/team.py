@@ -13,11 +13,12 @@ from segue.base.errors import UserError
 from segue.graphs.generation import Speaker
 from segue.graphs.specs import TeamSpec, Worker
 from segue.graphs.typed import OutputType
+from segue.guards.given import as_rails
 
 if TYPE_CHECKING:
     from segue.graphs.graph import Graph
 
-_TAKEN = frozenset({"plan", "dispatch", "gather", "answer", "guard"})
+_TAKEN = frozenset({"plan", "dispatch", "gather", "answer", "guard_input", "guard_plan", "guard_output"})
 
 
 class Planner:
@@ -75,6 +76,7 @@ class Team(Runnable):
         *,
         planner: Planner | None = None,
         workers: Sequence[Any],
+        guards: Sequence[Any] = (),
         description: str = "",
         output_type: Any = str,
         deps_type: Any = None,
@@ -85,6 +87,8 @@ class Team(Runnable):
             name: Its name.
             planner: `None` is a planner on the default route.
             workers: Agents, teams, `GraphWorker`s, or compiled LangGraph graphs that have a name.
+            guards: Rails, functions of `(text, ctx)`, guardrails-ai validators; asked in this order. Those on tool
+                calls and results hold for every worker.
             description: What it does, in a sentence.
             output_type: What its answer must be, as `Agent`'s.
             deps_type: What `deps` of a run must be an instance of.
@@ -98,6 +102,7 @@ class Team(Runnable):
         self.members = tuple(workers)
         self.output = OutputType.of(output_type, f"Team({name!r})")
         self.deps_type = deps_type
+        self.rails = as_rails(guards, f"Team({name!r})")
         self.workers = _workers(self.name, self.members)
 
     def draw(self) -> Graph:
@@ -112,12 +117,13 @@ class Team(Runnable):
                 output=self.output,
                 max_tasks=self.planner.max_tasks,
                 max_replans=self.planner.max_replans,
+                rails=self.rails,
             )
         )
 
     def fresh_input(self) -> dict[str, Any]:
         """A new run starts without plan and results."""
-        return {"plan": [], "results": None, "plans": 0, "wave": 0}
+        return {"plan": [], "results": None, "plans": 0, "wave": 0, "blocked": ""}
 
     async def open(self) -> None:
         """Connect the workers' toolsets."""

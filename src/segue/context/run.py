@@ -49,6 +49,11 @@ Authorize = Callable[[Any, dict[str, Any], "RunContext[Any]"], Awaitable[Decisio
 """The gate as a port: `(tool, validated arguments, ctx) -> Decision`. `tools.execution` calls it before a tool runs."""
 
 
+Inspect = Callable[["RunContext[Any]", str, str, Any, str, str], Awaitable[Decision]]
+"""Rails on tool calls and results as a port: `(ctx, place, text, value, tool, effect) -> Decision`; place is
+`tool_call` (the value is the arguments) or `tool_result` (only the text)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """What the workspace lends to a run. Each is a port; a test hands in another."""
@@ -88,6 +93,12 @@ class RunContext(Generic[DepsT]):
     """Inside a tool: the key to hand to the outside, the same for every delivery of this call."""
     interrupt: Callable[[Any], Any] | None = None
     """Inside a node that may wait for a person: asks, and returns the answers."""
+    inspect: Inspect | None = None
+    """The rails that tool calls and results of this place pass; `None` for none."""
+    effects: frozenset[str] | None = None
+    """The effects that the plan gave to this task; `None` where it says nothing."""
+    quiet: bool = False
+    """Text is not shown while it comes: rails look at the whole answer first."""
 
     def at(self, **changes: Any) -> RunContext[DepsT]:
         """A copy that says where in the run it is."""

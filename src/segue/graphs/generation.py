@@ -99,6 +99,9 @@ def _system(text: str) -> Message:
 
 
 def _shower(ctx: RunContext[Any], agent: str) -> Any:
+    if ctx.quiet:
+        return None
+
     def show(delta: Delta) -> None:
         match delta:
             case TextDelta(text=text):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 SUBMIT_PLAN = "submit_plan"
 
@@ -22,6 +22,8 @@ class Task(TypedDict):
     """What to do, in words."""
     depends_on: list[str]
     """Ids of tasks whose results it needs; they are handed to the worker."""
+    effect: NotRequired[str]
+    """`read` where the planner says that it only reads: the gate holds it to that."""
 
 
 class TaskResult(TypedDict):
@@ -58,6 +60,11 @@ def plan_schema(workers: Mapping[str, str], *, max_tasks: int) -> dict[str, Any]
                 "type": "array",
                 "items": {"type": "string"},
                 "description": "Ids of tasks whose results this one needs; tasks without any run together.",
+            },
+            "effect": {
+                "type": "string",
+                "enum": ["read", "write"],
+                "description": "read where the task only looks things up: it is then held to that. Left out: not said.",
             },
         },
         "required": ["id", "worker", "task", "depends_on"],
@@ -101,12 +108,15 @@ def _task(item: Any) -> Task:
         depends = [depends]
     if not isinstance(item["task"], str) or not item["task"].strip():
         raise ValueError("a task without a text")
-    return {
+    task: Task = {
         "id": str(item["id"]),
         "worker": str(item["worker"]),
         "task": item["task"],
         "depends_on": [str(each) for each in depends],
     }
+    if item.get("effect") in ("read", "write"):
+        task["effect"] = item["effect"]
+    return task
 
 
 def _faults(tasks: Sequence[Task], workers: Sequence[str], done: Mapping[str, bool], max_tasks: int) -> list[str]:

@@ -14,6 +14,7 @@ from segue.context.run import RunContext
 from segue.graphs.generation import Speaker
 from segue.graphs.plan import plan_schema
 from segue.graphs.typed import OutputType
+from segue.guards.rail import Rail
 from segue.tools.toolset import CombinedToolset
 
 
@@ -30,6 +31,8 @@ class WorkerSpec:
     max_parallel_tools: int
     temperature: float | None = None
     max_output_tokens: int | None = None
+    rails: tuple[Rail, ...] = ()
+    """In the order in which they are asked."""
 
     def speaker(self, ctx: RunContext[Any]) -> Speaker:
         """The agent as one who generates."""
@@ -72,6 +75,8 @@ class TeamSpec:
     output: OutputType | None
     max_tasks: int
     max_replans: int
+    rails: tuple[Rail, ...] = ()
+    """In the order in which they are asked; those on tool calls and results hold for every worker."""
 
     def speaker(self) -> Speaker:
         """The planner as one who generates, with the way to hand in a plan."""

@@ -29,6 +29,13 @@ class Goto(Command[Any]):
         object.__setattr__(self, name, value)
 
 
+def led(step: Goto, target: str, instead: str) -> Goto:
+    """The step, leading to `instead` where it led to `target`: a guard node stands before it."""
+    if step.goto != target or target == instead:
+        return step
+    return Goto(instead, update=step.update, because=step.because)
+
+
 class _Because(str):
     """A target that carries its reason; everywhere else it is the target's name."""
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypedDict
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.constants import END, START
+from langgraph.constants import END
 from langgraph.errors import GraphBubbleUp
 from langgraph.types import Send
 
@@ -24,6 +24,7 @@ from segue.context.events import PlanMade, TaskFinished, TaskStarted
 from segue.context.run import RunContext
 from segue.graphs.generation import generate, with_fresh_ids
 from segue.graphs.graph import Graph
+from segue.graphs.guarding import GuardNodes, guard_plan, inspector, standing
 from segue.graphs.plan import (
     SUBMIT_PLAN,
     PlanInvalid,
@@ -36,8 +37,9 @@ from segue.graphs.plan import (
 )
 from segue.graphs.running import with_context
 from segue.graphs.specs import TeamSpec, Worker
-from segue.graphs.steps import Goto
+from segue.graphs.steps import Goto, led
 from segue.graphs.typed import conclude
+from segue.guards.rail import Rail
 
 MAX_PLAN_REPAIRS = 2
 """How often a model is told what is wrong with its plan before its run fails."""
@@ -60,6 +62,8 @@ class TeamState(TypedDict, total=False):
     """How many plans the run has made."""
     wave: int
     output: Any
+    blocked: str
+    """Why a rail ended the run; empty where none did."""
 
 
 class TeamInput(TypedDict, total=False):
@@ -70,6 +74,7 @@ class TeamInput(TypedDict, total=False):
     results: Annotated[dict[str, TaskResult], merge]
     plans: int
     wave: int
+    blocked: str
 
 
 class TeamOutput(TypedDict, total=False):
@@ -77,6 +82,7 @@ class TeamOutput(TypedDict, total=False):
 
     messages: Annotated[list[Message], append]
     output: Any
+    blocked: str
 
 
 class WorkerTask(TypedDict):
@@ -92,8 +98,16 @@ def team_graph(spec: TeamSpec) -> Graph:
     """Draw the graph of one team."""
     names = tuple(worker.name for worker in spec.workers)
 
+    guards = GuardNodes(spec.rails, spec.name, "plan")
+
     async def plan_node(state: TeamState, ctx: RunContext[Any]) -> Goto:
-        return await _plan(spec, state, ctx.at(agent=spec.name))
+        step = await _plan(spec, state, guards.at(ctx))
+        return led(step, "dispatch", guards.after_plan)
+
+    async def guard_plan_node(state: TeamState, ctx: RunContext[Any]) -> Goto:
+        results = state.get("results") or {}
+        done = {key: result["failed"] for key, result in results.items()}
+        return await guard_plan(spec.rails, state["plan"], done, names, ctx.at(agent=spec.name))
 
     async def dispatch_node(state: TeamState) -> Goto:
         return _dispatch(state)
@@ -102,17 +116,19 @@ def team_graph(spec: TeamSpec) -> Graph:
         return _gather(spec, state)
 
     async def answer_node(state: TeamState, ctx: RunContext[Any]) -> Goto:
-        return await _answer(spec, state, ctx.at(agent=spec.name))
+        return led(await _answer(spec, state, guards.at(ctx)), END, guards.after_answer)
 
     graph = Graph(TeamState, input_schema=TeamInput, output_schema=TeamOutput)
-    graph.add_node("plan", plan_node, destinations=("dispatch", "answer"))
+    guards.draw(graph)
+    if guards.after_plan != "dispatch":
+        graph.add_node("guard_plan", guard_plan_node, destinations=("dispatch", END), metadata=guards.badge("plan"))
+    graph.add_node("plan", plan_node, destinations=(guards.after_plan, "answer"))
     graph.add_node("dispatch", dispatch_node, destinations=names)
     for worker in spec.workers:
-        graph.add_node(worker.name, _worker_node(worker))
+        graph.add_node(worker.name, _worker_node(worker, spec.rails))
         graph.add_edge(worker.name, "gather")
     graph.add_node("gather", gather_node, destinations=("dispatch", "plan", "answer"))
-    graph.add_node("answer", answer_node, destinations=(END,))
-    graph.add_edge(START, "plan")
+    graph.add_node("answer", answer_node, destinations=(guards.after_answer,))
     return graph
 
 
@@ -176,12 +192,15 @@ def _dispatch(state: TeamState) -> Goto:
     )
 
 
-def _worker_node(worker: Worker) -> Any:
+def _worker_node(worker: Worker, rails: Sequence[Rail]) -> Any:
     graph = worker.load()
 
     async def node(state: WorkerTask, config: RunnableConfig, ctx: RunContext[Any]) -> dict[str, Any]:
         task = state["task"]
-        ctx = ctx.at(agent=worker.name, task_id=task["id"])
+        effects = frozenset({"read"}) if task.get("effect") == "read" else ctx.effects
+        inspect = inspector(rails, ctx.inspect)
+        quiet = ctx.quiet or standing(rails, "output")
+        ctx = ctx.at(agent=worker.name, task_id=task["id"], effects=effects, inspect=inspect, quiet=quiet)
         at = {"run_id": ctx.run_id, "task_id": task["id"], "worker": worker.name}
         ctx.emit(TaskStarted(at=ctx.now(), task=task["task"], wave=state["wave"], **at))
         text, failed = await _work(worker, graph, state, with_context(config, ctx))
@@ -199,6 +218,8 @@ async def _work(worker: Worker, graph: Any, state: WorkerTask, config: RunnableC
     """The worker's answer and whether it failed; what ends the whole run is let through."""
     try:
         final = await graph.ainvoke(worker.enter(_messages_for(state)), config)
+        if isinstance(final, dict) and not worker.foreign and final.get("blocked"):
+            return f"error: {worker.name} was blocked: {final['blocked']}", True
         text = worker.leave(final)
         return (text if isinstance(text, str) else await text), False
     except (UserError, GraphBubbleUp):

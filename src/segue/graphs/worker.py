@@ -12,17 +12,17 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Annotated, Any, TypedDict
 
-from langgraph.constants import END, START
-from langgraph.types import interrupt
+from langgraph.constants import END
 
 from segue.base.errors import RunStopped
 from segue.base.messages import Message, ToolCall, append, open_calls, text_of
-from segue.context.decisions import InterruptRequest, Response, response_from_dict
 from segue.context.run import RunContext
+from segue.graphs.asking import ask
 from segue.graphs.generation import Speaker, generate, with_fresh_ids
 from segue.graphs.graph import Graph
+from segue.graphs.guarding import GuardNodes, badges, inspector
 from segue.graphs.specs import WorkerSpec
-from segue.graphs.steps import Goto
+from segue.graphs.steps import Goto, led
 from segue.graphs.typed import OutputType, conclude
 from segue.tools.execution import execute_tool_calls
 from segue.tools.tool import Tool
@@ -36,6 +36,8 @@ class WorkerState(TypedDict, total=False):
     """Plain JSON data: text, or what fits the output type."""
     rounds: int
     """Generations since the run began."""
+    blocked: str
+    """Why a rail ended the run; empty where none did."""
 
 
 class WorkerInput(TypedDict, total=False):
@@ -43,6 +45,7 @@ class WorkerInput(TypedDict, total=False):
 
     messages: Annotated[list[Message], append]
     rounds: int
+    blocked: str
 
 
 class WorkerOutput(TypedDict, total=False):
@@ -50,29 +53,27 @@ class WorkerOutput(TypedDict, total=False):
 
     messages: Annotated[list[Message], append]
     output: Any
+    blocked: str
 
 
 def worker_graph(spec: WorkerSpec) -> Graph:
     """Draw the graph of one agent."""
+    guards = GuardNodes(spec.rails, spec.name, "generate")
 
     async def generate_node(state: WorkerState, ctx: RunContext[Any]) -> Goto:
-        return await _generate(spec, state, ctx.at(agent=spec.name))
+        return led(await _generate(spec, state, guards.at(ctx)), END, guards.after_answer)
 
     async def act_node(state: WorkerState, ctx: RunContext[Any]) -> Goto:
-        return await _act(spec, state, ctx.at(agent=spec.name, interrupt=ask))
+        return await _act(
+            spec, state, ctx.at(agent=spec.name, interrupt=ask, inspect=inspector(spec.rails, ctx.inspect))
+        )
 
     graph = Graph(WorkerState, input_schema=WorkerInput, output_schema=WorkerOutput)
-    graph.add_node("generate", generate_node, destinations=("act", END))
+    guards.draw(graph)
+    graph.add_node("generate", generate_node, destinations=("act", guards.after_answer))
     again = ("act",) if any(tool.delegates for tool in spec.toolset.tools()) else ()
-    graph.add_node("act", act_node, destinations=("generate", *again))
-    graph.add_edge(START, "generate")
+    graph.add_node("act", act_node, destinations=("generate", *again), metadata=badges(spec.rails))
     return graph
-
-
-def ask(requests: list[InterruptRequest]) -> dict[str, Response]:
-    """Wait for a person: the requests in, responses by their ids out. The node starts over when they are in."""
-    answers = interrupt([request.to_dict() for request in requests])
-    return {key: response_from_dict(answer) for key, answer in answers.items()}
 
 
 async def _generate(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:

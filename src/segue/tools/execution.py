@@ -176,6 +176,10 @@ def _validate(call: ToolCall, tool: Tool, raw: dict[str, Any]) -> _Prepared:
 
 
 async def _judge(item: _Ready, ctx: RunContext[Any], *, approved: bool = False) -> _Ready | ToolResult | _Asked:
+    railed = await _railed(item, ctx, approved=approved)
+    if not isinstance(railed, _Ready):
+        return railed
+    item = railed
     decision = await _decide(item, ctx)
     match decision:
         case Allow(reason=reason):
@@ -187,6 +191,24 @@ async def _judge(item: _Ready, ctx: RunContext[Any], *, approved: bool = False) 
             return _failed(item.call, item.tool, f"{item.tool.name} was blocked: {reason}")
         case Ask(reason=reason):
             return replace(item, reason=f"approved: {reason}") if approved else _Asked(item, reason)
+
+
+async def _railed(item: _Ready, ctx: RunContext[Any], *, approved: bool) -> _Ready | ToolResult | _Asked:
+    """The call as the rails want it; the gate judges what comes out."""
+    if ctx.inspect is None:
+        return item
+    tool = item.tool
+    match await ctx.inspect(
+        ctx, "tool_call", json.dumps(item.raw, ensure_ascii=False), item.raw, tool.name, tool.effect
+    ):
+        case Block(reason=reason):
+            return _failed(item.call, tool, f"{tool.name} was blocked: {reason}")
+        case Ask(reason=reason):
+            return item if approved else _Asked(item, reason)
+        case Rewrite(value=arguments):
+            return _validate(item.call, tool, arguments)
+        case _:
+            return item
 
 
 @dataclass(frozen=True)
@@ -301,6 +323,14 @@ async def _outcome(item: _Ready, ctx: RunContext[Any]) -> ToolResult:
             raise
         return _failed(call, tool, f"{tool.name} failed: {type(error).__name__}: {error}")
     rendered = render(tool.name, value, ctx)
+    if ctx.inspect is not None:
+        match await ctx.inspect(ctx, "tool_result", rendered.text, None, tool.name, tool.effect):
+            case Block(reason=reason) | Ask(reason=reason):
+                return _failed(call, tool, f"the result of {tool.name} was withheld: {reason}")
+            case Rewrite(value=text):
+                return ToolResult(call=call, tool=tool, content=str(text))
+            case _:
+                pass
     held = tuple((pointer, text) for pointer, text in atoms_of(rendered.value))
     return ToolResult(call=call, tool=tool, content=rendered.text, atoms=held, artefact_id=rendered.artefact_id)
 

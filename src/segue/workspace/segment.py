@@ -179,8 +179,11 @@ class Segment:
                     reason=request.reason,
                 ))  # fmt: skip
             return
-        record.status, record.interrupts, record.partial = "completed", [], ""
-        record.output = result.value.get("output")
+        record.interrupts, record.partial = [], ""
+        if blocked := result.value.get("blocked"):
+            record.status, record.stop_reason, record.error = "stopped", "blocked", blocked
+            return
+        record.status, record.output = "completed", result.value.get("output")
 
     async def _stopped(self, error: BaseException, *, timed_out: bool) -> None:
         record = self.record

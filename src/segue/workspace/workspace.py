@@ -27,6 +27,7 @@ from segue.base.usage import Usage
 from segue.context.decisions import Answer, Approve, Edit, Reject, Response, response_to_dict
 from segue.context.events import RunFinished
 from segue.context.run import RunContext, Services
+from segue.guards.gate import authorize
 from segue.memory.checkpoints import open_saver
 from segue.router import RouterCore
 from segue.tracing import ArtefactStore, TraceNode, Tracer, TraceStore, build_tree
@@ -140,7 +141,13 @@ class Workspace:
         stack.push_async_callback(self._close_agents)
         if self._given_router is None:
             stack.push_async_callback(self.router.aclose)
-        self.services = Services(router=self.router, tracer=self.tracer, artefacts=self.artefacts, clock=self._clock)
+        self.services = Services(
+            router=self.router,
+            tracer=self.tracer,
+            artefacts=self.artefacts,
+            clock=self._clock,
+            authorize=authorize,
+        )
 
     async def _close_agents(self) -> None:
         opened = list(self._opened)

@@ -1,0 +1,227 @@
+"""Guard nodes: where rails stand in a graph, and what their verdicts do to a run.
+
+At input, plan and output they are nodes of their own; rails on tool calls and results are lent to `act` as
+`ctx.inspect`. Allow goes on, rewrite goes on with the new text, ask waits for a person, block ends the run: what was
+blocked is taken out of the conversation, so that the thread can take a next turn.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from langgraph.constants import END, START
+from langgraph.types import Overwrite
+
+from segue.base.errors import BadInput
+from segue.base.ids import derived_id
+from segue.base.messages import Message, text_of
+from segue.context.decisions import Allow, Approve, Ask, Block, Decision, InterruptRequest, Reject, Rewrite
+from segue.context.events import TextAdded
+from segue.context.run import Inspect, RunContext
+from segue.graphs.asking import ask
+from segue.graphs.graph import Graph
+from segue.graphs.plan import PlanInvalid, Task, read_plan
+from segue.graphs.steps import Goto
+from segue.guards.judging import judge
+from segue.guards.rail import Place, Rail, Subject, text_of_value
+
+WITHHELD = "[withheld]"
+"""Stands in the conversation where an answer was blocked."""
+
+
+def standing(rails: Sequence[Rail], *places: Place) -> bool:
+    """Whether any of the rails stands at one of these places."""
+    return any(place in rail.places for rail in rails for place in places)
+
+
+def badges(rails: Sequence[Rail]) -> dict[str, Any] | None:
+    """What the drawn graph says of the rails inside `act`."""
+    found = {
+        place.replace("_", " "): ", ".join(rail.name for rail in rails if place in rail.places)
+        for place in ("tool_call", "tool_result")
+        if standing(rails, place)
+    }
+    return {f"rails on {place}s": names for place, names in found.items()} or None
+
+
+class GuardNodes:
+    """The guard nodes of one graph: which there are, and where they lead."""
+
+    def __init__(self, rails: Sequence[Rail], name: str, entry: str) -> None:
+        self.rails = rails
+        self.name = name
+        self.entry = entry
+        self.before_entry = "guard_input" if standing(rails, "input") else entry
+        self.after_plan = "guard_plan" if standing(rails, "plan") else "dispatch"
+        self.after_answer = "guard_output" if standing(rails, "output") else END
+
+    def at(self, ctx: RunContext[Any]) -> RunContext[Any]:
+        """The context of a node that generates: quiet where the answer is looked at before it is shown."""
+        return ctx.at(agent=self.name, quiet=ctx.quiet or self.after_answer != END)
+
+    def draw(self, graph: Graph) -> None:
+        """Add the nodes for input and output, and the edge from the start."""
+        graph.add_edge(START, self.before_entry)
+        if self.before_entry != self.entry:
+            graph.add_node("guard_input", self._input, destinations=(self.entry, END), metadata=self.badge("input"))
+        if self.after_answer != END:
+            graph.add_node("guard_output", self._output, destinations=(END,), metadata=self.badge("output"))
+
+    async def _input(self, state: dict[str, Any], ctx: RunContext[Any]) -> Goto:
+        return await guard_input(self.rails, state["messages"], ctx.at(agent=self.name), self.entry)
+
+    async def _output(self, state: dict[str, Any], ctx: RunContext[Any]) -> Goto:
+        return await guard_output(self.rails, state["messages"], state.get("output"), ctx.at(agent=self.name))
+
+    def badge(self, place: Place) -> dict[str, Any]:
+        """What the drawn graph says of the rails of one node."""
+        return {"rails": ", ".join(rail.name for rail in self.rails if place in rail.places)}
+
+
+def inspector(rails: Sequence[Rail], above: Inspect | None) -> Inspect | None:
+    """Rails on tool calls and results as the port that tools are given; those of the team come first."""
+    if not standing(rails, "tool_call", "tool_result"):
+        return above
+
+    async def inspect(ctx: RunContext[Any], place: Any, text: str, value: Any, tool: str, effect: str) -> Decision:
+        held: Decision = Allow()
+        if above is not None:
+            held = await above(ctx, place, text, value, tool, effect)
+            if isinstance(held, Block):
+                return held
+            if isinstance(held, Rewrite):
+                value = None if value is None else held.value
+                text = text_of_value(held.value)
+        subject = Subject(place=place, text=text, value=value, tool=tool, agent=ctx.agent, effect=effect)
+        own = (await judge(rails, subject, ctx)).verdict
+        return held if isinstance(own, Allow) else own if not isinstance(held, Ask) or isinstance(own, Block) else held
+
+    return inspect
+
+
+async def guard_input(rails: Sequence[Rail], messages: list[Message], ctx: RunContext[Any], onward: str) -> Goto:
+    """Judge what the person said, before a model reads it."""
+    asked = _trailing(messages)
+    kept, reasons = [], []
+    for message in messages[len(messages) - asked :]:
+        verdict, rewritten = await _judged(rails, message, ctx)
+        if isinstance(verdict, Ask):
+            verdict = _answered(verdict, "input", ctx)
+        if isinstance(verdict, Block):
+            update = {"messages": Overwrite(messages[: len(messages) - asked]), "blocked": verdict.reason}
+            return Goto(END, update=update, because=f"the input was blocked: {verdict.reason}")
+        if rewritten is not message:
+            reasons.append(verdict.reason)
+        kept.append(rewritten)
+    if not reasons:
+        return Goto(onward, because="the rails allow the input")
+    update = {"messages": Overwrite([*messages[: len(messages) - asked], *kept])}
+    return Goto(onward, update=update, because=f"the input was rewritten: {'; '.join(reasons)}")
+
+
+async def guard_output(rails: Sequence[Rail], messages: list[Message], output: Any, ctx: RunContext[Any]) -> Goto:
+    """Judge the answer, before anybody sees it."""
+    text = output if isinstance(output, str) else text_of_value(output)
+    value = None if isinstance(output, str) else output
+    judgement = await judge(rails, Subject(place="output", text=text, value=value, agent=ctx.agent), ctx)
+    verdict = judgement.verdict
+    if isinstance(verdict, Ask):
+        verdict = _answered(verdict, "output", ctx)
+    if isinstance(verdict, Block):
+        update = {"messages": _said_instead(messages, WITHHELD), "output": None, "blocked": verdict.reason}
+        return Goto(END, update=update, because=f"the answer was blocked: {verdict.reason}")
+    if not isinstance(judgement.verdict, Rewrite) and judgement.text == text:
+        _show(ctx, text)
+        return Goto(END, because="the rails allow the answer")
+    _show(ctx, judgement.text)
+    final = judgement.text if value is None else judgement.value
+    update = {"messages": _said_instead(messages, judgement.text), "output": final}
+    return Goto(END, update=update, because=f"the answer was rewritten: {verdict.reason}")
+
+
+async def guard_plan(
+    rails: Sequence[Rail], plan: list[Task], done: dict[str, bool], workers: Sequence[str], ctx: RunContext[Any]
+) -> Goto:
+    """Judge a plan, before any of its tasks is sent; a rewritten one must hold together as any other."""
+    text = "\n".join(f"{task['id']} ({task['worker']}): {task['task']}" for task in plan)
+    judgement = await judge(rails, Subject(place="plan", text=text, value=plan, agent=ctx.agent), ctx)
+    verdict = judgement.verdict
+    if isinstance(verdict, Ask):
+        verdict = _answered(verdict, "plan", ctx)
+    if isinstance(verdict, Rewrite):
+        try:
+            plan = read_plan(json.dumps({"tasks": judgement.value}), workers, done, max_tasks=len(plan))
+        except PlanInvalid as error:
+            verdict = Block(f"a rail rewrote the plan to one that does not hold together: {error}")
+    if isinstance(verdict, Block):
+        return Goto(
+            END, update={"plan": [], "blocked": verdict.reason}, because=f"the plan was blocked: {verdict.reason}"
+        )
+    if isinstance(verdict, Rewrite):
+        return Goto("dispatch", update={"plan": plan}, because=f"the plan was rewritten: {verdict.reason}")
+    return Goto("dispatch", because="the rails allow the plan")
+
+
+def _trailing(messages: Sequence[Message]) -> int:
+    """How many messages at the end are the person's."""
+    count = 0
+    for message in reversed(messages):
+        if message["role"] != "user":
+            break
+        count += 1
+    return count
+
+
+async def _judged(rails: Sequence[Rail], message: Message, ctx: RunContext[Any]) -> tuple[Decision, Message]:
+    """The verdict over a message, and the message as the rails want it."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        judgement = await judge(rails, Subject(place="input", text=text_of(message), agent=ctx.agent), ctx)
+        if isinstance(judgement.verdict, Rewrite):
+            return judgement.verdict, {**message, "content": judgement.text}
+        return judgement.verdict, message
+    parts: list[dict[str, Any]] = []
+    held: Decision = Allow()
+    for part in content:
+        if part.get("type") != "text":
+            parts.append(part)
+            continue
+        subject = Subject(place="input", text=part.get("text") or "", agent=ctx.agent)
+        judgement = await judge(rails, subject, ctx)
+        if isinstance(judgement.verdict, Block):
+            return judgement.verdict, message
+        held = held if isinstance(judgement.verdict, Allow) else judgement.verdict
+        parts.append({**part, "text": judgement.text})
+    return held, {**message, "content": parts} if isinstance(held, Rewrite) else message
+
+
+def _answered(verdict: Ask, place: str, ctx: RunContext[Any]) -> Decision:
+    """What a person makes of an ask."""
+    request = InterruptRequest(
+        id=derived_id("int", ctx.run_id, place, ctx.agent, ctx.task_id),
+        kind="approval",
+        question=f"May the {place} of {ctx.agent} pass?",
+        reason=verdict.reason,
+        agent=ctx.agent,
+    )
+    match ask([request])[request.id]:
+        case Approve(by=by):
+            return Allow(f"a person let it pass{f' ({by})' if by else ''}: {verdict.reason}", verdict.rule)
+        case Reject(reason=reason):
+            return Block(f"a person said no{f': {reason}' if reason else ''}", verdict.rule)
+        case other:
+            raise BadInput(f"a guard's question is answered by Approve or Reject, not {type(other).__name__}")
+
+
+def _said_instead(messages: list[Message], text: str) -> Any:
+    """The conversation with other words in its last answer."""
+    if not messages or messages[-1]["role"] != "assistant":
+        return []
+    return Overwrite([*messages[:-1], {**messages[-1], "content": text}])
+
+
+def _show(ctx: RunContext[Any], text: str) -> None:
+    if text:
+        ctx.emit(TextAdded(run_id=ctx.run_id, at=ctx.now(), agent=ctx.agent, text=text, task_id=ctx.task_id))
