@@ -1,0 +1,140 @@
+"""Redaction by destination: what may be seen where, and the functions that see to it.
+
+A destination - `traces`, `logs`, `langfuse`, `otlp`, `metrics` - names the classes of data that must not reach it. A
+`Redactor` is text in, text out, with `[secret]`, `[email]`, … in the place of what was found; `Redaction` carries it
+through plain data. Detectors are in `segue.tracing.detectors`.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any, Literal
+
+from segue.tracing.detectors import find_pii, find_secrets
+from segue.tracing.secret_shapes import Finding, names_a_secret
+
+Redactor = Callable[[str], str]
+Class = Literal["secrets", "pii"]
+ALL: tuple[Class, ...] = ("secrets", "pii")
+
+_MASKS = {"api_key": "[secret]", "private_key": "[secret]", "jwt": "[secret]", "password": "[secret]",
+          "header": "[secret]"}  # fmt: skip
+_SHORT = 256
+"""Up to this many characters a text is looked at once and remembered: names and attributes come again and again."""
+_DEPTH = 32
+_LONGEST_NUMBER = 19
+
+
+def redactor(classes: Iterable[Class] = ALL) -> Redactor:
+    """The function that takes these classes of data out of a text; the text itself where there is nothing to take."""
+    wanted = frozenset(classes)
+
+    def redact(text: str) -> str:
+        found = find_secrets(text) if "secrets" in wanted else []
+        if "pii" in wanted:
+            found += [each for each in find_pii(text) if not any(_overlap(each, other) for other in found)]
+        return _without(text, found) if found else text
+
+    remembered = lru_cache(maxsize=4096)(redact)
+    return (lambda text: remembered(text) if len(text) <= _SHORT else redact(text)) if wanted else str
+
+
+def _overlap(one: Finding, other: Finding) -> bool:
+    return one.start < other.end and other.start < one.end
+
+
+def _without(text: str, found: list[Finding]) -> str:
+    parts, at = [], 0
+    for kind, start, end in sorted(found, key=lambda each: each.start):
+        parts += [text[at:start], _MASKS.get(kind) or f"[{kind}]"]
+        at = end
+    return "".join([*parts, text[at:]])
+
+
+class Redaction:
+    """A redactor for plain data: every text in it, keys too, and numbers that are card or phone numbers."""
+
+    def __init__(self, redact: Redactor | None = None) -> None:
+        self.text: Redactor = redact or redactor()
+
+    def data(self, value: Any, depth: int = _DEPTH) -> Any:
+        """A redacted copy; what is no plain data becomes its text. The value itself is not touched."""
+        match value:
+            case str():
+                return self.text(value)
+            case None | bool() | float():
+                return value
+            case int():
+                return self._number(value)
+            case _ if depth == 0:
+                return "[too deep]"
+            case Mapping():
+                return {
+                    (name := self.text(str(key))): self._under(name, held, depth - 1)
+                    for key, held in list(value.items())
+                }
+            case list() | tuple() | set() | frozenset():
+                return [self.data(held, depth - 1) for held in list(value)]
+            case bytes() | bytearray() | memoryview():
+                return f"[{len(value)} bytes]"
+            case _:
+                return self.data(_plain(value), depth - 1)
+
+    def _under(self, key: str, value: Any, depth: int) -> Any:
+        if isinstance(value, str) and value and self.text is not str and names_a_secret(key):
+            return "[secret]"
+        return self.data(value, depth)
+
+    def _number(self, value: int) -> Any:
+        if -1_000_000_000_000 < value < 1_000_000_000_000:
+            return value
+        text = str(value)
+        return value if len(text) <= _LONGEST_NUMBER and self.text(text) == text else self.text(text)
+
+
+def _plain(value: Any) -> Any:
+    """Models and dataclasses as their fields, anything else as text."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: getattr(value, name, None) for name in value.__dataclass_fields__}
+    return str(value)
+
+
+class RedactingFilter(logging.Filter):
+    """Takes secrets and personal data out of log records: message, arguments and traceback. Put it on a handler."""
+
+    def __init__(self, redact: Redactor | None = None) -> None:
+        super().__init__()
+        self._redact = redact or redactor()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Redact the record in place; all records pass."""
+        try:
+            message = record.getMessage()
+        except Exception:
+            message = str(record.msg)
+        record.msg, record.args = self._redact(message), ()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = "".join(traceback.format_exception(*record.exc_info)).rstrip()
+        if record.exc_text:
+            record.exc_text = self._redact(record.exc_text)
+        record.exc_info = None
+        for key, value in vars(record).items():
+            if key not in _RECORD and isinstance(value, str | Mapping | list | tuple):
+                setattr(record, key, Redaction(self._redact).data(value))
+        return True
+
+
+_RECORD = frozenset({*vars(logging.makeLogRecord({})), "message", "asctime"})
+
+
+def protect_logs(redact: Redactor | None = None) -> None:
+    """Put a `RedactingFilter` on each handler of the root logger and of `segue`'s that has none yet."""
+    for name in ("", "segue"):
+        for handler in logging.getLogger(name).handlers:
+            if not any(isinstance(each, RedactingFilter) for each in handler.filters):
+                handler.addFilter(RedactingFilter(redact))
