@@ -1,10 +1,70 @@
 """Guards: rails, which look at what goes in and out, and the judgement over them.
 
-A subject goes in, a judgement comes out. Where rails stand is decided in `segue.graphs`; what the gate says of tool
-calls is its own affair.
+A subject goes in, a judgement comes out. Where rails stand is decided in `segue.graphs`; what is said of the right to
+call a tool is the gate's affair.
 """
 
-from segue.guards.judging import Judgement, Said, judge
-from segue.guards.rail import Place, Rail, Subject, TextRail, rail
+from __future__ import annotations
 
-__all__ = ["Judgement", "Place", "Rail", "Said", "Subject", "TextRail", "judge", "rail"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from segue.guards.judging import Judgement, Said, judge
+from segue.guards.rail import Place, Rail, Subject, rail  # here, since it has the name of its module
+
+if TYPE_CHECKING:
+    from segue.guards.hidden import no_hidden_text
+    from segue.guards.length import max_length
+    from segue.guards.links import no_foreign_links
+    from segue.guards.ours import to_validator
+    from segue.guards.private import no_pii, no_secrets
+    from segue.guards.schema import matches_schema
+    from segue.guards.texts import TextRail
+    from segue.guards.theirs import from_guard, from_validator
+    from segue.guards.topic import on_topic
+
+_LAZY = {
+    "TextRail": "texts",
+    "from_guard": "theirs",
+    "from_validator": "theirs",
+    "matches_schema": "schema",
+    "max_length": "length",
+    "no_foreign_links": "links",
+    "no_hidden_text": "hidden",
+    "no_pii": "private",
+    "no_secrets": "private",
+    "on_topic": "topic",
+    "to_validator": "ours",
+}
+"""The module of each name that is loaded when it is asked for. `quiet` is asked for as `segue.guards.quiet.quiet`."""
+
+__all__ = [
+    "Judgement",
+    "Place",
+    "Rail",
+    "Said",
+    "Subject",
+    "TextRail",
+    "from_guard",
+    "from_validator",
+    "judge",
+    "matches_schema",
+    "max_length",
+    "no_foreign_links",
+    "no_hidden_text",
+    "no_pii",
+    "no_secrets",
+    "on_topic",
+    "rail",
+    "to_validator",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"segue.guards.{_LAZY[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

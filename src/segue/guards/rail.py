@@ -1,7 +1,7 @@
 """Rail: one check of one text, call, plan or result. In goes a subject, out comes a verdict.
 
-`@rail` makes one of a function; a class derives from `Rail`, or from `TextRail` where only the text in the subject
-matters. How several rails are run one after the other, timed, traced and made to fail closed is in
+`@rail` makes one of a function; a class derives from `Rail`, or from `segue.guards.texts.TextRail` where only the text
+in the subject matters. How several rails are run one after the other, timed, traced and made to fail closed is in
 `segue.guards.judging`; where they stand in a run is decided in `segue.graphs`.
 """
 
@@ -13,10 +13,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, get_args, overload
+from typing import Any, Literal, TypeVar, get_args, overload
 
 from segue.base.errors import UserError, names
-from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
+from segue.context.decisions import Allow, Block, Decision
 from segue.context.run import RunContext
 from segue.guards.threads import call_in_thread
 
@@ -176,56 +176,23 @@ def _signature(fn: Check, name: str) -> tuple[bool, bool]:
     found = [each for each in inspect.signature(fn).parameters.values() if each.kind not in (each.VAR_KEYWORD,)]
     many = any(each.kind is each.VAR_POSITIONAL for each in found)
     needed = [each for each in found if each.default is each.empty and each.kind is not each.VAR_POSITIONAL]
-    if not found or len(needed) > 2 or any(each.kind is each.KEYWORD_ONLY for each in needed):
+    keyword = not found or found[0].kind is found[0].KEYWORD_ONLY
+    if keyword or len(needed) > 2 or any(each.kind is each.KEYWORD_ONLY for each in needed):
         raise UserError(f"rail {name!r} is a function of (what) or (what, ctx), not of {inspect.signature(fn)}")
     annotation = found[0].annotation
     takes_subject = annotation is Subject or (isinstance(annotation, str) and annotation.split(".")[-1] == "Subject")
     return takes_subject, many or len(needed) == 2 or (len(found) > 1 and found[1].name == "ctx")
 
 
+MakeT = TypeVar("MakeT", bound=Callable[..., Rail])
+
+
+def makes_rail(make: MakeT) -> MakeT:
+    """Mark a function that makes a rail and needs no argument, so that it may be named without being called."""
+    make.makes_rail = True  # type: ignore[attr-defined]
+    return make
+
+
 def text_of_value(value: Any) -> str:
     """The readable text of a value: itself if it is text, else JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-class TextRail(Rail):
-    """A check of text alone. A value is looked at text by text, so that a rewrite never breaks its shape."""
-
-    marker: ClassVar[str] = "[removed]"
-
-    @abstractmethod
-    def look(self, text: str) -> Decision:
-        """Say what to do with this text; a `Rewrite` holds text again."""
-
-    async def check(self, subject: Subject, ctx: RunContext[Any]) -> Decision:
-        """Look at the text, or at every text in the value."""
-        if subject.value is None or isinstance(subject.value, str):
-            return self.look(subject.text if subject.value is None else subject.value)
-        said: list[Decision] = []
-        value = self._walk(subject.value, said)
-        for kind in (Block, Ask):
-            for decision in said:
-                if isinstance(decision, kind):
-                    return decision
-        for decision in said:
-            if isinstance(decision, Rewrite):
-                return Rewrite(value, decision.reason, decision.rule)
-        return Allow()
-
-    def _walk(self, value: Any, said: list[Decision]) -> Any:
-        if isinstance(value, dict):
-            return {self._key(key, said): self._walk(held, said) for key, held in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._walk(held, said) for held in value]
-        if isinstance(value, bool) or value is None:
-            return value
-        verdict = self.look(value if isinstance(value, str) else str(value))
-        said.append(verdict)
-        return verdict.value if isinstance(verdict, Rewrite) else value
-
-    def _key(self, key: Any, said: list[Decision]) -> Any:
-        verdict = self.look(str(key))
-        if isinstance(verdict, Rewrite):  # another key would be another argument
-            verdict = Block(f"{verdict.reason}, in the name of a field", verdict.rule)
-        said.append(verdict)
-        return key
