@@ -17,9 +17,8 @@ from build import build  # noqa: E402
 from refunding import check_damage_refund, look_up_order, refund_order  # noqa: E402
 
 from segue import Agent, Documents, Planner, Team  # noqa: E402
-from segue.tools.connectors.crm import EmbeddedCRM  # noqa: E402
-from segue.tools.connectors.sql import Database  # noqa: E402
-from segue.tools.sandbox.toolset import CodeTools  # noqa: E402
+from segue.tools.connectors import Database, EmbeddedCRM  # noqa: E402
+from segue.tools.sandbox import CodeTools  # noqa: E402
 
 DATA = HERE / "data"
 build(DATA / "shop.db")

@@ -6,6 +6,7 @@ page itself, so that the page stays the one place where they stand.
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -98,7 +99,7 @@ def check_damage_refund(order_id: int) -> dict[str, Any]:
         return _judge(db, order_id)
 
 
-@tool(effect="write", reach="account", approval=True, idempotency_key="order_id", timeout_s=10)
+@tool(effect="write", reach="account", approval=True, idempotency_key="order_id", retry_safe=True, timeout_s=10)
 def refund_order(ctx: RunContext[Any], order_id: int) -> dict[str, Any]:
     """Refund the item of an order that arrived damaged, at the price of its line; a team lead approves it first.
 
@@ -106,21 +107,31 @@ def refund_order(ctx: RunContext[Any], order_id: int) -> dict[str, Any]:
         order_id: The number of the order to refund.
     """
     with shop() as db:
+        db.execute("CREATE TABLE IF NOT EXISTS refund_keys (key TEXT PRIMARY KEY, record TEXT NOT NULL)")
+        known = db.execute("SELECT record FROM refund_keys WHERE key = ?", (ctx.idempotency_key,)).fetchone()
+        if known is not None:  # the same call came before: the money moves once, and the answer is the same
+            record: dict[str, Any] = json.loads(known["record"])
+            return record
         found = _judge(db, order_id)
         if not found["allowed"]:
             raise ValueError(f"order {order_id} is not refunded: {found['why']} {found['citation']}")
-        refund_id = db.execute("SELECT max(refund_id) + 1 FROM refunds").fetchone()[0]
-        db.execute(
-            "INSERT INTO refunds VALUES (?, ?, ?, ?, 'damaged', 'approved', ?, 'team_lead', ?, NULL)",
-            (refund_id, order_id, found["customer_id"], found["line_id"], found["amount_cents"], TODAY),
-        )
+        record = _refund(db, order_id, found)
+        db.execute("INSERT INTO refund_keys VALUES (?, ?)", (ctx.idempotency_key, json.dumps(record)))
+    return record
+
+
+def _refund(db: sqlite3.Connection, order_id: int, found: dict[str, Any]) -> dict[str, Any]:
+    refund_id = db.execute("SELECT max(refund_id) + 1 FROM refunds").fetchone()[0]
+    db.execute(
+        "INSERT INTO refunds VALUES (?, ?, ?, ?, 'damaged', 'approved', ?, 'team_lead', ?, NULL)",
+        (refund_id, order_id, found["customer_id"], found["line_id"], found["amount_cents"], TODAY),
+    )
     return {
         "refund_id": refund_id,
         "order_id": order_id,
         "item": found["item"],
         "amount_eur": found["amount_eur"],
         "status": "approved",
-        "key": ctx.idempotency_key,
     }
 
 

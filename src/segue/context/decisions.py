@@ -95,6 +95,8 @@ class InterruptRequest:
     """Why a person is asked."""
     agent: str = ""
     call_id: str = ""
+    scopes: list[str] = field(default_factory=list)
+    """What whoever approves must hold: the rights are looked at when the answer is given."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a checkpoint."""

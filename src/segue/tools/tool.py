@@ -115,11 +115,12 @@ class Tool:
             return approval(arguments)
         return approval(**{key: arguments[key] for key in parameters if key in arguments})
 
-    def key_for(self, run_id: str, call_id: str, arguments: dict[str, Any]) -> str:
-        """The idempotency key of a call: by the named arguments, else by the run and the call."""
+    def key_for(self, tenant: str, run_id: str, call_id: str, arguments: dict[str, Any]) -> str:
+        """The idempotency key of a call, within its tenant: by the named arguments, else by the run and the call."""
         if self.idempotency_key:
-            return derived_id("key", self.name, *(f"{name}={arguments.get(name)!r}" for name in self.idempotency_key))
-        return derived_id("key", self.name, run_id, call_id)
+            named = (f"{name}={arguments.get(name)!r}" for name in self.idempotency_key)
+            return derived_id("key", tenant, self.name, *named)
+        return derived_id("key", tenant, self.name, run_id, call_id)
 
     @classmethod
     def from_langchain(cls, theirs: BaseTool, **overrides: Any) -> Tool:

@@ -257,7 +257,7 @@ class Workspace:
             )
         self._check(agent, deps)
         given = dict(answers or {})
-        _check_answers(record, given)
+        _check_answers(record, given, principal)
         if given:
             await self._check_newest(agent, record)
         return self._launch(
@@ -422,7 +422,7 @@ def _request(request: Any) -> list[Message]:
     return messages
 
 
-def _check_answers(record: RunRecord, answers: Mapping[str, Response]) -> None:
+def _check_answers(record: RunRecord, answers: Mapping[str, Response], principal: Principal) -> None:
     if record.status == "running" and not answers:
         return
     if record.status != "waiting":
@@ -436,8 +436,20 @@ def _check_answers(record: RunRecord, answers: Mapping[str, Response]) -> None:
         if not isinstance(answer, fitting):
             wanted = "an Answer" if kinds[key] == "question" else "Approve, Edit or Reject"
             raise BadInput(f"interrupt {key} is answered by {wanted}, not by {answer!r}")
+        _check_rights(record, key, answer, principal)
     if not answers:
         raise BadInput(f"run {record.run_id} waits for answers to: {names(open_ids)}.", way_out="Give answers={id: …}.")
+
+
+def _check_rights(record: RunRecord, key: str, answer: Response, principal: Principal) -> None:
+    """Who lets a call pass must hold the scopes that its tool wants, now; anybody may reject."""
+    request = next(each for each in record.interrupts if each["id"] == key)
+    missing = set(request.get("scopes", ())) - principal.scopes
+    if missing and "*" not in principal.scopes and isinstance(answer, Approve | Edit):
+        raise BadInput(
+            f"{principal.user} may not approve {request['tool']}: the scope {names(missing)} is missing.",
+            way_out="The run waits on; somebody who holds it can answer.",
+        )
 
 
 def _key(tenant: str, thread_id: str) -> str:
