@@ -151,9 +151,9 @@ def events_of_a_run(folder: Path, tmp_path: Path) -> tuple[int, str]:
 
     def count() -> str:
         async def go() -> str:
-            from desk import desk
-
             from segue import Workspace
+
+            desk = importlib.import_module("desk").desk
 
             async with Workspace.open(folder, data_dir=tmp_path / "whole") as ws:
                 handle = ws.start(desk, REQUEST, thread_id="t")
