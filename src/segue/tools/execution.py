@@ -287,7 +287,7 @@ async def _answered(entry: _Asked, response: Response | None, ctx: RunContext[An
 
 async def _run(item: _Ready, ctx: RunContext[Any]) -> ToolResult:
     tool, call = item.tool, item.call
-    key = tool.key_for(ctx.principal.tenant, ctx.run_id, call["id"], item.arguments)
+    key = tool.key_for(ctx.run_id, call["id"], item.arguments, tenant=ctx.principal.tenant)
     span = ctx.services.tracer.start(
         "tool", tool.name, tenant=ctx.principal.tenant, trace_id=ctx.trace_id, run_id=ctx.run_id, parent_id=ctx.span_id
     )

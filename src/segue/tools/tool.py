@@ -115,7 +115,7 @@ class Tool:
             return approval(arguments)
         return approval(**{key: arguments[key] for key in parameters if key in arguments})
 
-    def key_for(self, tenant: str, run_id: str, call_id: str, arguments: dict[str, Any]) -> str:
+    def key_for(self, run_id: str, call_id: str, arguments: dict[str, Any], *, tenant: str = "") -> str:
         """The idempotency key of a call, within its tenant: by the named arguments, else by the run and the call."""
         if self.idempotency_key:
             named = (f"{name}={arguments.get(name)!r}" for name in self.idempotency_key)
