@@ -45,6 +45,8 @@ class RunRecord:
     trajectory: list[dict[str, Any]] = field(default_factory=list)
     duration_s: float = 0.0
     """Seconds that its segments took; waiting for people is not counted."""
+    tags: list[str] = field(default_factory=list)
+    """What its traces are found by, where they are sent."""
 
 
 @dataclass(frozen=True, repr=False)

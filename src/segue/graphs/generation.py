@@ -72,11 +72,13 @@ async def generate(
             parent_id=ctx.span_id,
         ) as span,
     ):  # fmt: skip
+        span.payload(input=request.messages, parameters=_parameters(request))
         route = router.resolve(speaker.model)
         generation = await router.generate(
             request, route=route, on_delta=_shower(ctx, speaker.name), deadline=ctx.deadline
         )
         held.settle(generation.usage)
+        span.payload(output=generation.message)
         _describe(span, generation)
     ctx.emit(
         GenerationFinished(
@@ -125,6 +127,13 @@ def _describe(span: Any, generation: Generation) -> None:
         segue__cost_usd=usage.cost_usd, segue__first_token_s=generation.first_token_s,
         segue__attempts=len(generation.attempts), segue__message_id=generation.message.get("id"),
     )  # fmt: skip
+
+
+def _parameters(request: GenerationRequest) -> dict[str, Any]:
+    return {
+        "temperature": request.temperature, "max_output_tokens": request.max_output_tokens,
+        "tool_choice": request.tool_choice,
+    }  # fmt: skip
 
 
 def _plain_calls(message: Message) -> list[dict[str, Any]]:

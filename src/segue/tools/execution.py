@@ -38,6 +38,7 @@ from segue.context.events import ToolCalled, ToolFinished
 from segue.context.run import RunContext
 from segue.tools.results import render
 from segue.tools.tool import Tool
+from segue.tracing.audit import decided
 
 CANCEL_GRACE_S = 1.0
 """How long a tool that was told to stop may take to do so, before it is left behind."""
@@ -181,6 +182,7 @@ async def _judge(item: _Ready, ctx: RunContext[Any], *, approved: bool = False) 
         return railed
     item = railed
     decision = await _decide(item, ctx)
+    _note(item, decision, ctx)
     match decision:
         case Allow(reason=reason):
             return replace(item, reason=reason)
@@ -236,6 +238,17 @@ async def _decide(item: _Ready, ctx: RunContext[Any]) -> Decision:
     if ctx.services.authorize is not None:
         return await ctx.services.authorize(item.tool, item.arguments, ctx)
     return own_rules(item.tool, item.arguments, ctx)
+
+
+def _note(item: _Ready, decision: Decision, ctx: RunContext[Any]) -> None:
+    """Write the gate's verdict down in the audit log."""
+    if ctx.services.audit is not None:
+        ctx.services.audit.record(
+            decided(
+                ctx, "gate", type(decision).__name__.lower(), rule=decision.rule, place="tool_call",
+                tool=item.tool.name, effect=item.tool.effect, call_id=item.call["id"], subject=item.raw,
+            )
+        )  # fmt: skip
 
 
 def own_rules(tool: Tool, arguments: dict[str, Any], ctx: RunContext[Any]) -> Decision:
@@ -300,8 +313,10 @@ async def _run(item: _Ready, ctx: RunContext[Any]) -> ToolResult:
     with span, ctx.meter.reserve(tool_calls=1) as held:
         ctx.emit(ToolCalled(at=ctx.now(), effect=tool.effect, arguments=item.raw, reason=item.reason, **at))
         held.settle(Usage(tool_calls=1))
+        span.payload(input=item.raw)
         inside = ctx.at(span_id=span.span_id, tool_call_id=call["id"], idempotency_key=key)
         result = await _outcome(item, inside)
+        span.payload(output=result.content)
         span.set(segue__result_chars=len(result.content), segue__failed=result.failed or None)
         if result.failed:
             span.status = "error"

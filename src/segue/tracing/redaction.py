@@ -11,10 +11,10 @@ import logging
 import traceback
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from segue.tracing.detectors import find_pii, find_secrets
-from segue.tracing.secret_shapes import Finding, names_a_secret
+if TYPE_CHECKING:
+    from segue.tracing.secret_shapes import Finding
 
 Redactor = Callable[[str], str]
 Class = Literal["secrets", "pii"]
@@ -33,6 +33,8 @@ def redactor(classes: Iterable[Class] = ALL) -> Redactor:
     wanted = frozenset(classes)
 
     def redact(text: str) -> str:
+        from segue.tracing.detectors import find_pii, find_secrets  # their patterns take 10 ms to compile
+
         found = find_secrets(text) if "secrets" in wanted else []
         if "pii" in wanted:
             found += [each for each in find_pii(text) if not any(_overlap(each, other) for other in found)]
@@ -84,8 +86,11 @@ class Redaction:
                 return self.data(_plain(value), depth - 1)
 
     def _under(self, key: str, value: Any, depth: int) -> Any:
-        if isinstance(value, str) and value and self.text is not str and names_a_secret(key):
-            return "[secret]"
+        if isinstance(value, str) and value and self.text is not str:
+            from segue.tracing.secret_shapes import names_a_secret
+
+            if names_a_secret(key):
+                return "[secret]"
         return self.data(value, depth)
 
     def _number(self, value: int) -> Any:

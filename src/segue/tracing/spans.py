@@ -13,6 +13,18 @@ SpanKind = Literal["run", "graph", "node", "edge", "generation", "tool", "verdic
 """`edge` is instant; `generation` and `tool` are leaves, and only leaves carry cost."""
 
 
+class Payload(NamedTuple):
+    """What went into a span and what came out: references, neither copied nor encoded while the run goes on.
+
+    What is referred to is not changed afterwards. The local store leaves it out; exporters redact and encode it.
+    """
+
+    input: Any = None
+    output: Any = None
+    parameters: dict[str, Any] | None = None
+    """Of a generation: what the model was asked with, beside the messages."""
+
+
 class SpanRow(NamedTuple):
     """A finished span, as it lies in the ring. Ids are OpenTelemetry's: 32 and 16 hex digits."""
 
@@ -29,6 +41,10 @@ class SpanRow(NamedTuple):
     status: Literal["ok", "error", "waiting", "cancelled"]
     attributes: dict[str, Any]
     """Small plain values, by the GenAI names where one exists. No payload: that is referred to by id."""
+    payload: Payload | None = None
+
+
+_EMPTY = Payload()
 
 
 def new_trace_id() -> str:
@@ -45,6 +61,7 @@ class Span:
     """A span that is still open. Ended once, by `end` or by leaving its `with` block."""
 
     __slots__ = (
+        "_payload",
         "_tracer",
         "attributes",
         "ended",
@@ -73,6 +90,7 @@ class Span:
         self.start_ns = time.time_ns()
         self.status: Literal["ok", "error", "waiting", "cancelled"] = "ok"
         self.attributes: dict[str, Any] = {}
+        self._payload: Payload | None = None
         self.ended = False
 
     def set(self, **attributes: Any) -> None:
@@ -81,10 +99,18 @@ class Span:
             if value is not None:
                 self.attributes[key.replace("__", ".")] = value
 
+    def payload(self, **parts: Any) -> None:
+        """Refer to what went in and what came out: `input`, `output`, `parameters`, together or one after the other."""
+        self._payload = (self._payload or _EMPTY)._replace(**parts)
+
     def fail(self, error: BaseException) -> None:
-        """Mark it as failed by this error; its type and id are kept, not its text."""
+        """Mark it as failed by this error; its type, category and id are kept, not its text."""
         self.status = "error"
-        self.set(error__type=type(error).__name__, segue__error_id=getattr(error, "error_id", None))
+        self.set(
+            error__type=type(error).__name__,
+            segue__error_id=getattr(error, "error_id", None),
+            segue__error_category=getattr(error, "category", None),
+        )
 
     def end(self) -> None:
         """Finish the span; a second call does nothing."""
@@ -95,7 +121,7 @@ class Span:
         self._tracer.record(
             SpanRow(
                 self.tenant, self.trace_id, self.span_id, self.parent_id, self.run_id, self.kind, self.name,
-                self.start_ns, end_ns, self.status, self.attributes,
+                self.start_ns, end_ns, self.status, self.attributes, self._payload,
             )
         )  # fmt: skip
 

@@ -1,4 +1,7 @@
-"""The local trace store: spans in one SQLite file; what `segue trace` shows."""
+"""The local trace store: spans in, one SQLite file, spans out by run; what `segue trace` shows.
+
+Names and attributes are redacted before they are written; payloads are left out.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from segue.tracing.redaction import Redaction, Redactor
 from segue.tracing.spans import SpanRow
 
 _SCHEMA = """
@@ -24,10 +28,16 @@ CREATE INDEX IF NOT EXISTS spans_by_run ON spans (tenant, run_id, start_ns);
 
 
 class TraceStore:
-    """A sink that keeps spans, and reads them back by run. Safe from any thread."""
+    """A sink that keeps spans, and reads them back by run. Safe from any thread.
 
-    def __init__(self, path: Path | str) -> None:
+    Args:
+        path: The file, made where there is none.
+        redact: What takes out of names and attributes what must not lie here; `None` takes secrets and personal data.
+    """
+
+    def __init__(self, path: Path | str, *, redact: Redactor | None = None) -> None:
         self.path = str(path)
+        self._redaction = Redaction(redact)
         self._lock = threading.Lock()
         self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=10)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -36,7 +46,8 @@ class TraceStore:
 
     def write(self, rows: Sequence[SpanRow]) -> None:
         """Keep a batch; a span that is there already is left as it is."""
-        encoded = [(*row[:-1], _encoded(row.attributes)) for row in rows]
+        seen = self._redaction
+        encoded = [(*row[:6], seen.text(row.name), *row[7:10], _encoded(seen.data(row.attributes))) for row in rows]
         with self._lock, self._db:
             self._db.executemany("INSERT OR IGNORE INTO spans VALUES (?,?,?,?,?,?,?,?,?,?,?)", encoded)
 
@@ -46,7 +57,7 @@ class TraceStore:
             rows = self._db.execute(
                 "SELECT * FROM spans WHERE tenant = ? AND run_id = ? ORDER BY start_ns, end_ns DESC", (tenant, run_id)
             ).fetchall()
-        return [SpanRow._make((*row[:-1], orjson.loads(row[-1]))) for row in rows]
+        return [SpanRow._make((*row[:-1], orjson.loads(row[-1]), None)) for row in rows]
 
     def close(self) -> None:
         """Close the file."""

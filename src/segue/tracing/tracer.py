@@ -1,20 +1,33 @@
 """The tracer: spans in, batches out, off the event loop.
 
 Recording is an append to a bounded ring. One daemon thread empties it into the sinks; a sink that raises loses
-its batch, which is counted, and never reaches the run.
+its batch, which is counted, and never reaches the run. A sink that speaks to a network takes its batches into a queue
+of its own (`segue.tracing.delivery`), so that none waits for another.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
+import time
+from collections import OrderedDict, deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from segue.tracing.spans import Span, SpanKind, SpanRow
 
 _log = logging.getLogger("segue.tracing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class About:
+    """What holds for all spans of a run. Exporters put it on each of them."""
+
+    agent: str
+    thread_id: str
+    user: str = ""
+    tags: tuple[str, ...] = ()
 
 
 class Sink(Protocol):
@@ -29,11 +42,33 @@ class Sink(Protocol):
         ...
 
 
+class Runs:
+    """What is known about the newest runs, by their id. Safe from any thread."""
+
+    def __init__(self, capacity: int = 10_000) -> None:
+        self._capacity = capacity
+        self._held: OrderedDict[str, About] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def put(self, run_id: str, about: About) -> None:
+        """Remember it; the oldest is forgotten where there are too many."""
+        with self._lock:
+            self._held[run_id] = about
+            self._held.move_to_end(run_id)
+            if len(self._held) > self._capacity:
+                self._held.popitem(last=False)
+
+    def get(self, run_id: str) -> About | None:
+        """What is known; `None` where nothing is."""
+        return self._held.get(run_id)
+
+
 class Tracer:
     """Records spans. Safe to use from any thread and any event loop."""
 
     def __init__(self, sinks: Sequence[Sink] = (), *, capacity: int = 65_536, interval_s: float = 0.2) -> None:
         self.sinks = list(sinks)
+        self.runs = Runs()
         self.capacity = capacity
         self.dropped = 0
         """Spans lost because the ring was full or a sink refused them."""
@@ -49,6 +84,11 @@ class Tracer:
     def start(self, kind: SpanKind, name: str, *, tenant: str, trace_id: str, run_id: str, parent_id: str = "") -> Span:
         """Open a span; end it, or use it as a context manager."""
         return Span(self, kind, name, tenant=tenant, trace_id=trace_id, run_id=run_id, parent_id=parent_id)
+
+    @property
+    def waiting(self) -> int:
+        """Spans in the ring."""
+        return len(self._ring)
 
     def record(self, row: SpanRow) -> None:
         """Take a finished span. Never blocks; drops and counts when the ring is full."""
@@ -70,14 +110,18 @@ class Tracer:
             return self._idle.wait_for(lambda: not self._ring and not self._writing, timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Flush, stop the thread and close the sinks."""
+        """Flush, stop the thread and close the sinks; those that send share one `timeout_s`, side by side."""
         if self._closed:
             return
+        deadline = time.monotonic() + timeout_s
         self.flush(timeout_s)
         self._closed = True
         self._wake.set()
         if self._thread is not None:
-            self._thread.join(timeout_s)
+            self._thread.join(max(0.1, deadline - time.monotonic()))
+        for sink in self.sinks:
+            if begin := getattr(sink, "begin_close", None):
+                begin(deadline)
         for sink in self.sinks:
             sink.close()
         if self.dropped:

@@ -39,6 +39,7 @@ from segue.graphs.recovery import recover
 from segue.graphs.running import with_context
 from segue.router.errors import DeadlinePassed
 from segue.tracing.spans import Span
+from segue.tracing.tracer import About
 from segue.workspace.records import RunRecords
 from segue.workspace.run import RunHandle
 
@@ -61,6 +62,8 @@ class Segment:
     deps: Any
     handle: RunHandle
     meter: Meter
+    span: Span | None = field(default=None, init=False)
+    """The run's span, from when the run has its thread."""
     text: str = field(default="", init=False)
     """What the model that answers has said so far, for a run that does not complete."""
 
@@ -83,6 +86,8 @@ class Segment:
         except BaseException as caught:
             error = caught
             await self._stopped(caught, timed_out=limit.expired())
+        finally:
+            self._told(error)
         record.duration_s += clock.monotonic() - began
         record.usage, record.updated_at = self.meter.spent.to_dict(), clock.now()
         self.records.save(record)
@@ -109,20 +114,34 @@ class Segment:
             emit=self._emit,
             deadline=deadline,
         )
-        span = self.services.tracer.start(
+        tracer = self.services.tracer
+        tracer.runs.put(
+            record.run_id,
+            About(agent=record.agent, thread_id=record.thread_id, user=record.user, tags=tuple(record.tags)),
+        )
+        span = self.span = tracer.start(
             "run", record.agent, tenant=record.tenant, trace_id=record.trace_id, run_id=record.run_id
         )
         span.set(segue__thread_id=record.thread_id, segue__user=record.user, segue__resumed=resumed or None)
-        with span:
-            config = self._config()
-            given = await self._input(config, answers, resumed)
-            goes_on = not isinstance(given, dict)
-            log = EdgeLog(resumed=goes_on)
-            if goes_on:
-                await recover(self.graph, config, log)
-            inside = with_context(config, ctx.at(span_id=span.span_id), log)
-            result = await self.graph.ainvoke(given, inside, durability="sync", version="v2")
-            self._ended(result, span)
+        config = self._config()
+        given = await self._input(config, answers, resumed)
+        goes_on = not isinstance(given, dict)
+        log = EdgeLog(resumed=goes_on)
+        if goes_on:
+            await recover(self.graph, config, log)
+        inside = with_context(config, ctx.at(span_id=span.span_id), log)
+        result = await self.graph.ainvoke(given, inside, durability="sync", version="v2")
+        self._ended(result, span)
+
+    def _told(self, error: BaseException | None) -> None:
+        """End the run's span, once it is known what came of the run."""
+        span, record = self.span, self.record
+        if span is None:
+            return
+        span.set(segue__run_status=record.status, segue__stop_reason=record.stop_reason)
+        came = record.output if record.status == "completed" else record.partial
+        span.payload(input=record.request, output=came)
+        span.__exit__(type(error) if error is not None else None, error, None)
 
     def _config(self) -> RunnableConfig:
         return {

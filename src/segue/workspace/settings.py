@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from segue.base.errors import ConfigError
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, named
+from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
 
 FILE = "segue.toml"
 _TABLES = "_tables"
@@ -34,16 +35,6 @@ class RouterSection(BaseModel):
     """Whether a bare OPENAI_API_KEY may be spent without asking."""
     detect: bool = True
     """Whether a model server on loopback is looked for."""
-
-
-class TracingSection(BaseModel):
-    """`[tracing]`: where spans go."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    enabled: bool = True
-    capacity: int = Field(default=65_536, ge=1)
-    """Spans that may wait to be written before the newest are dropped."""
 
 
 class WorkspaceSettings(BaseSettings):
@@ -66,6 +57,8 @@ class WorkspaceSettings(BaseSettings):
     deployments: dict[str, DeploymentSettings] = Field(default_factory=dict)
     routes: dict[str, RouteSettings] = Field(default_factory=dict)
     tracing: TracingSection = TracingSection()
+    langfuse: LangfuseSection = LangfuseSection()
+    redaction: RedactionSection = RedactionSection()
 
     @field_validator("deployments", mode="before")
     @classmethod

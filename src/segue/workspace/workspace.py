@@ -30,13 +30,15 @@ from segue.context.run import RunContext, Services
 from segue.guards.gate import authorize
 from segue.memory.checkpoints import open_saver
 from segue.router import RouterCore
-from segue.tracing import ArtefactStore, TraceNode, Tracer, TraceStore, build_tree
+from segue.tracing import About, ArtefactStore, TraceNode, TraceStore, build_tree
+from segue.tracing.redaction import redactor
 from segue.tracing.spans import new_trace_id
 from segue.workspace.records import RunRecords
 from segue.workspace.routing import LazyRouter
 from segue.workspace.run import RunHandle
 from segue.workspace.segment import RUN_ID, Segment
 from segue.workspace.settings import WorkspaceSettings, environment, read
+from segue.workspace.telemetry import open_telemetry
 
 
 class Workspace:
@@ -123,7 +125,7 @@ class Workspace:
         self.settings = self._settings or read(self.folder)
         self.data_dir = _writable(self._data_dir or self.folder / self.settings.data_dir)
         try:
-            self.traces = TraceStore(self.data_dir / "traces.db")
+            self.traces = TraceStore(self.data_dir / "traces.db", redact=redactor(self.settings.redaction.traces))
             stack.callback(self.traces.close)
             self.artefacts = ArtefactStore(self.data_dir / "artefacts.db")
             stack.callback(self.artefacts.close)
@@ -131,9 +133,9 @@ class Workspace:
             stack.callback(self.records.close)
         except Exception as error:
             raise StoreError(f"the stores in {self.data_dir} cannot be opened: {error}") from error
-        sinks = [self.traces] if self.settings.tracing.enabled else []
-        self.tracer = Tracer(sinks, capacity=self.settings.tracing.capacity)
-        stack.push_async_callback(asyncio.to_thread, self.tracer.close)
+        telemetry = open_telemetry(self.settings, self.folder, self.traces)
+        self.tracer, self.metrics, self.scores = telemetry.tracer, telemetry.metrics, telemetry.scores
+        stack.push_async_callback(asyncio.to_thread, telemetry.close)
         self.saver = await stack.enter_async_context(
             open_saver(self.data_dir / "checkpoints.db", types=self.settings.checkpoint_types)
         )
@@ -179,6 +181,7 @@ class Workspace:
         deps: Any = None,
         principal: Principal = LOCAL,
         budget: Budget | None = None,
+        tags: Sequence[str] = (),
     ) -> RunHandle:
         """Start a run in the background.
 
@@ -190,6 +193,7 @@ class Workspace:
             deps: What tools read as `ctx.deps`.
             principal: On whose behalf; `None` is the single user of this machine.
             budget: The most it may spend; `None` is no limit.
+            tags: What traces that leave the process find it by.
 
         Raises:
             UserError: The agent is none, `deps` is of the wrong type, or the request is no message.
@@ -210,6 +214,7 @@ class Workspace:
             started_at=now,
             updated_at=now,
             budget=(budget or Budget()).to_dict(),
+            tags=list(tags),
         )
         return self._launch(agent, record, deps, answers=None, resumed=False)
 
@@ -313,6 +318,7 @@ class Workspace:
         await self.ensure_open()
         run_id, trace_id = new_id("run"), new_trace_id()
         thread_id = str(((config or {}).get("configurable") or {}).get("thread_id") or run_id)
+        self.tracer.runs.put(run_id, About(agent=graph.name, thread_id=thread_id, user=LOCAL.user))
         with self.tracer.start("run", graph.name, tenant=LOCAL.tenant, trace_id=trace_id, run_id=run_id) as span:
             yield RunContext(
                 run_id=run_id, thread_id=thread_id, trace_id=trace_id, services=self.services, deps=deps,

@@ -1,0 +1,276 @@
+"""OTLP over HTTP: finished spans in, gzipped protobuf posts out.
+
+An exporter is a sink that never waits: it takes rows into the queue of its `Delivery`, whose thread redacts, encodes
+and sends them. What a span says is decided by a `describe` function: GenAI's names (`segue.tracing.genai`) or
+Langfuse's (`segue.tracing.langfuse`).
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from segue._version import __version__
+from segue.tracing import genai, langfuse
+from segue.tracing.delivery import Delivery, Limits, Post
+from segue.tracing.post import Answer
+from segue.tracing.redaction import Redaction, Redactor
+from segue.tracing.spans import Payload, SpanRow
+from segue.tracing.tracer import About, Runs
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
+
+Described = tuple[str, dict[str, Any]]
+Describe = Callable[[SpanRow, About | None], Described]
+"""The name and the attributes of a redacted span."""
+_OWN_KEYS = frozenset({"labels", "atoms", "tokens"})
+"""Of messages: the run's own bookkeeping, which is no part of what was said."""
+_MOST_BYTES = 3_000_000
+"""Of one post, before it is compressed; Langfuse takes 4.5 MB."""
+_HEADERS = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip", "User-Agent": f"segue/{__version__}"}
+
+
+def describe_genai(row: SpanRow, about: About | None, *, content: bool = True) -> Described:
+    """By OpenTelemetry's GenAI conventions."""
+    return genai.span_name(row), genai.attributes(row, about) | (genai.content(row) if content else {})
+
+
+def describe_langfuse(
+    row: SpanRow, about: About | None, *, environment: str = "", release: str = "", content: bool = True
+) -> Described:
+    """As Langfuse reads it."""
+    shown = row if content else row._replace(payload=None)
+    return row.name, langfuse.attributes(shown, about, environment=environment, release=release)
+
+
+class OtlpExporter:
+    """A sink that sends spans to one OTLP endpoint.
+
+    Args:
+        name: What the log and the metrics call the destination.
+        url: The whole URL, `…/v1/traces`.
+        headers: With each post; credentials among them.
+        runs: Where thread, user and tags of a run are found.
+        redact: What takes out of every text what must not leave; `None` takes secrets and personal data.
+        describe: What a span says.
+        resource: What holds for all spans: `service.name` and others.
+        limits: How much may wait, and how long is tried.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        runs: Runs | None = None,
+        redact: Redactor | None = None,
+        describe: Describe = describe_genai,
+        resource: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        self.name = name
+        self._runs = runs or Runs()
+        self._redaction = Redaction(redact)
+        self._describe = describe
+        self._resource = {"service.name": "segue", "service.version": __version__, "telemetry.sdk.name": "segue",
+                          "telemetry.sdk.language": "python", "telemetry.sdk.version": __version__,
+                          **(resource or {})}  # fmt: skip
+        self.delivery: Delivery[tuple[SpanRow, About | None]] = Delivery(
+            name, url, {**_HEADERS, **(headers or {})}, self._pack, accepted=_accepted, limits=limits
+        )
+
+    @property
+    def dropped(self) -> int:
+        """Spans that were not delivered."""
+        return self.delivery.dropped
+
+    def write(self, rows: Sequence[SpanRow]) -> None:
+        """Queue a batch; never waits."""
+        for row in rows:
+            self.delivery.put((row, self._runs.get(row.run_id)), 1_000 + _weight(row.payload))
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Wait until what was written is sent or dropped; false where that took longer."""
+        return self.delivery.flush(timeout_s)
+
+    def begin_close(self, deadline: float) -> None:
+        """Take no more; what waits is sent until `deadline`, monotonic seconds."""
+        self.delivery.begin_close(deadline)
+
+    def close(self) -> None:
+        """Send what waits, for five seconds at most, and drop the rest."""
+        self.delivery.close()
+
+    def encode(self, row: SpanRow, about: About | None) -> ProtoSpan:
+        """One span, redacted, as OTLP has it."""
+        from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
+        from opentelemetry.proto.trace.v1.trace_pb2 import Status
+
+        seen = self._redacted(row)
+        name, attributes = self._describe(seen, self._about(about))
+        failed = row.status == "error"
+        return ProtoSpan(
+            trace_id=bytes.fromhex(row.trace_id),
+            span_id=bytes.fromhex(row.span_id),
+            parent_span_id=bytes.fromhex(row.parent_id),
+            name=_text(name),
+            kind=ProtoSpan.SPAN_KIND_CLIENT if row.kind == "generation" else ProtoSpan.SPAN_KIND_INTERNAL,
+            start_time_unix_nano=row.start_ns,
+            end_time_unix_nano=row.end_ns,
+            attributes=list(_pairs(attributes)),
+            status=Status(
+                code=Status.STATUS_CODE_ERROR if failed else Status.STATUS_CODE_UNSET,
+                message=_text(str(seen.attributes.get("error.type", ""))) if failed else "",
+            ),
+            flags=0x100,
+        )
+
+    def _redacted(self, row: SpanRow) -> SpanRow:
+        seen = self._redaction
+        payload = row.payload
+        if payload is not None:
+            payload = Payload(*(seen.data(_said(part)) for part in payload))
+        return row._replace(name=seen.text(row.name), attributes=seen.data(row.attributes), payload=payload)
+
+    def _about(self, about: About | None) -> About | None:
+        if about is None:
+            return None
+        text = self._redaction.text
+        return About(
+            agent=text(about.agent), thread_id=text(about.thread_id), user=text(about.user),
+            tags=tuple(map(text, about.tags)),
+        )  # fmt: skip
+
+    def _pack(self, items: Sequence[tuple[SpanRow, About | None]]) -> Iterator[Post]:
+        held: list[ProtoSpan] = []
+        size = broken = 0
+        for row, about in items:
+            try:
+                span = self.encode(row, about)
+            except Exception:  # one odd span must not cost the others
+                broken += 1
+                continue
+            size += span.ByteSize()
+            held.append(span)
+            if size > _MOST_BYTES:
+                yield self._post(held)
+                held, size = [], 0
+        if held:
+            yield self._post(held)
+        if broken:
+            raise ValueError(f"{broken} spans cannot be encoded")
+
+    def _post(self, spans: list[ProtoSpan]) -> Post:
+        from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+        body = ExportTraceServiceRequest(resource_spans=[self._wrapped(spans)]).SerializeToString()
+        return Post(body=gzip.compress(body, compresslevel=3), items=len(spans))
+
+    def _wrapped(self, spans: list[ProtoSpan]) -> ResourceSpans:
+        from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+        from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+        from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
+
+        scope = ScopeSpans(
+            scope=InstrumentationScope(name="segue", version=__version__), spans=spans, schema_url=genai.SCHEMA_URL
+        )
+        return ResourceSpans(resource=Resource(attributes=list(_pairs(self._resource))), scope_spans=[scope])
+
+
+def langfuse_exporter(
+    host: str,
+    public_key: str,
+    secret_key: str,
+    *,
+    runs: Runs | None = None,
+    redact: Redactor | None = None,
+    environment: str = "",
+    release: str = "",
+    content: bool = True,
+    limits: Limits | None = None,
+) -> OtlpExporter:
+    """The exporter to a Langfuse project."""
+    resource = {"langfuse.environment": environment, "langfuse.release": release}
+    return OtlpExporter(
+        "langfuse",
+        host.rstrip("/") + langfuse.TRACES_PATH,
+        headers=langfuse.credentials(public_key, secret_key),
+        runs=runs,
+        redact=redact,
+        describe=partial(describe_langfuse, environment=environment, release=release, content=content),
+        resource={key: value for key, value in resource.items() if value},
+        limits=limits,
+    )
+
+
+def _accepted(post: Post, answer: Answer) -> int:
+    """The spans of a batch that the collector took: it may say that it rejected some."""
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+    try:
+        said = ExportTraceServiceResponse.FromString(answer.body)
+    except Exception:
+        return post.items
+    return post.items - min(post.items, max(0, int(said.partial_success.rejected_spans)))
+
+
+def _said(value: Any) -> Any:
+    """Messages without the run's own bookkeeping; anything else as it is."""
+    if isinstance(value, list):
+        return [_said(each) for each in value]
+    if isinstance(value, dict) and "role" in value and "content" in value:
+        return {key: held for key, held in value.items() if key not in _OWN_KEYS}
+    return value
+
+
+def _weight(value: Any, depth: int = 4) -> int:
+    """About how many characters a payload holds on to."""
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        if isinstance(tokens := value.get("tokens"), int) and "role" in value:
+            return tokens * 4
+        return sum(_weight(held, depth - 1) for held in list(value.values())) if depth else 1_000
+    if isinstance(value, list | tuple):
+        return sum(_weight(held, depth - 1) for held in value) if depth else 1_000
+    return 16
+
+
+def _pairs(attributes: Mapping[str, Any]) -> Iterable[KeyValue]:
+    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+
+    for key, value in attributes.items():
+        yield KeyValue(key=_text(key), value=_any(value))
+
+
+def _any(value: Any) -> AnyValue:
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
+
+    match value:
+        case str():
+            return AnyValue(string_value=_text(value))
+        case bool():
+            return AnyValue(bool_value=value)
+        case int() if -(2**63) <= value < 2**63:
+            return AnyValue(int_value=value)
+        case float():
+            return AnyValue(double_value=value)
+        case list() | tuple() if all(isinstance(each, str | bool | int | float) for each in value):
+            return AnyValue(array_value=ArrayValue(values=[_any(each) for each in value]))
+        case _:
+            return AnyValue(string_value=_text(genai.as_json(value) or ""))
+
+
+def _text(value: str) -> str:
+    """Text that UTF-8 takes: half a surrogate pair becomes a question mark."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode(errors="replace").decode()
+    return value

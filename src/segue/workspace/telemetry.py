@@ -1,0 +1,57 @@
+"""Telemetry of a workspace: its settings in, the tracer with all its sinks, scores and metrics out.
+
+What each sink does is decided in `segue.tracing`; here they are given their keys and closed together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from segue.router.secrets import resolve
+from segue.tracing.build import langfuse_parts, otlp_exporters, watched
+from segue.tracing.metrics import Metrics
+from segue.tracing.otlp import OtlpExporter
+from segue.tracing.redaction import redactor
+from segue.tracing.scores import Scores
+from segue.tracing.store import TraceStore
+from segue.tracing.tracer import Sink, Tracer
+from segue.workspace.settings import WorkspaceSettings, environment
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """What a workspace tells, and through whom."""
+
+    tracer: Tracer
+    metrics: Metrics
+    scores: Scores
+    exporters: list[OtlpExporter]
+
+    def close(self) -> None:
+        """Send what waits, for five seconds at most, and let go. Blocks: call it in a thread."""
+        self.scores.begin_close()
+        self.tracer.close()
+        self.scores.close()
+
+
+def open_telemetry(settings: WorkspaceSettings, folder: Path, traces: TraceStore) -> Telemetry:
+    """The tracer and its sinks; exporters stand before the local store, since they never wait.
+
+    Raises:
+        ConfigError: A key that a destination needs is missing.
+    """
+    environ = environment(folder)
+
+    def secret(reference: str, wanted_by: str) -> str:
+        return resolve(reference, environ, wanted_by=wanted_by)
+
+    tracer = Tracer(capacity=settings.tracing.capacity)
+    langfuse, scores = langfuse_parts(settings.langfuse, settings.redaction, tracer.runs, secret, environ)
+    exporters = otlp_exporters(settings.tracing, settings.redaction, tracer.runs, secret)
+    if langfuse is not None:
+        exporters.insert(0, langfuse)
+    metrics = watched(Metrics(redact=redactor(settings.redaction.metrics)), tracer, exporters, scores)
+    local: list[Sink] = [traces] if settings.tracing.enabled else []
+    tracer.sinks = [*exporters, metrics, *local]
+    return Telemetry(tracer, metrics, scores, exporters)
