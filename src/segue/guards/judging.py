@@ -19,6 +19,14 @@ from typing import Any
 from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
 from segue.context.run import RunContext
 from segue.guards.rail import Rail, Subject, text_of_value
+from segue.tracing.audit import decided
+from segue.tracing.redaction import redactor
+
+LONGEST_REASON = 500
+"""Characters of a reason that are kept."""
+SHORTEST_QUOTE = 8
+"""A text of fewer characters may stand in a reason by chance."""
+_redact = redactor()
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,7 @@ async def judge(rails: Iterable[Rail], subject: Subject, ctx: RunContext[Any]) -
             span.set(segue__verdict=told, segue__reason=reason or None, segue__rule=verdict.rule or None)
             if isinstance(verdict, Block):
                 span.status = "error"
+        _note(rail, subject, told, verdict.rule, ctx)
         said.append(
             Said(rail=rail.name, verdict=told, reason=reason, duration_s=ctx.services.clock.monotonic() - started)
         )
@@ -80,6 +89,17 @@ async def judge(rails: Iterable[Rail], subject: Subject, ctx: RunContext[Any]) -
         value = subject.text if first.value is None else subject.value
         outcome = Rewrite(value, rewritten.reason, rewritten.rule)
     return Judgement(verdict=outcome, text=subject.text, value=subject.value, said=tuple(said))
+
+
+def _note(rail: Rail, subject: Subject, told: str, rule: str, ctx: RunContext[Any]) -> None:
+    """Write the verdict down in the audit log."""
+    if ctx.services.audit is not None:
+        ctx.services.audit.record(
+            decided(
+                ctx, "rail", told, rule=rule or rail.name, place=subject.place, tool=subject.tool,
+                effect=subject.effect, call_id=ctx.tool_call_id, agent=subject.agent or ctx.agent,
+            )
+        )  # fmt: skip
 
 
 def _span(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> Any:
@@ -101,14 +121,24 @@ async def _one(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> tuple[Deci
         shown = replace(subject, value=copy.deepcopy(subject.value))  # it may not change what the others see
         said = await _within(rail, shown, ctx)
         if isinstance(said, Rewrite):
-            return said, _rewritten(subject, said.value)
+            return _discreet(said, subject), _rewritten(subject, said.value)
         if isinstance(said, Allow | Block | Ask):
-            return said, subject
+            return _discreet(said, subject), subject
         raise _Unfit(f"answered with {type(said).__name__} instead of a verdict")
     except _Unfit as error:
         return _failed(rail, str(error)), subject
     except Exception as error:
         return _failed(rail, f"raised {type(error).__name__}{_where(error)}"), subject
+
+
+def _discreet(said: Decision, subject: Subject) -> Decision:
+    """The verdict with a short reason that quotes neither the text nor what is private in it."""
+    if not said.reason:
+        return said
+    reason = str(said.reason)
+    if len(subject.text) >= SHORTEST_QUOTE:
+        reason = reason.replace(subject.text, "…")
+    return replace(said, reason=_redact(reason[:LONGEST_REASON]))
 
 
 def _failed(rail: Rail, what: str) -> Block:
@@ -151,18 +181,18 @@ def _rewritten(subject: Subject, new: Any) -> Subject:
         try:
             new = json.loads(new)
         except ValueError:
-            raise _Unfit(f"rewrote a {wanted} to text that is not JSON") from None
+            raise _Unfit(f"rewrote {wanted} to text that is not JSON") from None
     if _kind(new) != wanted:
-        raise _Unfit(f"rewrote a {wanted} to {_kind(new)}")
+        raise _Unfit(f"rewrote {wanted} to {_kind(new)}")
     if _is_json(subject.value) and not _is_json(new):
-        raise _Unfit(f"rewrote a {wanted} to one that JSON cannot hold")
+        raise _Unfit(f"rewrote {wanted} to one that JSON cannot hold")
     return replace(subject, value=new, text=text_of_value(new))
 
 
 def _kind(value: Any) -> str:
     if isinstance(value, bool):
-        return "truth value"
-    for kind, name in ((str, "text"), (dict, "object"), (list | tuple, "list"), (int | float, "number")):
+        return "a truth value"
+    for kind, name in ((str, "text"), (dict, "an object"), (list | tuple, "a list"), (int | float, "a number")):
         if isinstance(value, kind):
             return name
     return "nothing" if value is None else type(value).__name__

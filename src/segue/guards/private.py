@@ -5,6 +5,7 @@ What counts as either is decided in `segue.tracing.detectors`, the same for what
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Literal
@@ -18,6 +19,11 @@ from segue.tracing.detectors import PII_KINDS, Finding, find_pii, find_secrets
 Action = Literal["rewrite", "block", "ask"]
 PASSES = 4
 """What is left out may join what stood around it into something new; then it is looked at again."""
+
+_MASK = re.compile(r"\[[a-z]{2,6}\]")
+_NUMBERED = re.compile(
+    r"(?:\b(?:version|release|firmware|chapter|section|kapitel|abschnitt|ver|v)|§)\W{0,3}$", re.IGNORECASE
+)
 
 
 @makes_rail
@@ -55,7 +61,7 @@ def no_pii(
         )
 
     def find(text: str) -> list[Finding]:
-        return [finding for finding in find_pii(text) if finding.kind in wanted]
+        return [finding for finding in find_pii(text) if finding.kind in wanted and not _numbered(text, finding)]
 
     return _Private("no_pii", "personal data", find, lambda finding: f"[{finding.kind}]", action, places)
 
@@ -75,6 +81,7 @@ class _Private(TextRail):
         if action not in ("rewrite", "block", "ask"):
             raise UserError(f"rail {name!r}: action is rewrite, block or ask, not {action!r}")
         self.name, self.places = name, checked_places(places, name)
+        self._whole_field = what == "secret"  # a password may end in what would end a sentence
         self._what, self._find, self._mask, self._action = what, find, mask, action
 
     def look(self, text: str, before: str = "") -> Decision:
@@ -94,16 +101,15 @@ class _Private(TextRail):
         return Block(f"{reason} that cannot be taken out", self.name)
 
     def _found(self, text: str, before: str) -> list[Finding]:
-        """What is found, also by the name of its field; `[secret]` under `password` is nothing."""
+        """What is found, also by the name of its field. A mask is nothing, also where a password may stand."""
         found = self._find(text)
         if before and not found:
             size = len(before)
-            said = (
-                each._replace(start=max(each.start - size, 0), end=each.end - size)
-                for each in self._find(before + text)
-            )
-            found = [each for each in said if each.end > each.start]
-        return found
+            behind = (each._replace(start=each.start - size, end=each.end - size) for each in self._find(before + text))
+            found = [each._replace(start=max(each.start, 0)) for each in behind if each.end > 0]
+            if found and self._whole_field:
+                found = [Finding(found[0].kind, 0, len(text))]
+        return [each for each in found if not _MASK.fullmatch(text, each.start, each.end)]
 
     def _masked(self, text: str, found: list[Finding]) -> str:
         parts, at = [], 0
@@ -111,6 +117,11 @@ class _Private(TextRail):
             parts += [text[at : finding.start], self._mask(finding)]
             at = finding.end
         return "".join([*parts, text[at:]])
+
+
+def _numbered(text: str, finding: Finding) -> bool:
+    """Whether what looks like an IP address numbers a version or a chapter, by the word before it."""
+    return finding.kind == "ip" and _NUMBERED.search(text, max(0, finding.start - 24), finding.start) is not None
 
 
 def _counted(found: list[Finding]) -> str:
