@@ -22,7 +22,7 @@ test:  ## Set up, lint, types, and the suite
 
 test-all:  ## What takes long: crashes, bare clones, batteries
 	@.ci/setup dev
-	$(PY) -m pytest -m long -q
+	$(PY) -m pytest -n 2 --dist loadgroup -m long -q
 
 lint:
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .
