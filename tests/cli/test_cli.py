@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -332,3 +333,26 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
     assert done.returncode == 0
     for command in ("run", "chat", "resume", "trace", "new", "doctor"):
         assert re.search(rf"^\s+{command}\s", done.stdout, re.MULTILINE)
+
+
+def test_ctrl_c_stops_the_run_in_order(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text(SLOW, encoding="utf-8")
+    started = subprocess.Popen(
+        [SEGUE, "run", "slow.py", 'Wait for the name "x"'],
+        cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert started.stdout is not None
+    lines = []
+    for line in started.stdout:
+        lines.append(line)
+        if "wait_long(" in line:
+            break
+
+    started.send_signal(signal.SIGINT)
+    rest, told = started.communicate(timeout=30)
+
+    assert started.returncode == 1, told
+    assert "stopped (cancelled)" in rest
+    assert "Traceback" not in told
+    assert "stopped" in segue(tmp_path, "trace", "--list").stdout

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +44,25 @@ async def say_model(console: Console, ws: Workspace) -> None:
 
 async def follow(handle: RunHandle, show: Show) -> Run:
     """Show a segment until it ends; Ctrl-C stops the run in order."""
-    with show:
+    with show, _stopped_by_hand(handle):
         async for event in handle.events():
             show.event(event)
     return await handle
+
+
+@contextmanager
+def _stopped_by_hand(handle: RunHandle) -> Iterator[None]:
+    """Ctrl-C cancels this run instead of the program, where the system lets us."""
+    loop, stopping = asyncio.get_running_loop(), set[asyncio.Task[Run]]()
+    try:
+        loop.add_signal_handler(signal.SIGINT, lambda: stopping.add(loop.create_task(handle.cancel())))
+    except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 async def to_the_end(
