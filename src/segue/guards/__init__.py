@@ -7,6 +7,7 @@ call a tool is the gate's affair.
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from segue.guards.judging import Judgement, Said, judge
@@ -58,6 +59,9 @@ __all__ = [
     "rail",
     "to_validator",
 ]
+
+if "guardrails.settings" in sys.modules:  # imported before: silent from here on
+    importlib.import_module("segue.guards.quiet").quiet()
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ only, and never with its telemetry (`segue.guards.quiet`). It installs nothing b
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -179,7 +180,15 @@ class _GuardRail(Rail):
         return subject.value is not None and bool(output == subject.value)
 
     def _sync(self, text: str) -> Any:
-        return self._guard.validate(text, metadata=dict(self._metadata))
+        """In its own thread: they make an event loop where there is none, and leave it open."""
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        try:
+            return self._guard.validate(text, metadata=dict(self._metadata))
+        finally:
+            asyncio.set_event_loop(None)
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
 
 
 def _places(on: Place | Iterable[Place]) -> Iterable[str]:
