@@ -38,7 +38,9 @@ class Limits:
     deadline_s: float = 5.0
     """For one post, from connecting to the answer."""
     attempts: int = 4
-    """For one post; between them 0.25 s, then twice as long each time, up to `pause_s`."""
+    """For one post."""
+    first_pause_s: float = 0.25
+    """Between the first two attempts, about; then twice as long each time, up to `pause_s`."""
     pause_s: float = 5.0
 
 
@@ -88,6 +90,7 @@ class Delivery(Generic[ItemT]):
         self._closing = threading.Event()
         self._hurry = False
         self._busy = 0
+        self._left_behind = False
         self._deadline = float("inf")
         self._said_at = float("-inf")
 
@@ -136,9 +139,9 @@ class Delivery(Generic[ItemT]):
                 self._poster.interrupt()
                 self._thread.join(0.2)
         with self._changed:
-            self.dropped += len(self._queue)
+            self.dropped += self.waiting  # a thread that cannot be stopped is left behind with its batch
             self._queue.clear()
-            self._weight = 0
+            self._left_behind = True
         if self.dropped:
             _log.warning("%s: %d of %d items were not delivered", self.name, self.dropped, self.dropped + self.sent)
 
@@ -146,13 +149,11 @@ class Delivery(Generic[ItemT]):
         while batch := self._take():
             try:
                 for post in self._pack(batch):
-                    self._send(post)
-                    self._busy = max(0, self._busy - post.items)
+                    sent, why = self._send(post)
+                    self._done(sent, post.items - sent, why)
             except Exception as error:  # an item that cannot be packed must not end the thread
-                self._lose(self._busy, f"{type(error).__name__} while encoding")
-            with self._changed:
-                self._busy = 0
-                self._changed.notify_all()
+                self._done(0, self._busy, f"{type(error).__name__} while encoding")
+            self._done(0, self._busy, "it was left out")
 
     def _take(self) -> list[ItemT]:
         """The next batch, once it is full or its first item waited long enough; empty when there is nothing more."""
@@ -170,7 +171,8 @@ class Delivery(Generic[ItemT]):
             self._hurry = self._hurry and bool(self._queue)
             return [item for item, _ in taken]
 
-    def _send(self, post: Post) -> None:
+    def _send(self, post: Post) -> tuple[int, str]:
+        """How many items were taken, and why not all."""
         answer = Answer(0, "closed")
         for attempt in range(self.limits.attempts):
             left = self._deadline - time.monotonic()
@@ -178,20 +180,24 @@ class Delivery(Generic[ItemT]):
                 break
             answer = self._poster.post(post.body, post.headers, deadline_s=min(self.limits.deadline_s, left))
             if answer.ok:
-                taken = min(post.items, self._accepted(post, answer))
-                self.sent += taken
-                return self._lose(post.items - taken, "it rejected some of a batch") if taken < post.items else None
-            last = attempt == self.limits.attempts - 1 or self._closing.is_set()
-            if not answer.may_retry or last:
+                return min(post.items, self._accepted(post, answer)), "it rejected some of a batch"
+            if not answer.may_retry or attempt == self.limits.attempts - 1 or self._closing.is_set():
                 break
-            pause = max(min(answer.retry_after_s, self.limits.pause_s), 0.25 * 2**attempt * random.uniform(0.8, 1.2))
+            pause = max(answer.retry_after_s, self.limits.first_pause_s * 2**attempt * random.uniform(0.8, 1.2))
             self._closing.wait(min(pause, self.limits.pause_s))
-        return self._lose(post.items, f"{answer.status} {answer.reason}" if answer.status else answer.reason)
+        return 0, f"{answer.status} {answer.reason}" if answer.status else answer.reason
 
-    def _lose(self, items: int, why: str) -> None:
+    def _done(self, sent: int, lost: int, why: str) -> None:
+        """Count items that are no longer under way."""
         with self._changed:
-            self.dropped += items
-        self._say(why)
+            if self._left_behind:
+                return
+            self.sent += sent
+            self.dropped += lost
+            self._busy -= min(self._busy, sent + lost)
+            self._changed.notify_all()
+        if lost:
+            self._say(why)
 
     def _say(self, why: str) -> None:
         now = time.monotonic()
