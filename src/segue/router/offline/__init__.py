@@ -5,12 +5,13 @@ language model: it chooses tools by the words of their schemas, fills arguments 
 what is missing, shows results unchanged and refuses the rest openly. It is deterministic, does no I/O, and knows no
 field but plain English.
 
-    words, text, dates, mentions, view                            a text, and what could be a value in it
-    schema, check                                                 a tool, and whether a value fits
-    cues, choices, quantities, strings, freetext, lists, values   what a text offers to a parameter
-    recall, answers, fill                                         the arguments of one call
-    select, clauses, choose, plan                                 which tool, which parts
-    ask, render, structured, history, engine                      what is said
+    words, text, dates, mentions, view              a text, and what could be a value in it
+    schema, check                                   a tool, and whether a value fits
+    cues, examples, choices, quantities             what a text offers to a parameter: by kind
+    strings, freetext, lists, values                and by words
+    recall, answers, fill                           the arguments of one call
+    select, verbs, clauses, choose, plan            which tool, which parts
+    ask, render, structured, history, engine        what is said
 """
 
 from __future__ import annotations

@@ -36,8 +36,10 @@ def enum_candidates(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
             continue
         own = {stem(word) for word in identifier_words(str(choice))} <= tool.name_stems
         for c in _whole(leaf, view, str(choice), choice):
+            if own and view.verb is not None and c.start == view.verb.start:
+                continue
             yield replace(c, score=c.score - 1.0) if own else c
-        yield from _by_a_word(leaf, view, str(choice), choice, shared)
+        yield from _by_a_word(leaf, view, tool, choice, shared)
 
 
 def _numeric(leaf: Leaf, view: View, choice: float) -> Iterator[Candidate]:
@@ -61,10 +63,13 @@ def _whole(leaf: Leaf, view: View, spelled: str, choice: Any) -> Iterator[Candid
             yield Candidate(choice, start, end, score + cue_score(leaf, view, start, end))
 
 
-def _by_a_word(leaf: Leaf, view: View, spelled: str, choice: Any, shared: dict[str, int]) -> Iterator[Candidate]:
-    words = [stem(word) for word in identifier_words(spelled) if word not in STOP]
+def _by_a_word(leaf: Leaf, view: View, tool: Tool, choice: Any, shared: dict[str, int]) -> Iterator[Candidate]:
+    """A choice by one of its words, where no other choice, no other parameter and not the tool itself has that word."""
+    words = [stem(word) for word in identifier_words(str(choice)) if word not in STOP]
     if len(words) < 2:
         return
+    theirs = tool.name_stems.union(*(other.own for other in tool.leaves if other.path != leaf.path))
+    words = [word for word in words if word not in theirs - leaf.own]
     for word in view.words:
         if word.stem in words and shared.get(word.stem) == 1 and word.lower not in STOP:
             cue = cue_score(leaf, view, word.start, word.end)

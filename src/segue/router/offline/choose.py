@@ -12,18 +12,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from segue.router.offline.clauses import Part
+from segue.router.offline.cues import words_before
 from segue.router.offline.fill import Filled, fill, siblings, spread
+from segue.router.offline.mentions import Mention
 from segue.router.offline.recall import Known
 from segue.router.offline.schema import Leaf, Tool
-from segue.router.offline.select import FLOOR, Index, Match, query_stems, same_verb
+from segue.router.offline.select import (
+    FLOOR,
+    Index,
+    Match,
+    effect_of,
+    is_reading,
+    is_shaped,
+    query_stems,
+    same_verb,
+)
 from segue.router.offline.text import identifier_words, stem
+from segue.router.offline.verbs import Option, by_verb_alone
 from segue.router.offline.view import View, view_of
-from segue.router.offline.words import READ_VERBS
+from segue.router.offline.words import PREPOSITIONS, READ_VERBS, STOP
 
 _LOOKED_AT = 6
 _UNSAID = frozenset({"email", "url", "uuid", "phone", *(stem(verb) for verb in READ_VERBS)})
 """Words that ask for nothing in particular; they neither speak for a tool nor against it."""
-_ALIKE, _SAME = 0.10, 0.03
+_ALIKE, _SAME, _NEARER = 0.10, 0.03, 0.5
 _ELLIPSIS = re.compile(r"^\s*(?:and|or|now|what about|how about|same for|the same for|also|then)\b[\s,]*", re.I)
 
 
@@ -68,25 +80,19 @@ class Nothing:
 Decision = Do | Ask | Tie | Code | Nothing
 
 
-@dataclass(frozen=True)
-class _Option:
-    tool: Tool
-    filled: Filled
-    score: float
-
-
 def choose(part: Part, index: Index, known: Known, *, forced: Tool | None = None, floor: float = FLOOR) -> Decision:
     """Decide what to do for one part; with `forced` the tool is given, with a floor of 0 the best one is taken."""
     view = view_of(part.clause, known.conversation.today)
     if forced is not None:
-        return _decide(_Option(forced, fill(forced, part.clause, known), 1.0), part, known)
+        return _decide(Option(forced, fill(forced, part.clause, known), 1.0), part, known)
     options = _options(part, view, index, known, floor)
     if not options:
-        options = _by_verb(part, view, index, known)
+        options = _by_verb(part, view, index, known) or by_verb_alone(part.clause, view, index, known)
     if not options:
         return _like_before(part, index, known)
-    best = _best(options)
+    best = _best(options, view)
     tied = [o for o in options if o.score >= best.score * (1 - _SAME) and o.filled.complete == best.filled.complete]
+    tied = [o for o in tied if o is best or _unused(o, view) <= _unused(best, view)]
     if len(tied) > 1 and best.filled.wants_code is None:
         meant = _meant(tied, known)
         if meant is None:
@@ -95,7 +101,7 @@ def choose(part: Part, index: Index, known: Known, *, forced: Tool | None = None
     return _decide(best, part, known)
 
 
-def _options(part: Part, view: View, index: Index, known: Known, floor: float) -> list[_Option]:
+def _options(part: Part, view: View, index: Index, known: Known, floor: float) -> list[Option]:
     matches = [match for match in index.matches(view)[:_LOOKED_AT] if match.score >= floor * 0.8]
     if floor == 0 and not matches:
         matches = [Match(tool, 0.01, frozenset(), frozenset()) for tool in index.tools[:_LOOKED_AT]]
@@ -104,15 +110,15 @@ def _options(part: Part, view: View, index: Index, known: Known, floor: float) -
         filled = fill(match.tool, part.clause, known)
         score = _weighed(match, filled, view)
         if score >= floor * 0.85:
-            out.append(_Option(match.tool, filled, score))
+            out.append(Option(match.tool, filled, score))
     return sorted(out, key=lambda option: -option.score)
 
 
-def _by_verb(part: Part, view: View, index: Index, known: Known) -> list[_Option]:
+def _by_verb(part: Part, view: View, index: Index, known: Known) -> list[Option]:
     """Tools that share only the verb ("look up Ann Lee"), where names, ids or typed values of the clause fill them."""
     out = []
     for tool in index.tools:
-        if view.verb is None or not tool.required or not same_verb(tool, view):
+        if view.verb is None or not tool.required or not (same_verb(tool, view) or _shows_alike(tool, view)):
             continue
         filled = fill(tool, part.clause, known)
         named = [(m.start, m.end) for m in view.mentions if m.kind != "number"]
@@ -120,17 +126,24 @@ def _by_verb(part: Part, view: View, index: Index, known: Known) -> list[_Option
         loose = [leaf for leaf in tool.required if leaf not in solid and not leaf.is_free_text]
         if filled.complete and solid and not loose:
             match = Match(tool, 1.0, frozenset(), frozenset({view.verb.stem}))
-            out.append(_Option(tool, filled, _weighed(match, filled, view)))
+            out.append(Option(tool, filled, _weighed(match, filled, view)))
     return sorted((option for option in out if option.score >= 0.8), key=lambda option: -option.score)
+
+
+def _shows_alike(tool: Tool, view: View) -> bool:
+    """Whether clause and tool both only show something, and the text holds an id built as the tool wants it."""
+    return is_reading(view) and effect_of(tool) == "read" and is_shaped(tool, view)
 
 
 def _weighed(match: Match, filled: Filled, view: View) -> float:
     """The word score, weighed by how much of the clause the tool explains and whether it can be called."""
-    said = [word for word in query_stems(view) if word not in _UNSAID]
+    said = [w for w, worth in query_stems(view).items() if w not in _UNSAID and (worth > 0.5 or w in match.matched)]
     spans = [*filled.spans, *((c.start, c.end) for c in siblings(filled, match.tool, view)[1])]
     taken = {w.stem for w in view.words for start, end in spans if start <= w.start < end}
     explained = sum(1 for word in said if word in match.matched or word in taken)
-    coverage = explained / len(said) if said else 1.0
+    given = [m for m in view.mentions if m.kind in ("id", "path", "uuid")]
+    used = sum(1 for m in given if any(start < m.end and m.start < end for start, end in spans))
+    coverage = (explained + used) / (len(said) + used) if said or used else 1.0
     if coverage < 0.34 or (coverage <= 0.5 and not filled.spans and match.score < 1.6 and len(said) > 1):
         return 0.0
     share = len(filled.missing) / max(len(match.tool.required), 1)
@@ -143,12 +156,33 @@ def _weighed(match: Match, filled: Filled, view: View) -> float:
     return match.score * (0.55 + 0.45 * coverage) * factor * (0.4 if filled.wants_code else 1.0)
 
 
-def _best(options: list[_Option]) -> _Option:
+def _best(options: list[Option], view: View) -> Option:
+    """The best option; of those that are near it the first that can be called, or one that leaves no id unused."""
     near = [option for option in options if option.score >= options[0].score * (1 - _ALIKE)]
-    return next((option for option in near if option.filled.complete), options[0])
+    best = next((option for option in near if option.filled.complete), options[0])
+    left = _unused(best, view)
+    if not left:
+        return best
+    others = [
+        o for o in options if o.filled.complete and o.score >= best.score * _NEARER and effect_of(o.tool) != "write"
+    ]
+    return next((o for o in others if _unused(o, view) < left and o.filled.spans), best)
 
 
-def _decide(option: _Option, part: Part, known: Known) -> Decision:
+def _unused(option: Option, view: View) -> int:
+    """How many ids and addresses of the clause the option has no place for."""
+    shown = [m for m in view.mentions if m.kind in ("id", "uuid", "email", "path") or _is_numbered(m, view)]
+    return sum(1 for m in shown if not any(start < m.end and m.start < end for start, end in option.filled.spans))
+
+
+def _is_numbered(m: Mention, view: View) -> bool:
+    """Whether a whole number stands right after a noun: "order 55"."""
+    before = words_before(view, m.start, 1)
+    noun = bool(before) and before[0].lower not in STOP | PREPOSITIONS and before[0] != view.verb
+    return m.kind == "number" and m.text.isdigit() and noun and (not m.unit or m.unit in STOP)
+
+
+def _decide(option: Option, part: Part, known: Known) -> Decision:
     filled = option.filled
     if filled.wants_code is not None:
         return Code(option.tool, filled.wants_code)
@@ -157,7 +191,7 @@ def _decide(option: _Option, part: Part, known: Known) -> Decision:
     return Do(option.tool, spread(filled, option.tool, part.clause, known), filled.drawn)
 
 
-def _meant(tied: list[_Option], known: Known) -> _Option | None:
+def _meant(tied: list[Option], known: Known) -> Option | None:
     """The tool that an answer to "which is meant" names; `None` where none was asked or it names none."""
     for question, answer in reversed(known.conversation.answers):
         if not all(option.tool.name in question for option in tied):
@@ -173,7 +207,7 @@ def _meant(tied: list[_Option], known: Known) -> _Option | None:
     return None
 
 
-def _overlap(said: set[str], option: _Option, tied: list[_Option]) -> float:
+def _overlap(said: set[str], option: Option, tied: list[Option]) -> float:
     others = {word for other in tied if other is not option for word in other.tool.name_stems}
     about = {stem(word) for word in identifier_words(option.tool.description)}
     return len(said & (option.tool.name_stems - others)) + 0.3 * len(said & about)

@@ -279,7 +279,7 @@ def _opens_with_verb(name_words: tuple[str, ...], description: str) -> bool:
 
 def _closed(text: str, view: View) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     """The places that are never cut, not even by a line end, and those that no word or comma cuts."""
-    sealed = [(m.start, m.end) for m in view.mentions if m.kind in ("quoted", "code", "url", "email")]
+    sealed = [(m.start, m.end) for m in view.mentions if m.kind in ("quoted", "code", "url", "email", "path")]
     sealed += [m.span() for m in re.finditer(r"\([^()\n]{0,2000}\)", text)]
     typed = [(m.start, m.end) for m in view.mentions if m.kind in ("date", "datetime", "number", "name", "time", "ip")]
     pairs = [m.span() for m in re.finditer(r"\bbetween\s+[^,.;]{1,60}?\s+and\s+", text, re.I)]

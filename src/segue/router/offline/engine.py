@@ -178,7 +178,8 @@ def _settle(decision: Decision, number: int, part: Part, turn: Turn, talk: Conve
         elif decision.drawn and turn.to_call and refers(view_of(part.clause, talk.today)):
             turn.later.append(part)
         elif _may_call(decision.tool, part, turn, talk):
-            turn.to_call += [(number, decision.tool, arguments) for arguments in decision.calls]
+            fresh = _unmade(decision, part, turn)
+            turn.to_call += [(number, decision.tool, arguments) for arguments in fresh]
     elif isinstance(decision, Ask) and turn.to_call:
         turn.later.append(part)
     elif isinstance(decision, Ask):
@@ -189,6 +190,15 @@ def _settle(decision: Decision, number: int, part: Part, turn: Turn, talk: Conve
         turn.notes.append(ask.no_code(part.text, decision.tool, decision.leaf))
     elif not (talk.calls and len(talk.calls) >= 1 and _was_foreign(foreign)):
         turn.refused.append(part.text)
+
+
+def _unmade(decision: Do, part: Part, turn: Turn) -> list[dict[str, Any]]:
+    """The calls of a part, without those that only read and that another part asked for in other words."""
+    if part.then or effect_of(decision.tool) == "write":
+        return decision.calls
+    made = [(tool.name, arguments) for _, tool, arguments in turn.to_call]
+    made += [(call.name, call.arguments) for call in turn.done]
+    return [arguments for arguments in decision.calls if (decision.tool.name, arguments) not in made]
 
 
 def _was_foreign(foreign: list[Call]) -> bool:

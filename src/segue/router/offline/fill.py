@@ -22,10 +22,11 @@ from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.text import identifier_words, stem
 from segue.router.offline.values import candidates, shape
 from segue.router.offline.view import View, view_of
+from segue.router.offline.words import PREPOSITIONS, STOP
 
 Path = tuple[str, ...]
 
-_REQUIRED_FLOOR, _OPTIONAL_FLOOR, _SECOND_OF_A_KIND = 0.5, 2.0, 3.2
+_REQUIRED_FLOOR, _OPTIONAL_FLOOR, _SECOND_OF_A_KIND = 0.5, 2.0, 3.0
 _KIND_STEMS = frozenset(stem(w) for w in ("kind", "type", "sort", "category", "style", "genre", "class", "variety"))
 _REST = frozenset({"title", "heading", "item"})
 """Beside free text, names whose parameter may take the rest of a clause."""
@@ -82,6 +83,7 @@ def fill(tool: Tool, clause: str, known: Known) -> Filled:
             found = list_value(leaf, view, tool, filled.spans, fill_object)
             if found is not None:
                 _put(filled, leaf, found.items, found.spans)
+    _pair(filled, tool, view)
     _free_texts(filled, leaves, view, tool)
     _modifier(filled, scalars, view, tool)
     for leaf in leaves:
@@ -131,9 +133,12 @@ def _assign(filled: Filled, leaves: Sequence[Leaf], view: View, tool: Tool) -> N
             offered = [c for c in offered if (c.start, c.end) not in chosen or c.score > 4.0]
         pool += [(-(c.score + extra), c.start, order, leaf, c) for c in offered]
     for _, _, _, leaf, c in sorted(pool, key=lambda row: row[:3]):
-        if leaf.path not in filled.values and _free(c, filled.spans):
-            _put(filled, leaf, c.value, [(c.start, c.end), *c.also])
-            filled.strength[leaf.path] = c.score
+        if leaf.path in filled.values:
+            continue
+        held = _room(c, filled.spans, view)
+        if held is not None and fits(held.value, leaf.schema):
+            _put(filled, leaf, held.value, [(held.start, held.end), *held.also])
+            filled.strength[leaf.path] = held.score
 
 
 def _named_choices(leaves: Sequence[Leaf], view: View, tool: Tool) -> set[tuple[int, int]]:
@@ -162,6 +167,22 @@ def _free(c: Candidate, spans: Sequence[tuple[int, int]]) -> bool:
     return all(c.end <= start or c.start >= end for start, end in spans if end > start)
 
 
+def _room(c: Candidate, spans: Sequence[tuple[int, int]], view: View) -> Candidate | None:
+    """The candidate, or the words of its phrase that stand before what others took; `None` where nothing is left."""
+    if _free(c, spans):
+        return c
+    first = min(start for start, end in spans if end > start and start < c.end and c.start < end)
+    whole = any(m.start == c.start and m.end == c.end for m in view.mentions)
+    if whole or c.value != view.text[c.start : c.end] or first <= c.start:
+        return None
+    words = [w for w in view.words if c.start <= w.start and w.end <= first]
+    while words and words[-1].lower in STOP | PREPOSITIONS:
+        words.pop()
+    if not words or words[0].lower in STOP:
+        return None
+    return replace(c, value=view.text[c.start : words[-1].end], end=words[-1].end)
+
+
 def _put(filled: Filled, leaf: Leaf, value: Any, spans: list[tuple[int, int]]) -> None:
     filled.values[leaf.path] = value
     filled.places[leaf.path] = spans
@@ -181,6 +202,23 @@ def _free_texts(filled: Filled, leaves: Sequence[Leaf], view: View, tool: Tool) 
                 _put(filled, leaf, found.value, [(found.start, found.end)])
                 if alone:
                     return
+
+
+def _pair(filled: Filled, tool: Tool, view: View) -> None:
+    """Give "acme/demo" to the only two required plain texts of a tool, in their order, where nothing says otherwise."""
+    texts = [x for x in tool.required if x.kind in ("string", "any") and not x.schema.get("enum")]
+    texts = [
+        x for x in texts if shape(x) == "text" and not x.is_free_text and not (x.wants_code or x.raw_words & _REST)
+    ]
+    found = [*re.finditer(r"(?<![\w/.~:-])([A-Za-z][\w.-]*)/([A-Za-z][\w.-]*\w)(?![\w/])", view.text)]
+    if len(texts) != 2 or len(found) != 1:
+        return
+    m = found[0]
+    held = [leaf for leaf in texts if leaf.path in filled.values and filled.values[leaf.path] != m.group()]
+    others = [span for path, spans in filled.places.items() if filled.values[path] != m.group() for span in spans]
+    if not held and all(m.end() <= start or m.start() >= end for start, end in others):
+        for leaf, number in zip(texts, (1, 2), strict=True):
+            _put(filled, leaf, m[number], [m.span(number)])
 
 
 def _modifier(filled: Filled, leaves: Sequence[Leaf], view: View, tool: Tool) -> None:

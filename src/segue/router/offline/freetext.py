@@ -27,6 +27,7 @@ _SEARCH_TOPIC = re.compile(
 )
 _REASON = re.compile(r"\b(?:because(?: of)?|due to|since|as)\b\s*", re.I)
 _TO_DO = re.compile(r"\b(?:to|that)\s+(?=\w)", re.I)
+_WHEN = frozenset({"latest", "current", "recent"})
 _GREETINGS = word_set("hi hello hey thanks thank good great nice morning evening afternoon yes no ok okay sure well")
 
 
@@ -122,7 +123,7 @@ def _gaps(begin: int, end: int, used: Spans) -> list[tuple[int, int]]:
 def _trim_ends(words: list[Token], view: View, tool: Tool, leaf: Leaf, used: Spans, *, strict: bool) -> list[Token]:
     leading = STOP if _seeks(leaf, tool) else STOP - _GREETINGS
     if strict and not (view.is_question and _seeks(leaf, tool)):
-        theirs = tool.name_stems | leaf.own | GENERIC
+        theirs = tool.name_stems | leaf.own | (GENERIC - _WHEN if _seeks(leaf, tool) else GENERIC)
         while words and (
             words[0].lower in leading
             or words[0].lower in PREPOSITIONS

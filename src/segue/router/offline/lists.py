@@ -77,7 +77,8 @@ def _texts(leaf: Leaf, view: View, tool: Tool, used: Spans) -> Found | None:
     if begin is None and quoted and leaf.required:
         return Found([m.text for m in quoted], [(m.start, m.end) for m in quoted])
     if begin is None:
-        return Found([c.value for c in typed[:1]], [(c.start, c.end) for c in typed[:1]]) if typed else None
+        typed = [c for c in typed if _free(c.start, c.end, used)][:1]
+        return Found([c.value for c in typed], [(c.start, c.end) for c in typed]) if typed else None
     return _split(leaf, view, tool, used, begin)
 
 

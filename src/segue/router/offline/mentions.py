@@ -23,7 +23,7 @@ class Mention:
     """One piece of text that could be a value."""
 
     kind: str
-    """quoted, code, email, url, uuid, ip, date, time, datetime, month, phone, math, id, number or name."""
+    """quoted, code, email, url, path, uuid, ip, date, time, datetime, month, phone, math, id, number or name."""
     start: int
     end: int
     text: str
@@ -64,6 +64,10 @@ _NUMBER = re.compile(
     r"(?<![\w.])(?P<sign>[$€£¥]\s?)?(?P<num>[-+]?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?|\d+,\d{1,2}(?!\d)))"
     r"(?P<glued>\s?[%€£$°]C?|[A-Za-z]{1,3}\b)?(?![\w]|[.,]\d)"
 )
+_PATH = re.compile(
+    r"(?<![\w/.~*:-])(?:(?:~|\.{1,2})?/(?:[\w.@%+*~-]+/?){1,40}(?<![.,])|(?:[\w.@%+*-]{1,60}/){0,40}[\w@%+*-][\w.@%+*-]{1,60}"
+    r"\.[a-z][a-z0-9]{1,4}|\*\.\w{1,8})(?![\w/@])"
+)
 _VERSION = re.compile(r"(?<![\w.])v?\d{1,6}(?:\.\d{1,6}){2,4}(?:[+-][\w.]{1,30}\w)?(?![\w.]*\w)")
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)$", re.I)
 _NAME_PART = r"(?:Dr|Mr|Mrs|Ms|Prof|St)\.|[A-ZÀ-ÖØ-Þ][\w'\u2019.&-]*[\w]|[A-ZÀ-ÖØ-Þ]\.?"
@@ -83,7 +87,8 @@ def find_mentions(text: str, today: date | None = None) -> list[Mention]:
     text = text[:MAX_CHARS]
     found: list[Mention] = []
     sources: tuple[Callable[[str], Iterator[Mention]], ...] = (
-        _code, _quoted, _typed, lambda t: _dates(t, today), _phones, _sums, _ids, _numbers, _number_words, _names,
+        _code, _quoted, _typed, _paths, lambda t: _dates(t, today), _phones, _sums, _ids, _numbers, _number_words,
+        _names,
     )  # fmt: skip
     covered = bytearray(len(text) + 1)
     for source in sources:
@@ -117,6 +122,12 @@ def _typed(text: str) -> Iterator[Mention]:
     for kind, pattern in _TYPED:
         for m in pattern.finditer(text):
             yield Mention(kind, m.start(), m.end(), m.group())
+
+
+def _paths(text: str) -> Iterator[Mention]:
+    """Places of files: /var/log, ./a/b.csv, README.md, *.log."""
+    for m in _PATH.finditer(text):
+        yield Mention("path", m.start(), m.end(), m.group())
 
 
 def _dates(text: str, today: date | None) -> Iterator[Mention]:

@@ -20,6 +20,7 @@ _MONEY = frozenset(
     stem(w)
     for w in ["amount", "price", "cost", "budget", "fee", "payment", "salary", "balance", "total", "money", "limit"]
 )
+_VERB_STEMS = frozenset(stem(verb) for verb in VERBS)
 _FIRST = frozenset({"top", "first", "last", "latest", "newest"})
 
 
@@ -45,7 +46,8 @@ def number_candidates(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]
 def _how_many(leaf: Leaf, view: View, m: Mention) -> float:
     """What "4 of", "order 4 …" and "top 5" say for a parameter that counts."""
     before = words_before(view, m.start, 1)
-    if leaf.raw_words & {"limit", "top", "k", "n", "size", "max"} and before and before[0].lower in _FIRST:
+    limits = leaf.raw_words & {"limit", "top", "k", "n", "size", "max"}
+    if limits and before and (before[0].lower in _FIRST or before[0] == view.verb):
         return 2.0
     counts = leaf.raw_words & {"quantity", "qty", "count", "copies", "pieces", "units", "repeats", "times", "runs"}
     ordered = m.unit in ("of", "x", "times", "pieces", "copies") or (
@@ -73,7 +75,8 @@ def _unit_score(leaf: Leaf, m: Mention) -> float | None:
     if m.unit == "%":
         percent = {"percent", "percentage", "rate", "discount", "share"} & (leaf.raw_words | set(_about(leaf)))
         return 2.0 if percent else 0.0
-    counted = m.unit and m.unit.isalpha() and m.unit not in STOP and m.unit not in PREPOSITIONS and m.unit not in VERBS
+    counted = m.unit and m.unit.isalpha() and m.unit not in STOP and m.unit not in PREPOSITIONS
+    counted = counted and stem(m.unit) not in _VERB_STEMS
     return -0.4 if counted and stem(m.unit) not in leaf.own | leaf.hints else 0.0
 
 

@@ -51,6 +51,8 @@ def recall(leaf: Leaf, tool: Tool, view: View, known: Known) -> tuple[Any, bool]
     found = from_results(leaf, tool, now)
     if found is MISSING and pointed:
         found = from_results(leaf, tool, [c for c in talk.earlier_calls if c.result is not None and not c.failed])
+    if found is MISSING and refers(view):
+        found = _from_arguments(leaf, now)
     if (found is MISSING or found is _SEVERAL) and known.rest:
         told = from_text(leaf, tool, known.rest, talk)
         if told is not MISSING:
@@ -158,7 +160,7 @@ def from_text(leaf: Leaf, tool: Tool, text: str, talk: Conversation) -> Any:
         return MISSING
     view = view_of(text, talk.today)
     typed = leaf.kind in ("string", "any") and not leaf.schema.get("enum") and shape(leaf) in _TYPED
-    floor = 2.0 if typed else 3.0
+    floor = 2.0 if typed or leaf.raw_words & {"path", "file", "filename", "filepath"} else 3.0
     found = [c for c in candidates(leaf, view, tool) if c.score >= floor]
     top = _distinct([c.value for c in found if c.score > found[0].score - 0.6])
     return top[0] if len(top) == 1 else MISSING

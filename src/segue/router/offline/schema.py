@@ -13,11 +13,18 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from segue.router.offline.text import content_stems, first_sentence, identifier_words, stem, words_of
-from segue.router.offline.words import CODE_WORDS, FREE_TEXT, ID_WORDS, SEARCH_TEXT
+from segue.router.offline.words import CODE_WORDS, FREE_TEXT, ID_WORDS, NOUN_TOO, SEARCH_TEXT, VERBS
 
 Schema = dict[str, Any]
 
 _DEPTH = 4
+_TELLS_ID = re.compile(r"(?:the\s+)?(?:unique\s+)?(?:ID|id|Id|identifier|SKU)\b", re.I)
+_LEAD = re.compile(
+    r"(?:use this(?: tool| function)? (?:to|when|for)\s+|(?:this|the) (?:tool|function|endpoint|method|action)\s+"
+    r"|(?:is )?used (?:to|for)\s+|(?:allows?|lets?|helps?|enables?) (?:you|the user|users)(?: to)?\s+|(?:a |an )?"
+    r"(?:tool|function|utility)\s+(?:to|that|for|which)\s+|will\s+|can\s+)+",
+    re.I,
+)
 
 
 @dataclass(frozen=True)
@@ -60,9 +67,13 @@ class Leaf:
 
     @cached_property
     def own(self) -> frozenset[str]:
-        """The stems of its name that say what it is of: `order_id` gives order; `id` alone gives id."""
+        """The stems of its name that say what it is of: `order_id` gives order; `id` alone gives id.
+
+        A word that the name shortens and the description spells out ("repo", "Repository name") is there as well.
+        """
         told = frozenset(stem(w) for w in identifier_words(self.name) if w not in ID_WORDS and len(w) > 1)
-        return told or self.words
+        spelled = {hint for hint in self.hints for word in told if len(word) >= 4 and hint.startswith(word)}
+        return (told | spelled) or self.words
 
     @cached_property
     def hints(self) -> frozenset[str]:
@@ -77,7 +88,11 @@ class Leaf:
     @cached_property
     def is_id(self) -> bool:
         """Whether it names one thing by an id."""
-        return bool(self.raw_words & ID_WORDS) and self.kind in ("string", "integer", "number", "any")
+        if self.kind not in ("string", "integer", "number", "any"):
+            return False
+        return bool(self.raw_words & ID_WORDS) or (
+            self.kind in ("string", "any") and bool(_TELLS_ID.match(_text(self.schema, "description")))
+        )
 
     @cached_property
     def is_free_text(self) -> bool:
@@ -95,7 +110,8 @@ class Leaf:
         """Whether it wants SQL or source code, which rules do not write."""
         if self.kind not in ("string", "any") or self.schema.get("enum"):
             return False
-        if re.search(r"\b(sql|source code|python code|snippet|script)\b", _text(self.schema, "description"), re.I):
+        told = f"{words_of(self.name)} {_text(self.schema, 'description')}"
+        if re.search(r"\b(?:\w{0,8}ql|source code|python code|snippet|script)\b", told, re.I):
             return True
         return bool(self.raw_words & CODE_WORDS) and not _is_plain_code(self)
 
@@ -127,6 +143,20 @@ class Tool:
     def name_words(self) -> tuple[str, ...]:
         """The words of its name in small letters, in order."""
         return tuple(identifier_words(self.name))
+
+    @cached_property
+    def action_words(self) -> tuple[str, ...]:
+        """The words of its name from its verb on: `slack_post_message` and `chat.post` give post first."""
+        words = identifier_words(self.name.rsplit(".", 1)[-1]) or list(self.name_words)
+        verbs = (i for i, w in enumerate(words[:3]) if w in VERBS and (w not in NOUN_TOO or i + 1 < len(words)))
+        return tuple(words[next(verbs, 0) :])
+
+    @cached_property
+    def told_verb(self) -> str:
+        """The word that opens its description, "This tool will" and the like passed over; empty where there is none."""
+        lead = _LEAD.match(self.description)
+        words = identifier_words(first_sentence(self.description[lead.end() if lead else 0 :]))[:1]
+        return words[0] if words else ""
 
     @cached_property
     def name_stems(self) -> frozenset[str]:

@@ -13,10 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from segue.router.offline.examples import is_built
 from segue.router.offline.schema import Leaf, Tool
-from segue.router.offline.text import akin, content_stems, first_sentence, identifier_words, stem, stems
+from segue.router.offline.text import Token, akin, content_stems, identifier_words, stem, stems
 from segue.router.offline.view import View
-from segue.router.offline.words import ALIASES, NOUN_TOO, QUESTION, READ_VERBS, STOP, VERBS, WRITE_VERBS
+from segue.router.offline.words import ALIASES, ASKED, NOUN_TOO, QUESTION, READ_VERBS, STOP, VERBS, WRITE_VERBS
 
 FLOOR = 0.6
 """A score below this chooses nothing."""
@@ -80,12 +81,20 @@ class Index:
 
     def matches(self, view: View) -> list[Match]:
         """Every tool that shares a word with the clause, best first; arguments are not looked at."""
-        query = query_stems(view)
+        query = self._joined(query_stems(view), view)
         found = [
             self._match(tool, weights, query, view) for tool, weights in zip(self.tools, self._weights, strict=True)
         ]
         kept = [match for match in found if match.score > 0]
         return sorted(kept, key=lambda match: -match.score)
+
+    def _joined(self, query: dict[str, float], view: View) -> dict[str, float]:
+        """The query with two words as one where a tool writes them so: "check out" and checkout."""
+        for one, two in zip(view.words, view.words[1:], strict=False):
+            both = stem(one.lower + two.lower)
+            if both in self._rarity and both not in query:
+                query = {word: worth for word, worth in query.items() if word not in (one.stem, two.stem)} | {both: 1.0}
+        return query
 
     def picks(self, view: View) -> Match | None:
         """The best tool above the floor by words alone; `None` where none is."""
@@ -103,11 +112,11 @@ class Index:
             matched.add(word)
             if term in tool.name_stems:
                 hits.add(word)
-        nouns = _nouns(tool)
+        nouns = nouns_of(tool)
         if nouns and total:
             total += 0.5 * len(nouns & {_kin(w, dict.fromkeys(nouns, 1.0)) or w for w in hits}) / len(nouns)
         solid = [word for word in matched if query[word] != _VERB] or hits or not self._effects
-        total = (total + _verb_bonus(tool, view)) if solid else 0.0
+        total = (total + _verb_bonus(tool, view) + 0.3 * is_shaped(tool, view)) if solid else 0.0
         factor = _effect_factor(tool, view) if self._effects else 1.0
         return Match(tool, total * factor, frozenset(hits), frozenset(matched))
 
@@ -122,7 +131,9 @@ class Index:
 
 def query_stems(view: View) -> dict[str, float]:
     """The content words of a clause with their importance; a typed value counts as its kind ("email", "url")."""
-    out = dict.fromkeys(content_stems(_without_quotes(view)), 1.0)
+    out = dict.fromkeys(content_stems(_without_quotes(view), apart=False), 1.0)
+    if view.verb is not None and view.verb.stem in out and view.verb.lower not in QUESTION:
+        out[view.verb.stem] = _VERB
     for word in view.words:
         if word.lower in VERBS and word.stem in out and (word.lower not in NOUN_TOO or word == view.verb):
             out[word.stem] = _VERB
@@ -132,6 +143,12 @@ def query_stems(view: View) -> dict[str, float]:
         elif mention.kind == "math":
             out |= {stem(word): 0.8 for word in ("expression", "arithmetic", "calculator", "evaluate", "formula")}
     text = view.text.lower()
+    for choice, ways in ASKED.items():
+        way = next((way for way in ways if way in text), "")
+        if way:
+            out.setdefault(stem(choice), 0.5)
+            if " " in way:
+                out.pop(stem(way.split()[-1]), None)
     for choice, ways in ALIASES.items():
         if any(way in text for way in ways if " " in way or len(way) > 3) and len(choice) > 2:
             out.setdefault(stem(choice), 0.5)
@@ -140,8 +157,10 @@ def query_stems(view: View) -> dict[str, float]:
 
 def _without_quotes(view: View) -> str:
     text = view.text[view.body :]
+    if view.verb is not None and view.verb.start == view.body:
+        text = view.verb.text.ljust(view.verb.end - view.body) + view.text[view.verb.end :]
     for m in reversed(view.mentions):
-        if m.kind in ("quoted", "code", "email", "url") and m.start >= view.body:
+        if m.kind in ("quoted", "code", "email", "url", "id", "path", "uuid") and m.start >= view.body:
             text = text[: m.start - view.body] + " " + text[m.end - view.body :]
     return text
 
@@ -182,10 +201,15 @@ def _add_leaf(leaf: Leaf, add: object) -> None:
         add(content_stems(note), _PARAMETER_TEXT)
 
 
-def _nouns(tool: Tool) -> set[str]:
+def nouns_of(tool: Tool) -> set[str]:
     """The stems of a tool's name that are no verbs."""
-    told = enumerate(tool.name_words)
+    told = enumerate(tool.action_words)
     return {stem(w) for i, w in told if w not in STOP and not (w in VERBS and (i == 0 or w not in NOUN_TOO))}
+
+
+def is_common(verb: Token) -> bool:
+    """Whether a verb is one of many that do the same, so that only its object tells what is meant."""
+    return any(verb.stem in family for family in _FAMILIES)
 
 
 def effect_of(tool: Tool) -> str:
@@ -194,17 +218,24 @@ def effect_of(tool: Tool) -> str:
     A verb that is not known to only read counts as `write`, also one that no list here has: a name and a
     description that open with the same word ("discard_sample", "Discard a sample") open with a verb.
     """
-    told = [word.removesuffix("s") for word in identifier_words(first_sentence(tool.description))[:1]]
-    heads = tool.name_words[:1]
+    told = _forms(tool.told_verb)
+    heads = tool.action_words[:1]
     if tool.description and heads and heads[0] in NOUN_TOO:
-        heads = ()
+        told, heads = [*told, *(w for w in heads if w in READ_VERBS and len(tool.action_words) > 1)], ()
     for word in (*heads, *told):
         if word in READ_VERBS:
             return "read"
-        if word in VERBS or (word == tool.name_words[0] and told == [word] and _COMMAND.match(tool.description)):
+        if word in VERBS or (word == tool.action_words[0] and word in told and _COMMAND.match(tool.description)):
             return "write"
-    inside = [word for word in tool.name_words[1:] if word in VERBS and word not in NOUN_TOO]
+    inside = [word for word in tool.action_words[1:] if word in VERBS and word not in NOUN_TOO]
     return "" if not inside else "read" if inside[0] in READ_VERBS else "write"
+
+
+def _forms(word: str) -> list[str]:
+    """A word that opens a description as a command writes it: "Retrieves" and "Searches"; "Returns" shows."""
+    if word == "returns":
+        return ["show"]
+    return [word, *(word.removesuffix(end) for end in ("s", "es") if word.endswith(end))]
 
 
 def is_reading(view: View) -> bool:
@@ -225,8 +256,11 @@ def _effect_factor(tool: Tool, view: View) -> float:
     effect = effect_of(tool)
     opening = next((word for word in view.words if word.start >= view.body), None)
     own_verb = opening is not None and opening.stem in tool.name_stems
+    following = next((word for word in view.words if opening is not None and word.start >= opening.end), None)
+    if opening is not None and following is not None:
+        own_verb |= stem(opening.lower + following.lower) in tool.name_stems
     if view.verb is not None and view.verb.lower in ("get", "give"):
-        own_verb |= any(word.stem == stem(tool.name_words[0]) for word in view.words)
+        own_verb |= any(word.stem == stem(tool.action_words[0]) for word in view.words)
     if effect == "write" and is_reading(view) and not own_verb:
         return 0.0
     if effect == "read" and is_writing(view) and not own_verb:
@@ -236,14 +270,20 @@ def _effect_factor(tool: Tool, view: View) -> float:
 
 def _undoes(tool: Tool) -> bool:
     """Whether a tool deletes or cancels; no other command may choose it by its nouns alone."""
-    return any(stem(word) in _DELETING for word in tool.name_words[:2])
+    return any(stem(word) in _DELETING for word in tool.action_words[:2])
+
+
+def is_shaped(tool: Tool, view: View) -> bool:
+    """Whether an id in the clause is built as a pattern or an example of a required parameter says."""
+    shown = [m.text for m in view.mentions if m.kind == "id"]
+    return any(is_built(leaf, text) for leaf in tool.required for text in shown)
 
 
 def same_verb(tool: Tool, view: View) -> bool:
     """Whether the clause opens with the tool's own verb, or with one that does the same to the world."""
     if view.verb is None:
         return False
-    said, theirs = view.verb.stem, {stem(w) for w in (*tool.name_words[:1], *identifier_words(tool.description)[:1])}
+    said, theirs = view.verb.stem, {stem(w) for w in (*tool.action_words[:1], tool.told_verb) if w}
     changing = (family for family in _FAMILIES[1:] if said in family)
     return said in theirs or any(theirs & family for family in changing)
 
@@ -253,7 +293,7 @@ def _verb_bonus(tool: Tool, view: View) -> float:
     if view.verb is None:
         return 0.0
     said = view.verb.stem
-    theirs = {stem(w) for w in (*tool.name_words[:2], *identifier_words(tool.description)[:1])}
+    theirs = {stem(w) for w in (*tool.action_words[:2], tool.told_verb) if w}
     if said in theirs:
         return 0.3
     if view.is_question and theirs & _READ_STEMS:

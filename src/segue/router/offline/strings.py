@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from segue.router.offline.cues import Candidate, cue_score, role_score, words_before
+from segue.router.offline.examples import is_in_two
 from segue.router.offline.mentions import Mention
 from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.text import Token, content_stems, identifier_words, stem, words_of
@@ -23,6 +24,10 @@ Spans = Sequence[tuple[int, int]]
 _KINDS_OF_ROOM = frozenset(
     {"living", "dining", "meeting", "waiting", "guest", "conference", "utility", "changing", "class"}
 )
+_ARTICLES = frozenset({"the", "a", "an", "my", "our", "your", "their", "this", "that"})
+_HELPERS = frozenset({"do", "does", "did", "can", "could", "will", "would", "should", "must"})
+_SIDES = frozenset({"front", "back", "rear", "side", "main", "left", "right", "upper", "lower", "inner", "outer"})
+_PLACES = frozenset({"path", "paths", "file", "files", "filename", "filepath", "directory", "folder", "dir"})
 _GLUED = re.compile(r"(?:[/_@-]\w+)+")
 GENERIC = frozenset(
     stem(w)
@@ -51,6 +56,9 @@ def phrase_candidates(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]
 
 def _whole(view: View, c: Candidate) -> Candidate:
     """A candidate that does not end inside "Europe/Paris" or "launch-plans"."""
+    path = next((m for m in view.mentions if m.kind == "path" and m.start <= c.start < m.end), None)
+    if path is not None:
+        return replace(c, value=path.text, start=path.start, end=path.end)
     if c.value != view.text[c.start : c.end]:
         return c
     after = _GLUED.match(view.text, c.end)
@@ -62,12 +70,13 @@ def _whole(view: View, c: Candidate) -> Candidate:
 def _pieces(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
     yield from _marked(leaf, view, tool)
     yield from _titled(leaf, view, tool)
+    yield from _greeting(leaf, view)
     yield from _mentioned(leaf, view, tool)
     if not leaf.is_free_text:
         previous: Candidate | None = None
         for phrase in view.phrases:
             found = _from_phrase(leaf, view, tool, phrase)
-            both = _joined(view, phrase, previous, found)
+            both = _joined(view, phrase, previous, found) if not _of_another(leaf, tool, phrase) else None
             yield from (c for c in (found, both) if c is not None)
             previous = both or found
 
@@ -86,11 +95,19 @@ def _marked(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
         value, start = m["value"].strip(), m.start("value")
         if not leaf.is_free_text and m["tie"] not in (":", "="):
             value = re.split(r",|;|\s+and\s+", value)[0].rstrip()
-        quoted = next((q for q in view.mentions if q.kind == "quoted" and q.start == start), None)
+        quoted = next((q for q in view.mentions if q.kind in ("quoted", "code") and q.start == start), None)
         if quoted is not None:
             yield Candidate(quoted.text, quoted.start, quoted.end, 5.5)
         elif value:
             yield Candidate(value, start, start + len(value), 5.0)
+
+
+def _greeting(leaf: Leaf, view: View) -> Iterator[Candidate]:
+    """A capital word that is no name elsewhere, right after the parameter's own name: "with subject Hello"."""
+    label = r"[\s_-]".join(re.escape(word) for word in identifier_words(leaf.name))
+    for m in re.finditer(rf"\b(?i:{label})\s+(?P<value>[A-Z]\w+)\b", view.text) if label else ():
+        if m["value"].lower() in STOP:
+            yield Candidate(m["value"], m.start("value"), m.end("value"), 3.0)
 
 
 def _titled(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
@@ -120,10 +137,13 @@ def _mentioned(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
             yield Candidate(m.text, m.start, m.end, 1.3 + cue + (0.5 if leaf.is_free_text else 0))
         elif m.kind == "name" and not leaf.is_free_text and _new_words(view, m.start, m.end, tool):
             yield from _named(view, m, tool, 0.9 + cue)
+            yield from _in_parts(leaf, view, m, 1.4 + cue)
             number = re.search(r"\b\d{1,5}[a-z]? $", view.text[: m.start])
             if number and leaf.raw_words & {"street", "address"}:
                 start = number.start()
                 yield Candidate(view.text[start : m.end], start, m.end, 1.1 + cue_score(leaf, view, start, m.end))
+        elif m.kind == "path" and not leaf.is_free_text:
+            yield Candidate(m.text, m.start, m.end, 0.9 + cue + _of_path(leaf, m))
         elif m.kind == "math" and leaf.raw_words & {"expression", "formula", "calculation", "equation"}:
             yield Candidate(m.text, m.start, m.end, 4.0)
         elif m.kind == "number" and m.text.isdigit() and not leaf.is_free_text:
@@ -134,6 +154,26 @@ def _mentioned(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
             score = cue + (2.0 if known else -0.6)
             if score > 0.5:
                 yield Candidate(m.text, m.start, m.end, score)
+
+
+def _in_parts(leaf: Leaf, view: View, m: Mention, score: float) -> Iterator[Candidate]:
+    """A first or a last name of a whole one, and "Boston, MA" where an example of the parameter is of two words."""
+    first, _, last = m.text.rpartition(" ")
+    if first and "name" in leaf.raw_words and leaf.raw_words & {"first", "given", "fore"}:
+        yield Candidate(first, m.start, m.start + len(first), score + 1.5)
+    elif first and "name" in leaf.raw_words and leaf.raw_words & {"last", "family", "sur"}:
+        yield Candidate(last, m.end - len(last), m.end, score + 1.5)
+    more = re.compile(r", [A-Z][\w]+").match(view.text, m.end) if is_in_two(leaf) else None
+    if more:
+        yield Candidate(view.text[m.start : more.end()], m.start, more.end(), score)
+
+
+def _of_path(leaf: Leaf, m: Mention) -> float:
+    """What a parameter's words say for the place of a file, or for a pattern of such places."""
+    words = leaf.raw_words | leaf.hints
+    if "*" in m.text:
+        return 2.0 if words & {"pattern", "glob", "mask", "wildcard"} else -0.5
+    return 1.6 if words & _PLACES else 0.0
 
 
 def _named(view: View, m: Mention, tool: Tool, score: float) -> Iterator[Candidate]:
@@ -160,6 +200,11 @@ def _from_phrase(leaf: Leaf, view: View, tool: Tool, phrase: Phrase) -> Candidat
     return Candidate(view.text[start:end], start, end, score)
 
 
+def _of_another(leaf: Leaf, tool: Tool, phrase: Phrase) -> bool:
+    """Whether a phrase opens with the name of another parameter: "of owner acme"."""
+    return any(phrase.words[0].stem in other.own - leaf.own for other in tool.leaves if other.path != leaf.path)
+
+
 def _joined(view: View, phrase: Phrase, previous: Candidate | None, found: Candidate | None) -> Candidate | None:
     """For "history of Rome": "history" and "of Rome" as one value."""
     if phrase.prep != "of" or previous is None or found is None or not 0 < found.start - previous.end < 10:
@@ -171,16 +216,27 @@ def _cut(words: list[Token], leaf: Leaf, tool: Tool, view: View) -> list[Token]:
     """The words up to another parameter's name or a number; after the own name where that stands in them."""
     if words and tool.name_words and words[0].start == view.body and words[0].stem == stem(tool.name_words[0]):
         words = words[1:]
+    words = _without_verb(words, view)
     others = {s for other in tool.leaves if other.name != leaf.name for s in other.own} - leaf.own - tool.name_stems
     numbers = [m.start for m in view.mentions if m.kind in ("number", "id")]
     if len(words) > 1 and words[0].start in numbers and not words[1].text[:1].isupper():
         words = words[2:] if words[1].lower in UNITS else words[1:]
+    if words and words[0].stem in others and (len(words) == 1 or words[1].start in numbers):
+        return []
     for place, word in enumerate(words):
         before = words[place - 1] if place else None
         counted = word.start in numbers and before is not None and before.stem not in leaf.own
         if place and (word.stem in others or (counted and before is not None and not before.text[:1].isupper())):
             return words[:place]
     return words
+
+
+def _without_verb(words: list[Token], view: View) -> list[Token]:
+    """The words without the question's own verb at their end: "green tea" of "how much does green tea cost"."""
+    if not view.is_question or len(words) < 2 or not words[-1].text.islower():
+        return words
+    helper = next((w for w in reversed(view.words) if w.end <= words[0].start and w.lower not in _ARTICLES), None)
+    return words[:-1] if helper is not None and helper.lower in _HELPERS else words
 
 
 def _before(leaf: Leaf, view: View, start: int) -> float:
@@ -196,17 +252,22 @@ def _stripped(words: list[Token], leaf: Leaf, tool: Tool) -> tuple[list[Token], 
     while words and _drops(words[0], own, theirs):
         told |= words[0].stem in own
         words = words[1:]
-    while len(words) > 1 and _drops(words[-1], own, theirs) and not _is_compound(words):
+    while len(words) > 1 and _drops(words[-1], own, theirs) and not _is_compound(words, own):
         told |= words[-1].stem in own
         words = words[:-1]
     while words and words[0].lower in STOP:
         words = words[1:]
+    if words and words[0].lower == "new" and (len(words) == 1 or _drops(words[1], own, theirs)):
+        words, inner = _stripped(words[1:], leaf, tool)
+        told |= inner
     return words, told
 
 
-def _is_compound(words: Sequence[Token]) -> bool:
-    """Whether the last word is part of a set phrase such as "living room"."""
-    return words[-1].stem == "room" and words[-2].lower in _KINDS_OF_ROOM
+def _is_compound(words: Sequence[Token], own: Collection[str]) -> bool:
+    """Whether the last word is part of a set phrase such as "living room" or "front door"."""
+    if words[-1].stem in own:
+        return words[-1].stem == "room" and words[-2].lower in _KINDS_OF_ROOM
+    return words[-2].lower in _KINDS_OF_ROOM | _SIDES
 
 
 def _drops(word: Token, own: Collection[str], theirs: Collection[str]) -> bool:
@@ -217,7 +278,7 @@ def _drops(word: Token, own: Collection[str], theirs: Collection[str]) -> bool:
 
 def says_something(words: Sequence[Token], tool: Tool, *, announced: bool = False) -> bool:
     """Whether words are more than the tool's own; what a preposition announces may be of its description."""
-    known = tool.name_stems | GENERIC | (frozenset() if announced else frozenset(content_stems(tool.description)))
+    known = tool.name_stems | GENERIC | {"new"} | (frozenset() if announced else frozenset(content_stems(tool.description)))
     return any(word.text[0].isupper() or word.text[0].isdigit() or is_new(word, known) for word in words)
 
 

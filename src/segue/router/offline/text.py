@@ -53,11 +53,11 @@ def stems(text: str) -> list[str]:
     return [stem(word) for word in identifier_words(text)]
 
 
-def content_stems(text: str) -> list[str]:
-    """The stems of the words that say something: no stop words, each once, in order."""
+def content_stems(text: str, *, apart: bool = True) -> list[str]:
+    """The stems of the words that say something: no stop words, each once, in order; `apart` takes camelCase apart."""
     seen: dict[str, None] = {}
-    for token in tokens(_CAMEL.sub(" ", text)):
-        if token.lower not in STOP and len(token.text) > 1:
+    for token in tokens(_CAMEL.sub(" ", text) if apart else text):
+        if token.lower not in STOP and token.lower.removesuffix("'s") not in STOP and len(token.text) > 1:
             seen.setdefault(token.stem)
     return list(seen)
 
@@ -73,6 +73,7 @@ def stem(word: str) -> str:
     for suffix, left in (("ing", 3), ("ied", 2), ("ed", 3), ("ation", 4), ("ment", 4), ("ion", 5), ("ly", 4)):
         if w.endswith(suffix) and len(w) - len(suffix) >= left:
             w = w[: -len(suffix)] + ("y" if suffix == "ied" else "")
+            w = w[:-2] if suffix == "ied" and w.endswith("ly") and len(w) >= 6 else w
             break
     if w.endswith("ate") and len(w) >= 7:
         w = w[:-3]
@@ -109,5 +110,5 @@ def words_of(name: str) -> str:
 def first_sentence(text: str) -> str:
     """The first sentence of a description on one line, without its full stop."""
     line = " ".join(text.split())
-    found = re.match(r"(.+?[.!?])(?:\s|$)", line)
+    found = re.match(r"(.+?(?<!\be\.g)(?<!\bi\.e)(?<!\betc)[.!?])(?:\s|$)", line)
     return (found.group(1) if found else line)[:300].rstrip(".!? ")

@@ -8,19 +8,20 @@ standing in the text. Plain strings come from `strings`, lists from `lists`; whi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from segue.router.offline.check import compile_pattern, fits
 from segue.router.offline.choices import boolean_candidates, enum_candidates
 from segue.router.offline.cues import Candidate, cue_score, nouns_before, side_score, word_after, words_before
+from segue.router.offline.examples import exemplified
 from segue.router.offline.mentions import Mention
 from segue.router.offline.quantities import number_candidates
 from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.strings import phrase_candidates
 from segue.router.offline.text import stem
 from segue.router.offline.view import View
-from segue.router.offline.words import ID_WORDS, PREPOSITIONS, STOP, VERBS
+from segue.router.offline.words import ID_WORDS, MONTHS, PREPOSITIONS, STOP, VERBS, WEEKDAYS
 
 _ID_STEMS = frozenset(stem(w) for w in ID_WORDS)
 _FORMATS = {
@@ -57,7 +58,7 @@ def shape(leaf: Leaf) -> str:
     if isinstance(leaf.schema.get("pattern"), str) and _selective(leaf.schema["pattern"]):
         return "pattern"
     words, about = leaf.raw_words, str(leaf.schema.get("description") or "")
-    if leaf.is_free_text:
+    if leaf.is_free_text or leaf.wants_code:
         return "text"
     if words & {"datetime", "timestamp"} or re.search(r"date[ -]?time|date and time|YYYY-MM-DD[T ]HH", about, re.I):
         return "datetime"
@@ -75,9 +76,15 @@ def shape(leaf: Leaf) -> str:
         return "phone"
     if words & {"ip"}:
         return "ip"
+    if words & {"weekday"} or re.search(r"\bday of (?:the )?week\b|\bweekday\b", about, re.I):
+        return "weekday"
+    if words == {"month"} or re.search(r"\bname of (?:the )?month\b", about, re.I):
+        return "month"
     if leaf.is_id:
         return "id"
-    return "date" if _is_day(leaf, about) else "text"
+    if _is_day(leaf, about):
+        return "date"
+    return "weekday" if words == {"day"} else "text"
 
 
 def _is_day(leaf: Leaf, about: str) -> bool:
@@ -112,10 +119,14 @@ def _texts(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
         yield from _days(leaf, view, kind)
     elif kind == "id":
         yield from _ids(leaf, view, tool)
+    elif kind in ("weekday", "month"):
+        yield from _calendar_names(leaf, view, WEEKDAYS if kind == "weekday" else MONTHS)
     elif kind in ("email", "url", "uuid", "ip", "phone"):
         yield from _typed(leaf, view, kind)
     else:
         yield from phrase_candidates(leaf, view, tool)
+    if kind in ("id", "text") and not leaf.wants_code:
+        yield from exemplified(leaf, view)
 
 
 def _typed(leaf: Leaf, view: View, kind: str) -> Iterator[Candidate]:
@@ -141,10 +152,23 @@ def _days(leaf: Leaf, view: View, kind: str) -> Iterator[Candidate]:
         yield Candidate(value, m.start, m.end, 2.5 + side + cue_score(leaf, view, m.start, m.end))
 
 
+def _calendar_names(leaf: Leaf, view: View, names: Sequence[str]) -> Iterator[Candidate]:
+    """Weekdays or months by their names, as written; a date where the text gives one instead."""
+    for m in view.mentions:
+        if m.kind == "date" and m.sure and not any(w.lower in names for w in view.words if m.start <= w.start < m.end):
+            yield Candidate(m.text, m.start, m.end, 2.5 + cue_score(leaf, view, m.start, m.end))
+    for word in view.words:
+        if word.lower.removesuffix("s") in names and not (word.lower in ("may", "march") and word.text.islower()):
+            shown = word.text[:-1] if word.lower not in names else word.text
+            yield Candidate(shown, word.start, word.end, 3.0 + cue_score(leaf, view, word.start, word.end))
+
+
 def _datetimes(leaf: Leaf, view: View) -> Iterator[Candidate]:
     days = [m for m in view.mentions if m.kind == "date" and m.sure]
     spaced = re.search(r"YYYY-MM-DD HH:MM", str(leaf.schema.get("description") or "")) is not None
     for m in view.mentions:
+        if m.kind == "number" and re.fullmatch(r"\d{9,13}(?:\.\d+)?", m.text) and not leaf.schema.get("format"):
+            yield Candidate(m.text, m.start, m.end, 2.5 + cue_score(leaf, view, m.start, m.end))
         side = side_score(leaf, view, m.start) if m.kind in ("datetime", "time", "date") else None
         if side is None:
             continue

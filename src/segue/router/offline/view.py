@@ -13,7 +13,7 @@ from functools import lru_cache
 
 from segue.router.offline.mentions import Mention, find_mentions
 from segue.router.offline.text import MAX_CHARS, Token, tokens
-from segue.router.offline.words import NOUN_TOO, PREPOSITIONS, QUESTION, STOP, VERBS, word_set
+from segue.router.offline.words import NOUN_TOO, PHRASAL, PREPOSITIONS, QUESTION, STOP, VERBS, word_set
 
 _POLITE = re.compile(
     r"^(?:\s|please\b|kindly\b|hi\b|hello\b|hey\b|ok(?:ay)?\b|now\b|just\b|first(?:ly)?\b|second(?:ly)?\b|third(?:ly)?\b"
@@ -22,8 +22,8 @@ _POLITE = re.compile(
     r"|(?:i|we)(?:'d| would)? (?:want|like|need|have)(?: you)? to\b"
     r"|(?:i|we)(?:'d| would)? (?:like|love)\b|(?:i|we) (?:want|need)\b|let(?:'s| us| me)\b"
     r"|help me(?: to)?\b|go ahead and\b"
-    r"|i(?:'m| am) (?:looking for|trying to)\b|do you know\b|don't forget to\b|make sure (?:to|you)\b"
-    r"|be so kind(?: as)? to\b|is it possible to\b"
+    r"|i(?:'m| am) (?:trying to\b|(?=(?:looking|searching) for\b))|do you know\b|don't forget to\b"
+    r"|make sure (?:to|you)\b|be so kind(?: as)? to\b|is it possible to\b"
     r"|[,:.!\u2013-])+",
     re.I,
 )
@@ -76,13 +76,23 @@ def view_of(text: str, today: date | None = None) -> View:
     body = polite_end(text)
     opening = next((word for word in words if word.start >= body), None)
     begins = opening is not None and opening.start - body < 3
-    verb = opening if opening and begins and (opens(opening.lower) or _commands(text, opening)) else None
+    verb = _phrasal(text, opening) if opening and begins else None
+    if verb is None and opening and begins and (opens(opening.lower) or _commands(text, opening)):
+        verb = opening
     return View(text, words, mentions, tuple(_phrases(text, words, mentions, body, verb)), body, verb)
 
 
 def opens(word: str) -> bool:
     """Whether a word can open a request: a verb or a question word."""
     return word in VERBS or word in QUESTION
+
+
+def _phrasal(text: str, word: Token) -> Token | None:
+    """A verb of more than one word as the plain verb that says the same, in its place: "pull up" is "show"."""
+    for said, plain in PHRASAL.items():
+        if text[word.start : word.start + len(said) + 1].lower().rstrip() == said:
+            return Token(plain, word.start, word.start + len(said))
+    return None
 
 
 def _commands(text: str, word: Token) -> bool:
@@ -101,7 +111,7 @@ def _phrases(
     text: str, words: tuple[Token, ...], mentions: tuple[Mention, ...], body: int, verb: Token | None
 ) -> list[Phrase]:
     begin = verb.end if verb else body
-    solid = [m for m in mentions if m.kind in ("quoted", "code", "name") and m.start >= begin]
+    solid = [m for m in mentions if m.kind in ("quoted", "code", "name", "path") and m.start >= begin]
     typed = [m for m in mentions if m.kind in _TYPED_KINDS]
     cuts = [m.start() for m in _BREAKS.finditer(text) if not _inside(m.start(), mentions)]
     out: list[Phrase] = []
@@ -130,6 +140,8 @@ def _phrases(
             flush()
             prep, joined = "", False
         elif lower in PREPOSITIONS or lower in _CLAUSE_WORDS:
+            if lower == "by" and len(run) > 1 and run[-1].lower.endswith("ed"):
+                run.pop()
             flush()
             prep, joined = lower, False
         elif lower in _JOINS:

@@ -28,7 +28,8 @@ READ_VERBS = word_set("""
     show get find list look search lookup fetch read display view check see tell give retrieve query browse count
     compare describe inspect summarize summarise calculate compute estimate track monitor explain translate convert
     analyze analyse measure scan preview verify validate download review suggest recommend rank report predict
-    forecast evaluate simulate classify detect extract identify match ask answer quote
+    forecast evaluate simulate classify detect extract identify match ask answer quote multiply divide subtract
+
     """)
 
 WRITE_VERBS = word_set("""
@@ -116,6 +117,31 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """How people say a choice that a schema spells in short; of the language, not of a field."""
 
+ASKED: dict[str, tuple[str, ...]] = {
+    "location": ("where is", "where are", "where's", "where was"),
+    "price": ("how much", "cost"),
+    "cost": ("how much",),
+    "amount": ("how much",),
+    "size": ("how big", "how large"),
+    "duration": ("how long",),
+    "distance": ("how far",),
+    "age": ("how old",),
+}
+"""What a question asks for without naming it."""
+
+PHRASAL: dict[str, str] = {
+    "pull up": "show",
+    "bring up": "show",
+    "call up": "show",
+    "look for": "search",
+    "looking for": "search",
+    "searching for": "search",
+    "get rid of": "delete",
+    "take off": "remove",
+    "take out": "remove",
+}
+"""Verbs of more than one word, and the plain verb that says the same."""
+
 PREPOSITIONS = word_set("""
     from to for in at on by with without about of into onto near under over since until till before after as via
     regarding concerning between during through per inside within called named titled entitled saying says using
@@ -123,7 +149,7 @@ PREPOSITIONS = word_set("""
     """)
 
 ROLES: dict[str, frozenset[str]] = {
-    "from": word_set("from origin source start departure depart sender begin since old current"),
+    "from": word_set("from origin source start departure depart sender begin since old current base"),
     "to": word_set(
         "to destination recipient target arrival arrive receiver end assignee new user person contact email"
     ),
