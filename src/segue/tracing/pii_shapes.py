@@ -19,7 +19,7 @@ _RUN = re.compile(r"[0-9](?:[ ().\-/]?[ ().\-/]?[0-9]){5,40}")
 _DATE = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])")
 _MARGIN = 36
 """Characters around a run that may belong to the number: the letters of an IBAN, a country code."""
-_IBAN = re.compile(r"[0-9]{2}(?:[ \-]?[A-Za-z0-9]){11,30}")
+_IBAN = re.compile(r"(?<=[A-Za-z]{2})[0-9]{2}(?:[ \-]?[A-Za-z0-9]){11,30}")
 _IBAN_LENGTHS = dict(
     re.findall(
         r"([A-Z]{2}):([0-9]{2})",
@@ -31,19 +31,21 @@ _IBAN_LENGTHS = dict(
     )
 )
 """Country and length, from the SWIFT registry."""
-_CARD = re.compile(r"[2-6](?:[ \-]?[0-9]){12,18}(?![0-9])")
+_CARD = re.compile(r"(?<![0-9])[2-6](?:[ \-]?[0-9]){12,18}(?![0-9])")
 _SSN = re.compile(r"[0-9]{3}-[0-9]{2}-[0-9]{4}(?![0-9\-])")
-_SSN_SAID = re.compile(r"[0-9]{3} ?[0-9]{2} ?[0-9]{4}(?![0-9])")
+_SSN_SAID = re.compile(r"(?<!\w)[0-9]{3} ?[0-9]{2} ?[0-9]{4}(?![0-9])")
 _SSN_WORD = re.compile(r"ssn|social security", re.IGNORECASE)
 _IPV4_HINT = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}")
 _IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w]|\.[0-9])")
 _IPV6_HINT = re.compile(r"::|:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}(?![\w:])")
 _PHONE_WORLD = re.compile(r"\+[1-9](?:[ ().\-/]{0,3}[0-9]){7,14}(?![0-9])")
-_PHONE_00 = re.compile(r"00[1-9][0-9](?:[ ()./\-]{1,3}[0-9]{1,12}){2,6}(?![0-9])")
-_PHONE_US = re.compile(r"[(2-9][0-9]{2,3}(?:\) ?|[ .\-])[2-9][0-9]{2}[ .\-][0-9]{4}(?![0-9])")
-_PHONE_NATIONAL = re.compile(r"\(?0[1-9][0-9]{1,4}\)?[ /\-]{1,3}[0-9]{3,}(?:[ \-][0-9]{2,}){0,4}(?![0-9])")
-_PHONE_SAID = re.compile(r"[(0-9][0-9 ()./\-]{5,18}[0-9](?![0-9])")
+_PHONE_00 = re.compile(r"(?<!\w)00[1-9][0-9](?:[ ()./\-]{1,3}[0-9]{1,12}){2,6}(?![0-9])")
+_PHONE_US = re.compile(r"(?<!\w)[(2-9][0-9]{2,3}(?:\) ?|[ .\-])[2-9][0-9]{2}[ .\-][0-9]{4}(?![0-9])")
+_PHONE_NATIONAL = re.compile(r"(?<!\w)\(?0[1-9][0-9]{1,4}\)?[ /\-]{1,3}[0-9]{3,}(?:[ \-][0-9]{2,}){0,4}(?![0-9])")
+_PHONE_SAID = re.compile(r"(?<!\w)[(0-9][0-9 ()./\-]{5,18}[0-9](?![0-9])")
+_LONE_DIGIT = re.compile(r" [0-9]$")
+"""What follows a number, and is none of its groups."""
 _PHONE_WORD = re.compile(
     r"\b(?:phone|tele?fon(?:nummer)?|telephone|tel|mobile|mobil|handy|cell|fax|whatsapp|sms|rufnummer|number to call"
     r"|call (?:me|us|him|her|them)|ring me|reach me)\b[^0-9(+\n]{0,24}$",
@@ -99,17 +101,24 @@ def ibans(text: str, start: int, end: int) -> Iterator[Finding]:
 
 def cards(text: str, start: int, end: int) -> Iterator[Finding]:
     """Card numbers of a known issuer whose checksum (Luhn) fits."""
-    for match in _CARD.finditer(text, start, end):
-        if _continues(text, match.start()):
+    at = start
+    while match := _CARD.search(text, at, end):
+        at = match.start() + 1
+        last = None if _continues(text, match.start()) else _card_end(text, match.start(), match.end())
+        if last is not None:
+            yield Finding("card", match.start(), last)
+            at = last
+
+
+def _card_end(text: str, start: int, end: int) -> int | None:
+    for length in (19, 16, 15, 14, 13):
+        last = _nth(text, start, length)
+        if last is None or last > end or text[last : last + 1].isdigit():
             continue
-        for length in (19, 16, 15, 14, 13):
-            last = _nth(text, match.start(), length)
-            if last is None or last > match.end() or text[last : last + 1].isdigit():
-                continue
-            digits = re.sub(r"[ \-]", "", text[match.start() : last])
-            if _issued(digits) and _luhn(digits):
-                yield Finding("card", match.start(), last)
-                break
+        digits = re.sub(r"[ \-]", "", text[start:last])
+        if _issued(digits) and _luhn(digits):
+            return last
+    return None
 
 
 def ssns(text: str, start: int, end: int) -> Iterator[Finding]:
@@ -139,8 +148,9 @@ def phones(text: str, start: int, end: int) -> Iterator[Finding]:
     """Phone numbers: international, American and national forms, and others behind a word that announces one."""
     for pattern in (_PHONE_WORLD, _PHONE_00, _PHONE_US, _PHONE_NATIONAL):
         for match in pattern.finditer(text, start, end):
-            if not _continues(text, match.start()) and 9 <= _digits(match[0]) <= 15:
-                yield Finding("phone", match.start(), match.end())
+            number = _LONE_DIGIT.sub("", match[0])
+            if not _continues(text, match.start()) and 9 <= _digits(number) <= 15:
+                yield Finding("phone", match.start(), match.start() + len(number))
     for match in _PHONE_SAID.finditer(text, start, end):
         if 7 <= _digits(match[0]) <= 15 and not _continues(text, match.start()):
             before = text[max(0, match.start() - 48) : match.start()]
