@@ -37,6 +37,8 @@ class RunRecord:
     status: RunStatus = "running"
     stop_reason: str | None = None
     error: str = ""
+    error_id: str = ""
+    """Of what ended a failed run; the same stands in the log, the span and the notice."""
     output: Any = None
     partial: str = ""
     budget: dict[str, Any] = field(default_factory=dict)
@@ -104,6 +106,11 @@ class Run:
     def error(self) -> str:
         """What ended a failed run, and the way out; empty otherwise."""
         return self.record.error
+
+    @property
+    def error_id(self) -> str:
+        """The id of what ended a failed run, as logs, spans and notices have it; empty otherwise."""
+        return self.record.error_id
 
     @property
     def usage(self) -> Usage:

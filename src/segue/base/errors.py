@@ -15,6 +15,7 @@ What a tool raises is not in this tree: it becomes a failed tool result, which t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Literal
 
 from segue.base.ids import new_id
@@ -114,6 +115,16 @@ class RunNotFinished(SegueError):
         )
         self.run_id = run_id
         self.status = status
+
+
+def error_id_of(error: BaseException) -> str:
+    """The id of an error; one that is not ours is given one, so that log, span and record name the same."""
+    found = getattr(error, "error_id", None)
+    if not isinstance(found, str) or not found:
+        found = new_id("err")
+        with suppress(AttributeError, TypeError):
+            error.error_id = found  # type: ignore[attr-defined]
+    return found
 
 
 def names(held: object) -> str:

@@ -15,7 +15,7 @@ def build() -> Any:
     """The command line as a Typer app."""
     import typer
 
-    from segue.cli import chat, doctor, new, resume, run, trace
+    from segue.cli import audit, chat, doctor, new, resume, run, trace
 
     app = typer.Typer(
         name="segue",
@@ -27,6 +27,8 @@ def build() -> Any:
     )
     for module in (run, chat, resume, trace, new, doctor):
         app.command(module.__name__.rpartition(".")[2])(module.command)
+
+    app.add_typer(audit.app, name="audit")
 
     @app.callback(invoke_without_command=True)
     def face(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
@@ -55,10 +57,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _logs(debug: bool) -> None:
-    """Warnings to stderr, in one line each; everything with `--debug`."""
+    """Warnings to stderr, in one line each; everything with `--debug`. A run that failed is told by its command."""
     import logging
 
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(name)s: %(message)s")
+    if not debug:
+        for handler in logging.getLogger().handlers:
+            handler.addFilter(lambda record: record.name != "segue.notify" or not hasattr(record, "notice"))
 
 
 def _tell(error: BaseException) -> int:

@@ -82,7 +82,7 @@ FILES = {
     "segue.toml": SETTINGS,
     "test_agent.py": TEST,
     "pyproject.toml": '[tool.pytest.ini_options]\nasyncio_mode = "auto"\npythonpath = ["."]\n',
-    ".gitignore": ".segue/\n.env\n__pycache__/\n",
+    ".gitignore": ".segue/\n*.audit.key\n.env\n__pycache__/\n",
 }
 
 

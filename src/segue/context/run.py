@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol
 from typing_extensions import TypeVar
 
 from segue.base.budget import Meter
-from segue.base.ports import Clock, SystemClock
+from segue.base.ports import Clock, Notifier, SystemClock
 from segue.base.principal import LOCAL, Principal
 from segue.context.decisions import Decision
+from segue.tracing.logs import RunLog, run_log
 
 if TYPE_CHECKING:
     from segue.context.events import Event
     from segue.router.types import Generation, GenerationRequest, OnDelta
     from segue.tracing.artefacts import ArtefactStore
+    from segue.tracing.audit import AuditLog
     from segue.tracing.tracer import Tracer
 
 DepsT = TypeVar("DepsT", default=Any)
@@ -62,8 +64,14 @@ class Services:
     tracer: Tracer
     artefacts: ArtefactStore
     clock: Clock = field(default_factory=SystemClock)
+    redact: Callable[[str], str] = str
+    """Takes out of a text what neither a model nor any store may hold: keys and passwords."""
     authorize: Authorize | None = None
     """`None`: only the tools' own approval rules hold."""
+    audit: AuditLog | None = None
+    """Where decisions are written down; `None` for nowhere."""
+    notifier: Notifier | None = None
+    """Who tells an operator; `None` for nobody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +115,11 @@ class RunContext(Generic[DepsT]):
     def now(self) -> float:
         """Seconds since 1970, by the services' clock."""
         return self.services.clock.now()
+
+    @property
+    def log(self) -> RunLog:
+        """A logger, `segue.run`, whose records carry the ids of this run, thread, trace and span."""
+        return run_log(self)
 
     def seconds_left(self) -> float | None:
         """Until the deadline, never below 0; `None` without one."""

@@ -48,6 +48,8 @@ class TracedNode(Runnable[Any, Any]):
             return await self.inner.ainvoke(input, config, **kwargs)
         with self._span(ctx, config) as (span, inside):
             output = await self.inner.ainvoke(input, inside, **kwargs)
+            if ctx.services.audit is not None:  # a decision is written down before a checkpoint builds on it
+                await ctx.services.audit.settle()
             self._leave(span, config, output)
             return output
 
@@ -58,6 +60,8 @@ class TracedNode(Runnable[Any, Any]):
             return self.inner.invoke(input, config, **kwargs)
         with self._span(ctx, config) as (span, inside):
             output = self.inner.invoke(input, inside, **kwargs)
+            if ctx.services.audit is not None:
+                ctx.services.audit.flush()
             self._leave(span, config, output)
             return output
 

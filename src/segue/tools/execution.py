@@ -200,8 +200,9 @@ async def _railed(item: _Ready, ctx: RunContext[Any], *, approved: bool) -> _Rea
     if ctx.inspect is None:
         return item
     tool = item.tool
+    call = ctx.at(tool_call_id=item.call["id"])
     match await ctx.inspect(
-        ctx, "tool_call", json.dumps(item.raw, ensure_ascii=False), item.raw, tool.name, tool.effect
+        call, "tool_call", json.dumps(item.raw, ensure_ascii=False), item.raw, tool.name, tool.effect
     ):
         case Block(reason=reason):
             return _failed(item.call, tool, f"{tool.name} was blocked: {reason}")
@@ -310,6 +311,8 @@ async def _run(item: _Ready, ctx: RunContext[Any]) -> ToolResult:
     )  # fmt: skip
     at = {"run_id": ctx.run_id, "agent": ctx.agent, "call_id": call["id"], "tool": tool.name, "task_id": ctx.task_id}
     started = ctx.services.clock.monotonic()
+    if tool.effect != "read" and ctx.services.audit is not None:
+        await ctx.services.audit.settle()  # no effect without the decision that let it pass being written down
     with span, ctx.meter.reserve(tool_calls=1) as held:
         ctx.emit(ToolCalled(at=ctx.now(), effect=tool.effect, arguments=item.raw, reason=item.reason, **at))
         held.settle(Usage(tool_calls=1))
@@ -337,7 +340,7 @@ async def _outcome(item: _Ready, ctx: RunContext[Any]) -> ToolResult:
     except Exception as error:
         if getattr(error, "bubbles", False) or type(error).__name__ in _BUBBLES:
             raise
-        return _failed(call, tool, f"{tool.name} failed: {type(error).__name__}: {error}")
+        return _failed(call, tool, ctx.services.redact(f"{tool.name} failed: {type(error).__name__}: {error}"))
     rendered = render(tool.name, value, ctx)
     if ctx.inspect is not None:
         match await ctx.inspect(ctx, "tool_result", rendered.text, None, tool.name, tool.effect):

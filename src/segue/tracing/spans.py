@@ -6,6 +6,8 @@ import secrets
 import time
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from segue.base.errors import error_id_of
+
 if TYPE_CHECKING:
     from segue.tracing.tracer import Tracer
 
@@ -108,7 +110,7 @@ class Span:
         self.status = "error"
         self.set(
             error__type=type(error).__name__,
-            segue__error_id=getattr(error, "error_id", None),
+            segue__error_id=error_id_of(error),
             segue__error_category=getattr(error, "category", None),
         )
 

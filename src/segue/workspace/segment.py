@@ -17,7 +17,7 @@ from langgraph.types import Command
 from segue.agents.run import Run, RunRecord
 from segue.agents.runnable import Runnable
 from segue.base.budget import Meter
-from segue.base.errors import BadInput, RunStopped, StopReason
+from segue.base.errors import BadInput, RunStopped, StopReason, error_id_of
 from segue.base.ids import derived_id
 from segue.base.messages import text_of
 from segue.base.principal import Principal
@@ -42,6 +42,7 @@ from segue.tracing.spans import Span
 from segue.tracing.tracer import About
 from segue.workspace.records import RunRecords
 from segue.workspace.run import RunHandle
+from segue.workspace.telling import settle_and_tell
 
 RUN_ID = "segue_run_id"
 """Stamped into the metadata of every checkpoint that a run writes."""
@@ -76,7 +77,7 @@ class Segment:
         limit = asyncio.timeout(self.meter.budget.wall_s)
         try:
             async with limit, lock:
-                record.status, record.updated_at = "running", clock.now()
+                record.status, record.updated_at, record.error, record.error_id = "running", clock.now(), "", ""
                 self.records.save(record)
                 self._emit(RunStarted(
                     run_id=record.run_id, at=clock.now(), thread_id=record.thread_id, agent=record.agent,
@@ -91,6 +92,7 @@ class Segment:
         record.duration_s += clock.monotonic() - began
         record.usage, record.updated_at = self.meter.spent.to_dict(), clock.now()
         self.records.save(record)
+        await settle_and_tell(self.services, record, error)
         self._emit(RunFinished(
             run_id=record.run_id, at=clock.now(), status=record.status, stop_reason=record.stop_reason,
             usage=self.meter.spent, error=record.error,
@@ -212,6 +214,7 @@ class Segment:
             record.error = str(error) if isinstance(error, RunStopped) else ""
         else:
             record.status, record.error = "failed", f"{error}" or type(error).__name__
+            record.error_id = error_id_of(error)
             if not hasattr(error, "category"):
                 record.error = f"{type(error).__name__}: {error}"
         record.interrupts = []

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from segue.base.errors import ConfigError
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, named
 from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
+from segue.workspace.watching import AuditSection, LoggingSection, NotifySection
 
 FILE = "segue.toml"
 _TABLES = "_tables"
@@ -59,6 +60,9 @@ class WorkspaceSettings(BaseSettings):
     tracing: TracingSection = TracingSection()
     langfuse: LangfuseSection = LangfuseSection()
     redaction: RedactionSection = RedactionSection()
+    audit: AuditSection = AuditSection()
+    notify: NotifySection = NotifySection()
+    logging: LoggingSection = LoggingSection()
 
     @field_validator("deployments", mode="before")
     @classmethod

@@ -12,7 +12,7 @@ import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from segue.agents.run import Run, RunRecord
@@ -20,7 +20,7 @@ from segue.agents.runnable import Runnable
 from segue.base.budget import Budget, Meter
 from segue.base.errors import BadInput, SegueError, StoreError, UserError, names
 from segue.base.ids import new_id
-from segue.base.messages import Message, coerce
+from segue.base.messages import Message, coerce, redacted
 from segue.base.ports import Clock, SystemClock
 from segue.base.principal import LOCAL, Principal
 from segue.base.usage import Usage
@@ -31,7 +31,7 @@ from segue.guards.gate import authorize
 from segue.memory.checkpoints import open_saver
 from segue.router import RouterCore
 from segue.tracing import About, ArtefactStore, TraceNode, TraceStore, build_tree
-from segue.tracing.redaction import redactor
+from segue.tracing.redaction import Redaction, redactor
 from segue.tracing.spans import new_trace_id
 from segue.workspace.records import RunRecords
 from segue.workspace.routing import LazyRouter
@@ -39,6 +39,8 @@ from segue.workspace.run import RunHandle
 from segue.workspace.segment import RUN_ID, Segment
 from segue.workspace.settings import WorkspaceSettings, environment, read
 from segue.workspace.telemetry import open_telemetry
+from segue.workspace.telling import note_answers
+from segue.workspace.watching import open_audit, open_logging, open_notifiers
 
 
 class Workspace:
@@ -136,6 +138,10 @@ class Workspace:
         telemetry = open_telemetry(self.settings, self.folder, self.traces)
         self.tracer, self.metrics, self.scores = telemetry.tracer, telemetry.metrics, telemetry.scores
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
+        environ, logged = environment(self.folder), self.settings.redaction.logs
+        open_logging(self.settings.logging, logged, stack)
+        self.notifier = open_notifiers(self.settings.notify, logged, environ, stack)
+        self.audit = await open_audit(self.settings.audit, self.data_dir, environ, stack)
         self.saver = await stack.enter_async_context(
             open_saver(self.data_dir / "checkpoints.db", types=self.settings.checkpoint_types)
         )
@@ -148,7 +154,10 @@ class Workspace:
             tracer=self.tracer,
             artefacts=self.artefacts,
             clock=self._clock,
+            redact=redactor(self.settings.redaction.model),
             authorize=authorize,
+            audit=self.audit,
+            notifier=self.notifier,
         )
 
     async def _close_agents(self) -> None:
@@ -265,6 +274,7 @@ class Workspace:
         _check_answers(record, given, principal)
         if given:
             await self._check_newest(agent, record)
+        await note_answers(self.services, record, given, principal)
         return self._launch(
             agent, record, deps, answers={key: response_to_dict(each) for key, each in given.items()}, resumed=True
         )
@@ -347,6 +357,7 @@ class Workspace:
     ) -> Run:
         try:
             await self._ready(agent)
+            answers = self._clean(record, answers)
             key = _key(record.tenant, record.thread_id)
             lock = self._threads.setdefault(key, asyncio.Lock())
             segment = Segment(
@@ -367,6 +378,12 @@ class Workspace:
             return self._never_began(agent, record, handle)
         finally:
             self._running.pop(record.run_id, None)
+
+    def _clean(self, record: RunRecord, answers: dict[str, Any] | None) -> dict[str, Any] | None:
+        """What a person said without keys and passwords, before any of it is kept; the same for their answers."""
+        redact = self.services.redact
+        record.request = [dict(redacted(cast(Message, message), redact)) for message in record.request]
+        return None if answers is None else cast("dict[str, Any]", Redaction(redact).data(answers))
 
     async def _ready(self, agent: Runnable) -> None:
         """The stores are open, and what stands behind the agent's tools is connected, once."""

@@ -1,0 +1,300 @@
+"""The audit log: decisions in, one row each out, every row chained to the one before it.
+
+A decision is what a rail, the gate or a person said: who it was about, which call of which run, the verdict and the
+rule. Rows hold ids, names and keyed hashes; never a payload, nor a reason, which could quote one: so that forgetting
+a person elsewhere leaves the chain whole. Recording is an append in memory; `settle` writes what waits in one
+transaction, and the run's runtime calls it before a decision takes effect. Whether the chain holds is looked at in
+`segue.tracing.audit_check`, the key is kept by `segue.tracing.audit_key`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import logging
+import os
+import re
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, Protocol, get_args
+
+import orjson
+
+from segue.base.errors import StoreError, UserError, names
+from segue.base.principal import Principal
+from segue.tracing.detectors import find_pii, find_secrets
+
+_log = logging.getLogger("segue.tracing.audit")
+
+Kind = Literal["rail", "gate", "answer", "gap"]
+"""Who decided: a rail, the gate, a person; `gap` says how many decisions could not be written."""
+Verdict = Literal["allow", "rewrite", "block", "ask", "approve", "edit", "reject", "answer", "lost"]
+VERDICTS: frozenset[str] = frozenset(get_args(Verdict))
+
+FIRST = bytes(32)
+"""What the first row is chained to."""
+ANCHOR_BYTES = 20 + 1 + 64 + 1 + 64 + 1
+"""One line of the anchor file: count, head, its own code."""
+_NAME = re.compile(r"[\w .:/+-]{0,120}")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS decisions (seq INTEGER PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL);
+CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON decisions
+    BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;
+CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON decisions
+    BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;
+"""
+
+
+class Acting(Protocol):
+    """What a decision takes from the run that it is made in; a run context has it all."""
+
+    @property
+    def run_id(self) -> str:
+        """The run."""
+        ...
+
+    @property
+    def thread_id(self) -> str:
+        """The conversation."""
+        ...
+
+    @property
+    def agent(self) -> str:
+        """Who acts."""
+        ...
+
+    @property
+    def task_id(self) -> str:
+        """The plan's task; empty outside a plan."""
+        ...
+
+    @property
+    def principal(self) -> Principal:
+        """On whose behalf."""
+        ...
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decided:
+    """One decision, as it is handed in. What is no plain name or id is hashed before it is written."""
+
+    kind: Kind
+    verdict: str
+    at: float
+    """Seconds since 1970."""
+    tenant: str
+    user: str
+    """On whose behalf the run acts; written as a keyed hash."""
+    run_id: str
+    thread_id: str
+    agent: str = ""
+    task_id: str = ""
+    call_id: str = ""
+    tool: str = ""
+    effect: str = ""
+    place: str = ""
+    """Where a rail stands: input, plan, output, tool_call, tool_result."""
+    rule: str = ""
+    by: str = ""
+    """The user who answered; written as a keyed hash."""
+    interrupt_id: str = ""
+    subject: Any = None
+    """What was decided over, such as a call's arguments; only its keyed hash is written."""
+
+
+def decided(ctx: Acting, kind: Kind, verdict: str, **more: Any) -> Decided:
+    """A decision made in a run; `more` are the other fields of `Decided`."""
+    more.setdefault("agent", ctx.agent)
+    return Decided(
+        kind=kind, verdict=verdict, at=ctx.now(), tenant=ctx.principal.tenant, user=ctx.principal.user,
+        run_id=ctx.run_id, thread_id=ctx.thread_id, task_id=ctx.task_id, **more,
+    )  # fmt: skip
+
+
+class AuditLog:
+    """The log of one data directory. Several processes may write to it; safe from any thread."""
+
+    def __init__(self, path: Path | str, key: bytes, *, capacity: int = 10_000) -> None:
+        self.path = Path(path)
+        self.capacity = capacity
+        self.lost = 0
+        """Decisions that could not be kept because the file could not be written; told by the next row."""
+        self._key = key
+        self._lock = threading.Lock()
+        self._pending: deque[tuple[Decided, bytes]] = deque()
+        self._unanchored = False
+        fresh = not self.path.exists()
+        try:
+            self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=5, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.executescript(_SCHEMA)
+            self._head()
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"the audit log {self.path} cannot be opened: {error}.",
+                way_out="See what is wrong with: segue audit verify. Move the file away to begin a new log.",
+            ) from error
+        if fresh and not self.anchors.exists():
+            self._anchor()
+
+    @property
+    def anchors(self) -> Path:
+        """The file of anchors beside the log."""
+        return anchors_of(self.path)
+
+    @property
+    def pending(self) -> int:
+        """Decisions that are not written yet."""
+        return len(self._pending) + (self.lost > 0)
+
+    def record(self, decision: Decided) -> None:
+        """Take a decision; it is written by the next `settle`. Never raises on what the file does, never blocks.
+
+        Raises:
+            UserError: The verdict is none.
+        """
+        if decision.verdict not in VERDICTS:
+            raise UserError(f"{decision.verdict!r} is no verdict; there are {names(VERDICTS)}")
+        if len(self._pending) >= self.capacity:
+            self.lost += 1
+            return
+        subject = b"" if decision.subject is None else _plain(decision.subject)
+        self._pending.append((decision, subject))
+
+    async def settle(self, *, anchor: bool = False) -> None:
+        """`flush` off the event loop; returns at once where nothing waits.
+
+        Raises:
+            StoreError: As `flush`.
+        """
+        if self.pending or (anchor and self._unanchored):
+            await asyncio.to_thread(self.flush, anchor=anchor)
+
+    def flush(self, *, anchor: bool = False) -> None:
+        """Write what waits, in one transaction; with `anchor`, down to the disk and with a line in the anchor file.
+
+        Raises:
+            StoreError: The file cannot be written. Everything is kept for the next time, up to `capacity`.
+        """
+        with self._lock:
+            try:
+                self._write(anchor)
+                if anchor and self._unanchored:
+                    self._anchor()
+                    self._unanchored = False
+            except (sqlite3.Error, OSError) as error:
+                raise StoreError(
+                    f"the audit log {self.path} cannot be written: {error}.",
+                    way_out=f"Free the disk or the file; {self.pending} decisions wait to be written.",
+                ) from error
+
+    def close(self) -> None:
+        """Write what waits and close the file; what cannot be written is told by the program's log."""
+        try:
+            self.flush(anchor=True)
+        except StoreError as error:
+            _log.critical("%s", error, extra={"error_id": error.error_id})
+        with self._lock:
+            self._db.close()
+
+    def user(self, tenant: str, name: str) -> str:
+        """How a user stands in the rows."""
+        return keyed(self._key, "user", f"{tenant}\x1f{name}".encode())
+
+    def _write(self, durable: bool) -> None:
+        count, lost = len(self._pending), self.lost
+        if not count and not lost:
+            return
+        self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            seq, head = self._head()
+            rows = []
+            for body in [*(self._body(*self._pending[at]) for at in range(count)), *_gap(lost)]:
+                seq += 1
+                encoded = orjson.dumps({"seq": seq, **body})
+                head = chained(self._key, head, encoded)
+                rows.append((seq, encoded, head))
+            self._db.executemany("INSERT INTO decisions VALUES (?,?,?)", rows)
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        for _ in range(count):
+            self._pending.popleft()
+        self.lost -= lost
+        self._unanchored = True
+
+    def _head(self) -> tuple[int, bytes]:
+        row = self._db.execute("SELECT seq, hash FROM decisions ORDER BY seq DESC LIMIT 1").fetchone()
+        return (row[0], bytes(row[1])) if row else (0, FIRST)
+
+    def _body(self, decision: Decided, subject: bytes) -> dict[str, Any]:
+        body: dict[str, Any] = {"at": round(decision.at, 6), "kind": decision.kind, "verdict": decision.verdict}
+        for field in fields(Decided):
+            value = getattr(decision, field.name)
+            if field.name in body or field.name == "subject" or not value:
+                continue
+            if field.name in ("user", "by"):
+                body[field.name] = self.user(decision.tenant, value)
+            else:
+                body[field.name] = _named(self._key, str(value))
+        if subject:
+            body["subject"] = keyed(self._key, "subject", subject)
+        return body
+
+    def _anchor(self) -> None:
+        """How many rows there are and the hash of the last: what rows cut from the end are missed by."""
+        count, head = self._head()
+        line = f"{count:020d} {head.hex()}"
+        line = f"{line} {hmac.new(self._key, line.encode(), hashlib.sha256).hexdigest()}\n"
+        with open(self.anchors, "ab") as file:
+            if torn := os.fstat(file.fileno()).st_size % ANCHOR_BYTES:
+                file.truncate(os.fstat(file.fileno()).st_size - torn)
+            file.write(line.encode())
+
+
+def anchors_of(path: Path) -> Path:
+    """Where the anchors of a log lie."""
+    return path.with_suffix(".anchors")
+
+
+def chained(key: bytes, previous: bytes, body: bytes) -> bytes:
+    """The hash of a row: over its bytes and the hash of the row before, with the key."""
+    return hmac.new(key, previous + body, hashlib.sha256).digest()
+
+
+def keyed(key: bytes, use: str, data: bytes) -> str:
+    """A keyed hash, 32 hex digits: the same for the same data, and not to be guessed back without the key."""
+    return hmac.new(key, use.encode() + b"\x00" + data, hashlib.sha256).hexdigest()[:32]
+
+
+def _named(key: bytes, value: str) -> str:
+    """The name itself where it is one; else its hash: an id may be anything that a caller or a model came up with."""
+    if _NAME.fullmatch(value) and not find_pii(value) and not find_secrets(value):
+        return value
+    return f"hash:{keyed(key, 'name', value.encode())}"
+
+
+def _plain(value: Any) -> bytes:
+    if isinstance(value, bytes):
+        return value
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+    try:
+        return orjson.dumps(value, default=str, option=options)
+    except (TypeError, ValueError):
+        return repr(value).encode()
+
+
+def _gap(lost: int) -> Sequence[dict[str, Any]]:
+    return [{"kind": "gap", "verdict": "lost", "lost": lost}] if lost else []
