@@ -11,14 +11,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-LONGEST = 1_000_000
+LONGEST = 200_000
 """Characters; longer text is read as it stands or not at all."""
 STARTS = 8
 """How many beginnings of an object or a list are tried in a text."""
 _FENCE = re.compile(r"```[A-Za-z0-9_-]{0,20}[ \t]*\r?\n(.*?)```", re.DOTALL)
 _TOKEN = re.compile(
-    r"""(?P<double>"(?:[^"\\]|\\.)*")|(?P<single>'(?:[^'\\]|\\.)*')|(?P<comma>,(?=\s*[\]}]))"""
-    r"""|(?P<word>\b(?:True|False|None)\b)|(?P<other>[^"',TFN]+|.)""",
+    r"""(?P<double>"(?:[^"\\]|\\.)*+(?:"|\\?\Z))|(?P<single>'(?:[^'\\]|\\.)*+(?:'|\\?\Z))"""  # or cut off: to the end
+    r"""|(?P<comma>,(?=\s{0,200}[\]}]))|(?P<word>\b(?:True|False|None)\b)|(?P<other>[^"',TFN]+|.)""",
     re.DOTALL,
 )
 _WORDS = {"True": "true", "False": "false", "None": "null"}
