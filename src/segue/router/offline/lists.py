@@ -152,13 +152,23 @@ def _objects(leaf: Leaf, view: View, tool: Tool, used: Spans, fill_object: Objec
     items, spans, place = [], [], begin
     for m in [*_separators(view, begin, len(view.text)), None]:
         end = m.start() if m else len(view.text)
+        end = min([end, *(s for s, e in used if place < s < end and e > s)])
         piece = view.text[place:end]
         item = fill_object(leaf.schema["item_leaves"], piece) if piece.strip() else None
         if item and _free(place, end, used):
             items.append(item)
             spans.append((place, end))
+        elif items and _is_short_of(leaf.schema["item_leaves"], piece) and _free(place, end, used):
+            return None
         place = m.end() if m else end
     return Found(items, spans) if items and fits(items, leaf.schema) else None
+
+
+def _is_short_of(leaves: tuple[Leaf, ...], piece: str) -> bool:
+    """Whether a piece of a list names a thing but not all that an item needs ("2 teas and some cake"): better asked."""
+    words = [w for w in tokens(piece) if w.lower not in STOP | PREPOSITIONS | VERBS]
+    counts = [leaf for leaf in leaves if leaf.needed and leaf.kind in ("integer", "number")]
+    return bool(counts) and 0 < len(words) < 3
 
 
 def _optional_begin(leaf: Leaf, view: View) -> int | None:

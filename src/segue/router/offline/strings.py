@@ -278,7 +278,9 @@ def _drops(word: Token, own: Collection[str], theirs: Collection[str]) -> bool:
 
 def says_something(words: Sequence[Token], tool: Tool, *, announced: bool = False) -> bool:
     """Whether words are more than the tool's own; what a preposition announces may be of its description."""
-    known = tool.name_stems | GENERIC | {"new"} | (frozenset() if announced else frozenset(content_stems(tool.description)))
+    known = (
+        tool.name_stems | GENERIC | {"new"} | (frozenset() if announced else frozenset(content_stems(tool.description)))
+    )
     return any(word.text[0].isupper() or word.text[0].isdigit() or is_new(word, known) for word in words)
 
 

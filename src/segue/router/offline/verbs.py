@@ -13,7 +13,7 @@ from segue.router.offline.fill import Filled, fill
 from segue.router.offline.recall import Known
 from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.select import Index, effect_of, is_common, nouns_of
-from segue.router.offline.text import Token
+from segue.router.offline.text import Token, stem
 from segue.router.offline.values import shape
 from segue.router.offline.view import View
 from segue.router.offline.words import word_set
@@ -44,7 +44,25 @@ def by_verb_alone(clause: str, view: View, index: Index, known: Known) -> list[O
         enough = not (is_common(view.verb) or view.verb.lower in _LIGHT) and not found[0].required
         if filled.complete and (enough or placed):
             return [Option(found[0], filled, 1.0)]
-    return _searching(clause, view, index, known)
+    return _searching(clause, view, index, known) or _by_choice(clause, view, index, known)
+
+
+def _by_choice(clause: str, view: View, index: Index, known: Known) -> list[Option]:
+    """The only tool that has the clause's verb among a required parameter's choices: "sell" of buy and sell."""
+    assert view.verb is not None
+    found = [(t, leaf) for t in index.tools for leaf in t.required if view.verb.stem in _choices(leaf)]
+    if len(found) != 1:
+        return []
+    tool, leaf = found[0]
+    filled = fill(tool, clause, known)
+    taken = any(start == view.verb.start for start, _ in filled.places.get(leaf.path, []))
+    others = [x for x in tool.required if x is not leaf and filled.places.get(x.path)]
+    return [Option(tool, filled, 1.0)] if taken and others else []
+
+
+def _choices(leaf: Leaf) -> set[str]:
+    choices = leaf.schema.get("enum")
+    return {stem(choice) for choice in choices if isinstance(choice, str)} if isinstance(choices, list) else set()
 
 
 def _carries(tool: Tool, view: View) -> bool:
