@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from segue.base.errors import UserError
 from segue.context import Allow, Block, Rewrite, RunContext
@@ -150,6 +151,18 @@ async def test_a_guard_works_as_a_rail_whichever_kind(theirs: Any, ctx: RunConte
         assert (await verdict(fixing, ctx)).value == "HELLO"
         assert await verdict(strict, ctx) == Block("guard 'loud': a validator did not pass", "loud")
         assert await verdict(noting, ctx) == Block("guard 'loud' did not pass (Shout)", "loud")
+
+
+async def test_a_guard_with_a_schema_works_on_text_and_on_data(theirs: Any, ctx: RunContext[Any]) -> None:
+    class Reply(BaseModel):
+        total: int
+
+    check = from_guard(theirs.AsyncGuard.for_pydantic(Reply, name="reply"))
+
+    assert await verdict(check, ctx, '{"total": 3}') == Allow()
+    assert await verdict(check, ctx, '{"total": 3}', value={"total": 3}) == Allow()
+    assert isinstance(await verdict(check, ctx, '{"total": "many"}'), Block)
+    assert isinstance(await verdict(check, ctx, "no JSON at all"), Block)
 
 
 def test_guards_may_name_their_validators_and_guards(theirs: Any, shout: Any) -> None:

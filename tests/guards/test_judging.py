@@ -190,6 +190,36 @@ async def test_a_function_that_blocks_its_thread_is_left_behind(ctx: RunContext[
     assert "took longer" in judgement.verdict.reason
 
 
+async def test_a_rail_whose_calls_never_return_begins_no_more_of_them(ctx: RunContext[Any]) -> None:
+    release, begun = threading.Event(), []
+
+    @rail(timeout_s=0.01)
+    def stuck(text: str) -> None:
+        begun.append(text)
+        release.wait(20)
+
+    for _ in range(20):
+        judgement = await judge([stuck], on(), ctx)
+    release.set()
+
+    assert len(begun) == 16
+    assert isinstance(judgement.verdict, Block)
+    assert "raised NeverReturned" in judgement.verdict.reason
+
+
+@pytest.mark.parametrize("timeout_s", [None, 0, float("inf"), "2"])
+async def test_a_class_without_a_usable_time_limit_blocks(ctx: RunContext[Any], timeout_s: Any) -> None:
+    class Endless(Rail):
+        async def check(self, subject: Subject, ctx: RunContext[Any]) -> Allow:
+            await asyncio.Event().wait()
+            return Allow()
+
+    check = Endless()
+    check.timeout_s = timeout_s
+
+    assert isinstance((await judge([check], on(), ctx)).verdict, Block)
+
+
 async def test_a_rail_that_cancels_itself_blocks(ctx: RunContext[Any]) -> None:
     @rail
     async def gone(text: str) -> None:

@@ -92,7 +92,7 @@ async def test_data_nested_too_deeply_to_look_at_is_blocked(ctx: RunContext[Any]
 async def test_the_action_decides_and_the_reason_counts_without_quoting(
     ctx: RunContext[Any], action: Any, kind: type[Any]
 ) -> None:
-    subject = Subject(place="input", text="ann@example.org, bob@example.org, 203.0.113.9")
+    subject = Subject(place="output", text="ann@example.org, bob@example.org, 203.0.113.9")
 
     judgement = await judge([no_pii(action=action)], subject, ctx)
 

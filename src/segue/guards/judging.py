@@ -18,7 +18,7 @@ from typing import Any
 
 from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
 from segue.context.run import RunContext
-from segue.guards.rail import Rail, Subject, text_of_value
+from segue.guards.rail import Rail, Subject, checked_timeout, text_of_value
 from segue.tracing.audit import decided
 from segue.tracing.redaction import redactor
 
@@ -147,15 +147,16 @@ def _failed(rail: Rail, what: str) -> Block:
 
 async def _within(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> Decision:
     """The rail's answer, given up after its time limit even where it ignores being cancelled."""
+    timeout_s = checked_timeout(rail.timeout_s, rail.name)
     task = asyncio.ensure_future(rail.check(subject, ctx))
     try:
-        await asyncio.wait({task}, timeout=rail.timeout_s)
+        await asyncio.wait({task}, timeout=timeout_s)
     finally:
         if not task.done():
             task.cancel()
             task.add_done_callback(_forget)
     if not task.done():
-        raise _Unfit(f"took longer than its {rail.timeout_s:g} s")
+        raise _Unfit(f"took longer than its {timeout_s:g} s")
     if task.cancelled():
         raise _Unfit("was cancelled from inside")
     return task.result()

@@ -45,11 +45,12 @@ def no_pii(
     *,
     kinds: Iterable[str] = PII_KINDS,
     action: Action = "rewrite",
-    places: Iterable[Place] = ("input", "output"),
+    places: Iterable[Place] = ("output",),
 ) -> Rail:
     """Put `[email]`, `[phone]`, `[iban]`, `[card]`, `[ip]` or `[ssn]` where one stands, or block, or ask.
 
-    Names and postal addresses are not found: that takes a model.
+    It stands at the output unless told: an agent must be able to look up an address that it was asked about. Names
+    and postal addresses are not found: that takes a model.
 
     Raises:
         UserError: A kind, the action or a place is unknown.

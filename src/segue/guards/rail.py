@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeVar, get_args, overload
 from segue.base.errors import UserError, names
 from segue.context.decisions import Allow, Block, Decision
 from segue.context.run import RunContext
-from segue.guards.threads import call_in_thread
+from segue.guards.threads import Threads
 
 Place = Literal["input", "plan", "output", "tool_call", "tool_result"]
 """Where a rail stands."""
@@ -77,6 +77,7 @@ class FunctionRail(Rail):
         self.places = checked_places(places, name)
         self.window = window
         self.timeout_s = checked_timeout(timeout_s, name)
+        self._threads = Threads()
         self._takes_subject, self._takes_ctx = _signature(fn, name)
         self._is_async = inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(getattr(fn, "__call__", None))  # noqa: B004
 
@@ -88,7 +89,7 @@ class FunctionRail(Rail):
         """Call the function; `None` and true allow, false blocks."""
         what = subject if self._takes_subject else subject.text
         arguments = (what, ctx) if self._takes_ctx else (what,)
-        said = await (self.fn(*arguments) if self._is_async else call_in_thread(self.fn, *arguments))
+        said = await (self.fn(*arguments) if self._is_async else self._threads.call(self.fn, *arguments))
         if inspect.isawaitable(said):
             said = await said
         if said is None or said is True:

@@ -15,8 +15,9 @@ from segue.base.errors import UserError, names
 from segue.context.decisions import Allow, Block, Decision, Rewrite
 from segue.context.run import RunContext
 from segue.guards.quiet import quiet
-from segue.guards.rail import Place, Rail, Subject, checked_places, checked_timeout
-from segue.guards.threads import call_in_thread
+from segue.guards.rail import Place, Rail, Subject, checked_places, checked_timeout, text_of_value
+from segue.guards.repair import read_json
+from segue.guards.threads import Threads
 
 if TYPE_CHECKING:
     from guardrails import AsyncGuard, Guard  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -97,6 +98,7 @@ class _ValidatorRail(Rail):
 
         self.name, self.places, self.timeout_s = name, places, checked_timeout(timeout_s, name)
         self._validator, self._metadata, self._inline = validator, metadata, inline
+        self._threads = Threads()
         self._is_async = type(validator).async_validate is not Validator.async_validate
         alias = validator.rail_alias
         self._kinds = {kind for kind in ("string", "list", "object") if alias in types_to_validators.get(kind, ())}
@@ -118,7 +120,7 @@ class _ValidatorRail(Rail):
             return await self._validator.async_validate(value, dict(self._metadata))
         if self._inline:
             return self._validator.validate(value, dict(self._metadata))
-        return await call_in_thread(self._validator.validate, value, dict(self._metadata))
+        return await self._threads.call(self._validator.validate, value, dict(self._metadata))
 
     async def _failed(self, value: Any, result: Any) -> Decision:
         """By `on_fail`; their messages are not passed on, since they may quote the text."""
@@ -127,7 +129,7 @@ class _ValidatorRail(Rail):
         if action == "noop":
             return Allow(f"{failed}, and its on_fail is noop", self.name)
         if action == "custom" and self._validator.on_fail_method is not None:
-            put = await call_in_thread(self._validator.on_fail_method, value, result)
+            put = await self._threads.call(self._validator.on_fail_method, value, result)
             return Allow(f"{failed}, and its on_fail let it be", self.name) if put == value else self._put(put, failed)
         if action == "fix":
             return self._put(fix, failed) if fix is not None else Block(f"{failed} and offers no fix", self.name)
@@ -157,6 +159,7 @@ class _GuardRail(Rail):
     ) -> None:
         self.name, self.places, self.timeout_s = name, places, checked_timeout(timeout_s, name)
         self._guard, self._metadata, self._is_async = guard, metadata, is_async
+        self._threads = Threads()
 
     async def check(self, subject: Subject, ctx: RunContext[Any]) -> Decision:
         from guardrails.errors import ValidationError  # type: ignore[import-untyped, import-not-found, unused-ignore]
@@ -165,19 +168,24 @@ class _GuardRail(Rail):
             if self._is_async:
                 outcome = await self._guard.validate(subject.text, metadata=dict(self._metadata))
             else:
-                outcome = await call_in_thread(self._sync, subject.text)
+                outcome = await self._threads.call(self._sync, subject.text)
         except ValidationError:
             return Block(f"guard {self.name!r}: a validator did not pass", self.name)
         if not outcome.validation_passed:
             failed = sorted({each.validator_name for each in outcome.validation_summaries or ()})
             by = f" ({', '.join(failed)})" if failed else ""
             return Block(f"guard {self.name!r} did not pass{by}", self.name)
-        if outcome.validated_output == subject.text or self._same(outcome.validated_output, subject):
-            return Allow()
-        return Rewrite(outcome.validated_output, f"guard {self.name!r} passed it changed", self.name)
+        return self._passed(outcome.validated_output, subject)
 
-    def _same(self, output: Any, subject: Subject) -> bool:
-        return subject.value is not None and bool(output == subject.value)
+    def _passed(self, output: Any, subject: Subject) -> Decision:
+        """A Guard with a schema reads the text as JSON and passes data."""
+        if output is None:
+            return Block(f"guard {self.name!r} left nothing of it", self.name)
+        held = subject.text if subject.value is None else subject.value
+        if output in (subject.text, held) or (isinstance(held, str) and output == _data(held)):
+            return Allow()
+        new = text_of_value(output) if subject.value is None else output
+        return Rewrite(new, f"guard {self.name!r} passed it changed", self.name)
 
     def _sync(self, text: str) -> Any:
         """In its own thread: they make an event loop where there is none, and leave it open."""
@@ -189,6 +197,13 @@ class _GuardRail(Rail):
             asyncio.set_event_loop(None)
             loop.run_until_complete(loop.shutdown_default_executor())
             loop.close()
+
+
+def _data(text: str) -> Any:
+    try:
+        return read_json(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _places(on: Place | Iterable[Place]) -> Iterable[str]:
