@@ -8,6 +8,7 @@ Langfuse's (`segue.tracing.langfuse`).
 from __future__ import annotations
 
 import gzip
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,10 @@ Describe = Callable[[SpanRow, About | None], Described]
 """The name and the attributes of a redacted span."""
 _OWN_KEYS = frozenset({"labels", "atoms", "tokens"})
 """Of messages: the run's own bookkeeping, which is no part of what was said."""
+_REMEMBERED = 512
+"""Messages whose redacted form is kept: each generation is given all that came before it again."""
+_MOST_REMEMBERED_TOKENS = 4_000
+"""Of such a message."""
 _MOST_BYTES = 3_000_000
 """Of one post, before it is compressed; Langfuse takes 4.5 MB."""
 _HEADERS = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip", "User-Agent": f"segue/{__version__}"}
@@ -78,6 +83,7 @@ class OtlpExporter:
         self._runs = runs or Runs()
         self._redaction = Redaction(redact)
         self._describe = describe
+        self._messages: OrderedDict[str, tuple[dict[str, Any], Any]] = OrderedDict()
         self._resource = {"service.name": "segue", "service.version": __version__, "telemetry.sdk.name": "segue",
                           "telemetry.sdk.language": "python", "telemetry.sdk.version": __version__,
                           **(resource or {})}  # fmt: skip
@@ -135,8 +141,24 @@ class OtlpExporter:
         seen = self._redaction
         payload = row.payload
         if payload is not None:
-            payload = Payload(*(seen.data(_said(part)) for part in payload))
+            payload = Payload(*(self._part(part) for part in payload))
         return row._replace(name=seen.text(row.name), attributes=seen.data(row.attributes), payload=payload)
+
+    def _part(self, value: Any) -> Any:
+        """A part of a payload, redacted; messages without the run's own bookkeeping."""
+        if isinstance(value, list):
+            return [self._part(each) for each in value]
+        if not (isinstance(value, dict) and "role" in value and "content" in value):
+            return self._redaction.data(value)
+        known = self._messages.get(value.get("id", ""))
+        if known is not None and known[0] is value:
+            return known[1]
+        said = self._redaction.data({key: held for key, held in value.items() if key not in _OWN_KEYS})
+        if "id" in value and value.get("tokens", _MOST_REMEMBERED_TOKENS) < _MOST_REMEMBERED_TOKENS:
+            self._messages[value["id"]] = (value, said)
+            if len(self._messages) > _REMEMBERED:
+                self._messages.popitem(last=False)
+        return said
 
     def _about(self, about: About | None) -> About | None:
         if about is None:
@@ -218,15 +240,6 @@ def _accepted(post: Post, answer: Answer) -> int:
     except Exception:
         return post.items
     return post.items - min(post.items, max(0, int(said.partial_success.rejected_spans)))
-
-
-def _said(value: Any) -> Any:
-    """Messages without the run's own bookkeeping; anything else as it is."""
-    if isinstance(value, list):
-        return [_said(each) for each in value]
-    if isinstance(value, dict) and "role" in value and "content" in value:
-        return {key: held for key, held in value.items() if key not in _OWN_KEYS}
-    return value
 
 
 def _weight(value: Any, depth: int = 4) -> int:
