@@ -215,6 +215,14 @@ def test_a_validator_that_needs_metadata_says_which(theirs: Any, shout: Any) -> 
     assert from_validator(Needs(), metadata={"topic": "x"}).name == "test/shout"
 
 
+def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "guardrails.settings", None)
+    validator: Any = object()
+
+    with pytest.raises(UserError, match=r"pip install 'segue\[guardrails\]'"):
+        from_validator(validator)
+
+
 OFFLINE = """
 import atexit, asyncio, os, sys
 calls = []

@@ -57,6 +57,14 @@ async def test_a_rewrite_is_what_the_next_rail_looks_at(ctx: RunContext[Any]) ->
     assert (judgement.verdict, judgement.text) == (Rewrite("bye", "nicer"), "bye")
 
 
+async def test_a_rewrite_to_what_stood_there_allows(ctx: RunContext[Any]) -> None:
+    text = await judge([says(Rewrite("hello"))], on(), ctx)
+    data = await judge([says(Rewrite([{"a": 1}]))], on("t1: a", value=[{"a": 1}]), ctx)
+
+    assert (text.verdict, text.said[0].verdict) == (Allow(), "rewrite")
+    assert (data.verdict, data.text) == (Allow(), "t1: a")
+
+
 async def test_the_first_block_ends_it_and_nothing_of_the_text_is_handed_on(ctx: RunContext[Any]) -> None:
     judgement = await judge([says(Block("no"), "first"), says(Block("never"), "second")], on(value={"a": 1}), ctx)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date
 from typing import Any
 
@@ -100,6 +101,13 @@ async def test_without_repair_only_json_is_json(ctx: RunContext[Any]) -> None:
 def test_what_is_no_schema_is_refused(schema: Any) -> None:
     with pytest.raises(UserError, match="matches_schema"):
         matches_schema(schema)
+
+
+def test_a_json_schema_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jsonschema", None)
+
+    with pytest.raises(UserError, match="pip install jsonschema"):
+        matches_schema(SCHEMA)
 
 
 JSON = st.recursive(

@@ -82,13 +82,22 @@ async def judge(rails: Iterable[Rail], subject: Subject, ctx: RunContext[Any]) -
             asked = asked or verdict
         elif isinstance(verdict, Rewrite):
             rewritten = verdict
+    return _together(first, subject, asked, rewritten, tuple(said))
+
+
+def _together(
+    first: Subject, last: Subject, asked: Ask | None, rewritten: Rewrite | None, said: tuple[Said, ...]
+) -> Judgement:
+    """The judgement where nothing blocked; a rewrite to what stood there before is none."""
+    typed = first.value is not None
+    if (last.value == first.value) if typed else (last.text == first.text):
+        last, rewritten = first, None
     outcome: Decision = Allow()
     if asked is not None:
         outcome = asked
     elif rewritten is not None:
-        value = subject.text if first.value is None else subject.value
-        outcome = Rewrite(value, rewritten.reason, rewritten.rule)
-    return Judgement(verdict=outcome, text=subject.text, value=subject.value, said=tuple(said))
+        outcome = Rewrite(last.value if typed else last.text, rewritten.reason, rewritten.rule)
+    return Judgement(verdict=outcome, text=last.text, value=last.value, said=said)
 
 
 def _note(rail: Rail, subject: Subject, told: str, rule: str, ctx: RunContext[Any]) -> None:
