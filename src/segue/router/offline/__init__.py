@@ -10,7 +10,8 @@ field but plain English.
     cues, examples, choices, quantities             what a text offers to a parameter: by kind
     strings, freetext, lists, values                and by words
     recall, answers, fill                           the arguments of one call
-    select, verbs, clauses, choose, plan            which tool, which parts
+    opposites, select, verbs                        which tool
+    clauses, choose, plan                           which parts, and what to do for each
     ask, render, structured, history, engine        what is said
 """
 

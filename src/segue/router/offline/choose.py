@@ -21,14 +21,16 @@ from segue.router.offline.select import (
     FLOOR,
     Index,
     Match,
+    contrary,
     effect_of,
     is_reading,
     is_shaped,
+    is_writing,
     query_stems,
     same_verb,
 )
 from segue.router.offline.text import identifier_words, stem
-from segue.router.offline.verbs import Option, by_verb_alone
+from segue.router.offline.verbs import Option, by_verb_alone, give_target
 from segue.router.offline.view import View, view_of
 from segue.router.offline.words import PREPOSITIONS, READ_VERBS, STOP
 
@@ -90,9 +92,13 @@ def choose(part: Part, index: Index, known: Known, *, forced: Tool | None = None
         options = _by_verb(part, view, index, known) or by_verb_alone(part.clause, view, index, known)
     if not options:
         return _like_before(part, index, known)
+    options = _meant_to_change(options, view)
     best = _best(options, view)
     tied = [o for o in options if o.score >= best.score * (1 - _SAME) and o.filled.complete == best.filled.complete]
     tied = [o for o in tied if o is best or _unused(o, view) <= _unused(best, view)]
+    verbal = [o for o in tied if same_verb(o.tool, view)]
+    if len(verbal) == 1 and len(tied) > 1:
+        best, tied = verbal[0], verbal
     if len(tied) > 1 and best.filled.wants_code is None:
         meant = _meant(tied, known)
         if meant is None:
@@ -118,7 +124,12 @@ def _by_verb(part: Part, view: View, index: Index, known: Known) -> list[Option]
     """Tools that share only the verb ("look up Ann Lee"), where names, ids or typed values of the clause fill them."""
     out = []
     for tool in index.tools:
-        if view.verb is None or not tool.required or not (same_verb(tool, view) or _shows_alike(tool, view)):
+        if (
+            view.verb is None
+            or not tool.required
+            or contrary(tool, view)
+            or not (same_verb(tool, view) or _shows_alike(tool, view))
+        ):
             continue
         filled = fill(tool, part.clause, known)
         named = [(m.start, m.end) for m in view.mentions if m.kind != "number"]
@@ -156,6 +167,14 @@ def _weighed(match: Match, filled: Filled, view: View) -> float:
     return match.score * (0.55 + 0.45 * coverage) * factor * (0.4 if filled.wants_code else 1.0)
 
 
+def _meant_to_change(options: list[Option], view: View) -> list[Option]:
+    """The options without those that only read, where a change is commanded and a tool that changes fits well too."""
+    changing = [option for option in options if effect_of(option.tool) != "read"]
+    close = changing and changing[0].score >= options[0].score * _NEARER
+    named = view.verb is not None and view.verb.stem == stem(options[0].tool.action_words[0])
+    return changing if close and is_writing(view) and not named else options
+
+
 def _best(options: list[Option], view: View) -> Option:
     """The best option; of those that are near it the first that can be called, or one that leaves no id unused."""
     near = [option for option in options if option.score >= options[0].score * (1 - _ALIKE)]
@@ -188,7 +207,28 @@ def _decide(option: Option, part: Part, known: Known) -> Decision:
         return Code(option.tool, filled.wants_code)
     if filled.missing:
         return Ask(option.tool, filled.missing)
-    return Do(option.tool, spread(filled, option.tool, part.clause, known), filled.drawn)
+    view = view_of(part.clause, known.conversation.today)
+    if not (option.tool.required or filled.spans) and effect_of(option.tool) == "write":
+        give_target(option.tool, filled, view)
+    calls = _by_halves(option, view, known) if _unused(option, view) else []
+    return Do(option.tool, calls or spread(filled, option.tool, part.clause, known), filled.drawn)
+
+
+def _by_halves(option: Option, view: View, known: Known) -> list[dict[str, Any]]:
+    """Two calls for "add two A-1 and three A-2": each half fills the tool by itself and holds an id; else none."""
+    if view.verb is None:
+        return []
+    for m in re.finditer(r"\s+and\s+", view.text[view.verb.end :]):
+        left = view.text[: view.verb.end + m.start()]
+        right = f"{view.text[view.body : view.verb.end]} {view.text[view.verb.end + m.end() :]}"
+        halves = [fill(option.tool, half, known) for half in (left, right)]
+        given = [_unused(Option(option.tool, Filled(), 0.0), view_of(half)) for half in (left, right)]
+        used = [
+            _unused(Option(option.tool, f, 0.0), view_of(half)) for f, half in zip(halves, (left, right), strict=True)
+        ]
+        if all(f.complete and not f.drawn for f in halves) and all(given) and not any(used):
+            return [f.arguments for f in halves]
+    return []
 
 
 def _meant(tied: list[Option], known: Known) -> Option | None:

@@ -22,12 +22,13 @@ from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.text import identifier_words, stem
 from segue.router.offline.values import candidates, shape
 from segue.router.offline.view import View, view_of
-from segue.router.offline.words import PREPOSITIONS, STOP
+from segue.router.offline.words import PREPOSITIONS, STOP, UNITS
 
 Path = tuple[str, ...]
 
 _REQUIRED_FLOOR, _OPTIONAL_FLOOR, _SECOND_OF_A_KIND = 0.5, 2.0, 3.0
 _KIND_STEMS = frozenset(stem(w) for w in ("kind", "type", "sort", "category", "style", "genre", "class", "variety"))
+_TITLES = frozenset({"title", "summary", "headline"})
 _REST = frozenset({"title", "heading", "item"})
 """Beside free text, names whose parameter may take the rest of a clause."""
 
@@ -76,6 +77,7 @@ def fill(tool: Tool, clause: str, known: Known) -> Filled:
     filled = Filled()
     leaves = [leaf for leaf in tool.leaves if "const" not in leaf.schema]
     scalars = [leaf for leaf in leaves if not _is_list(leaf)]
+    _tail(filled, scalars, view)
     _assign(filled, scalars, view, tool)
     _assign(filled, [leaf for leaf in scalars if _beside_a_value(leaf, filled)], view, tool)
     for leaf in leaves:
@@ -197,11 +199,42 @@ def _free_texts(filled: Filled, leaves: Sequence[Leaf], view: View, tool: Tool) 
         for leaf in takers:
             if leaf.path in filled.values or (alone and not leaf.required):
                 continue
-            found = free_text(leaf, view, tool, filled.spans, alone=alone)
+            found = free_text(leaf, view, tool, [*filled.spans, *_units(filled, view)], alone=alone)
+            if found is None and alone and leaf.is_search:
+                found = free_text(
+                    leaf, view, tool, [*_without_choices(filled, tool), *_units(filled, view)], alone=True
+                )
             if found is not None and fits(found.value, leaf.schema):
                 _put(filled, leaf, found.value, [(found.start, found.end)])
                 if alone:
                     return
+
+
+def _units(filled: Filled, view: View) -> list[tuple[int, int]]:
+    """The unit words after numbers that parameters took."""
+    ends = {end for _, end in filled.spans}
+    after = ((next((w for w in view.words if w.start >= m.end), None), m) for m in view.mentions if m.end in ends)
+    return [(w.start, w.end) for w, m in after if w is not None and m.unit in UNITS and w.lower == m.unit]
+
+
+def _without_choices(filled: Filled, tool: Tool) -> list[tuple[int, int]]:
+    """The places taken, those of choices aside: a word may say the kind of thing and be what is searched for."""
+    choices = {leaf.path for leaf in tool.leaves if leaf.schema.get("enum")}
+    return [span for path, spans in filled.places.items() if path not in choices for span in spans]
+
+
+def _tail(filled: Filled, leaves: Sequence[Leaf], view: View) -> None:
+    """Give all that follows a colon to a required title: "Open an issue in acme: Login fails on Safari"."""
+    takers = [x for x in leaves if x.required and x.raw_words & _TITLES and x.kind == "string"]
+    found = re.search(r"(\w+):\s+(?=\w+\s+\w)", view.text[view.body :]) if len(takers) == 1 else None
+    if found is None or "enum" in takers[0].schema:
+        return
+    named = any(stem(found[1]) in leaf.own for leaf in leaves if leaf is not takers[0])
+    start, end = view.body + found.end(), len(view.text.rstrip(" .!?"))
+    held = any(m.kind in ("quoted", "code", "url") for m in view.mentions)
+    if not named and not held and ":" not in view.text[start:end] and fits(view.text[start:end], takers[0].schema):
+        _put(filled, takers[0], view.text[start:end], [(start, end)])
+        filled.strength[takers[0].path] = 3.0
 
 
 def _pair(filled: Filled, tool: Tool, view: View) -> None:
@@ -214,8 +247,10 @@ def _pair(filled: Filled, tool: Tool, view: View) -> None:
     if len(texts) != 2 or len(found) != 1:
         return
     m = found[0]
-    held = [leaf for leaf in texts if leaf.path in filled.values and filled.values[leaf.path] != m.group()]
-    others = [span for path, spans in filled.places.items() if filled.values[path] != m.group() for span in spans]
+    sure = [leaf for leaf in texts if filled.strength.get(leaf.path, 0.0) >= 2.0]
+    held = [leaf for leaf in sure if filled.values[leaf.path] != m.group()]
+    ours = {leaf.path for leaf in texts}
+    others = [span for path, spans in filled.places.items() if path not in ours for span in spans]
     if not held and all(m.end() <= start or m.start() >= end for start, end in others):
         for leaf, number in zip(texts, (1, 2), strict=True):
             _put(filled, leaf, m[number], [m.span(number)])

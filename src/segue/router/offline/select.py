@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from segue.router.offline.examples import is_built
+from segue.router.offline.opposites import opposite
 from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.text import Token, akin, content_stems, identifier_words, stem, stems
 from segue.router.offline.view import View
@@ -45,6 +46,8 @@ _FAMILIES = tuple(
     )
 )
 _DELETING = next(family for family in _FAMILIES if "delet" in family)
+_PLACES = frozenset({"path", "file", "filename", "filepath", "name"})
+_ENDING = _DELETING | {stem(word) for word in ("close", "merge", "stop", "send", "pay", "refund", "email", "mail")}
 _COMMAND = re.compile(r"\s*\w+\s+(?:an?|the|all|one|some|your|every|each|this|these|its|new|up|out)\b", re.I)
 
 
@@ -142,6 +145,8 @@ def query_stems(view: View) -> dict[str, float]:
             out.setdefault(stem(mention.kind), 0.6)
         elif mention.kind == "math":
             out |= {stem(word): 0.8 for word in ("expression", "arithmetic", "calculator", "evaluate", "formula")}
+    if tells_others(view):
+        out.setdefault(stem("message"), 0.5)
     text = view.text.lower()
     for choice, ways in ASKED.items():
         way = next((way for way in ways if way in text), "")
@@ -249,7 +254,14 @@ def is_reading(view: View) -> bool:
 
 def is_writing(view: View) -> bool:
     """Whether the clause commands a change."""
-    return view.verb is not None and view.verb.lower in WRITE_VERBS
+    return view.verb is not None and (view.verb.lower in WRITE_VERBS or tells_others(view))
+
+
+def tells_others(view: View) -> bool:
+    """Whether the clause has somebody else told something: "tell Ann that …", not "tell me"."""
+    if view.verb is None or view.verb.lower not in ("tell", "inform", "notify"):
+        return False
+    return not re.match(r"\s+(?:me|us)\b", view.text[view.verb.end :])
 
 
 def _effect_factor(tool: Tool, view: View) -> float:
@@ -263,9 +275,29 @@ def _effect_factor(tool: Tool, view: View) -> float:
         own_verb |= any(word.stem == stem(tool.action_words[0]) for word in view.words)
     if effect == "write" and is_reading(view) and not own_verb:
         return 0.0
+    if contrary(tool, view):
+        return 0.0
     if effect == "read" and is_writing(view) and not own_verb:
-        return 0.7
+        return 0.3 if view.verb is not None and view.verb.stem in _ENDING else 0.7
     return 0.3 if _undoes(tool) and not own_verb and not same_verb(tool, view) else 1.0
+
+
+def contrary(tool: Tool, view: View) -> bool:
+    """Whether the clause's verb is the contrary of the tool's, says "off" for its "on", or adds to what it creates."""
+    head, *rest = tool.action_words
+    if view.verb is None:
+        return False
+    said = {word.lower for word in view.words if word.start >= view.verb.end}
+    if rest and rest[0] in ("on", "off"):
+        return ("off" if rest[0] == "on" else "on") in said and rest[0] not in said
+    told = {*tool.name_stems, *content_stems(tool.description)}
+    if opposite(view.verb.stem, stem(head)) and view.verb.stem not in told:
+        return True
+    if view.verb.lower not in ("add", "put") or head not in ("create", "make", "new", "open"):
+        return False
+    into = [phrase for phrase in view.phrases if phrase.prep in ("to", "into", "onto", "on")]
+    direct = {word.stem for phrase in view.phrases if phrase not in into for word in phrase.words}
+    return bool(into) and not direct & nouns_of(tool)
 
 
 def _undoes(tool: Tool) -> bool:
@@ -276,6 +308,8 @@ def _undoes(tool: Tool) -> bool:
 def is_shaped(tool: Tool, view: View) -> bool:
     """Whether an id in the clause is built as a pattern or an example of a required parameter says."""
     shown = [m.text for m in view.mentions if m.kind == "id"]
+    if any(m.kind == "path" for m in view.mentions) and any(leaf.raw_words <= _PLACES for leaf in tool.required):
+        return True
     return any(is_built(leaf, text) for leaf in tool.required for text in shown)
 
 
@@ -294,6 +328,8 @@ def _verb_bonus(tool: Tool, view: View) -> float:
         return 0.0
     said = view.verb.stem
     theirs = {stem(w) for w in (*tool.action_words[:2], tool.told_verb) if w}
+    if said == stem(tool.action_words[0]):
+        return 0.5
     if said in theirs:
         return 0.3
     if view.is_question and theirs & _READ_STEMS:

@@ -26,6 +26,7 @@ _KINDS_OF_ROOM = frozenset(
 )
 _ARTICLES = frozenset({"the", "a", "an", "my", "our", "your", "their", "this", "that"})
 _HELPERS = frozenset({"do", "does", "did", "can", "could", "will", "would", "should", "must"})
+_SECOND = re.compile(r", (?:[A-Z]{2}\b|[A-Z]\w+\b(?!\s*,?\s*(?:and|or)\s)(?!, [A-Z]))")
 _SIDES = frozenset({"front", "back", "rear", "side", "main", "left", "right", "upper", "lower", "inner", "outer"})
 _PLACES = frozenset({"path", "paths", "file", "files", "filename", "filepath", "directory", "folder", "dir"})
 _GLUED = re.compile(r"(?:[/_@-]\w+)+")
@@ -139,7 +140,7 @@ def _mentioned(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]:
             yield from _named(view, m, tool, 0.9 + cue)
             yield from _in_parts(leaf, view, m, 1.4 + cue)
             number = re.search(r"\b\d{1,5}[a-z]? $", view.text[: m.start])
-            if number and leaf.raw_words & {"street", "address"}:
+            if number and {word.rstrip("123") for word in leaf.raw_words} & {"street", "address"}:
                 start = number.start()
                 yield Candidate(view.text[start : m.end], start, m.end, 1.1 + cue_score(leaf, view, start, m.end))
         elif m.kind == "path" and not leaf.is_free_text:
@@ -163,7 +164,7 @@ def _in_parts(leaf: Leaf, view: View, m: Mention, score: float) -> Iterator[Cand
         yield Candidate(first, m.start, m.start + len(first), score + 1.5)
     elif first and "name" in leaf.raw_words and leaf.raw_words & {"last", "family", "sur"}:
         yield Candidate(last, m.end - len(last), m.end, score + 1.5)
-    more = re.compile(r", [A-Z][\w]+").match(view.text, m.end) if is_in_two(leaf) else None
+    more = _SECOND.match(view.text, m.end) if is_in_two(leaf) else None
     if more:
         yield Candidate(view.text[m.start : more.end()], m.start, more.end(), score)
 

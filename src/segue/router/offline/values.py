@@ -240,7 +240,7 @@ def _id_cue(leaf: Leaf, view: View, tool: Tool, m: Mention) -> float:
     for distance, noun in enumerate(nouns):
         if noun.stem in leaf.own or noun.lower in leaf.raw_words:
             return 4.0 - distance
-    if m.kind == "number" and m.unit and _is_counted(leaf, m.unit):
+    if m.kind == "number" and m.unit and stem(m.unit) not in tool.name_stems and _is_counted(leaf, m.unit):
         return 0.0
     linked = {w.lower for w in view.words if m.start - 12 <= w.start < m.start} & leaf.raw_words
     if linked - PREPOSITIONS:

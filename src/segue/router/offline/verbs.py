@@ -13,13 +13,14 @@ from segue.router.offline.fill import Filled, fill
 from segue.router.offline.recall import Known
 from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.select import Index, effect_of, is_common, nouns_of
-from segue.router.offline.text import Token, stem
+from segue.router.offline.text import stem
 from segue.router.offline.values import shape
 from segue.router.offline.view import View
 from segue.router.offline.words import word_set
 
 _PARTICLES = word_set("on off up down in out")
 _LIGHT = word_set("turn switch put set take make get give do have keep run go bring let use play open close call")
+_SWITCHES = frozenset({"turn", "switch", "put", "shut", "power"})
 _TARGETS = ("name", "device", "entity", "target", "object", "thing")
 
 
@@ -40,7 +41,7 @@ def by_verb_alone(clause: str, view: View, index: Index, known: Known) -> list[O
     exact = len(found) == 1 and bool(found[0].action_words[1:2]) and found[0].action_words[1] in _PARTICLES
     if len(found) == 1 and (exact or not _is_of_another(view, found[0], index)):
         filled = fill(found[0], clause, known)
-        placed = _target(found[0], filled, view)
+        placed = give_target(found[0], filled, view)
         enough = not (is_common(view.verb) or view.verb.lower in _LIGHT) and not found[0].required
         if filled.complete and (enough or placed):
             return [Option(found[0], filled, 1.0)]
@@ -71,7 +72,7 @@ def _carries(tool: Tool, view: View) -> bool:
     head, *rest = tool.action_words or ("",)
     particle = {word for word in rest[:1] if word in _PARTICLES}
     said = {word.lower for word in view.words if word.start >= view.verb.end and word.lower in _PARTICLES}
-    same = Token(head, 0, 0).stem == view.verb.stem
+    same = stem(head) == view.verb.stem or (bool(particle) and {head, view.verb.lower} <= _SWITCHES)
     return same and (particle <= said if particle else not (said & {"on", "off"} and view.verb.lower in _LIGHT))
 
 
@@ -81,13 +82,14 @@ def _is_of_another(view: View, tool: Tool, index: Index) -> bool:
     return any(said & (nouns_of(other) - nouns_of(tool)) for other in index.tools if other is not tool)
 
 
-def _target(tool: Tool, filled: Filled, view: View) -> bool:
+def give_target(tool: Tool, filled: Filled, view: View) -> bool:
     """Give the object of the clause to the optional text that names what is acted on; whether there is one."""
     objects = [phrase for phrase in view.phrases if not phrase.prep]
     for leaf in sorted((x for x in tool.leaves if _is_target(x)), key=lambda x: _TARGETS.index(_target_word(x))):
         if leaf.path in filled.values:
             return True
-        if objects and all(objects[0].end <= start or objects[0].start >= end for start, end in filled.spans):
+        new = objects and any(word.stem not in tool.name_stems for word in objects[0].words)
+        if new and all(objects[0].end <= start or objects[0].start >= end for start, end in filled.spans):
             filled.values[leaf.path] = view.text[objects[0].start : objects[0].end]
             filled.places[leaf.path] = [(objects[0].start, objects[0].end)]
             return True

@@ -32,6 +32,8 @@ _BREAKS = re.compile(r"[,;:!?()\[\]\n]|\.(?=\s|$)|\s[\u2013—-]\s")
 _JOINS = frozenset({"and", "or", "&", "but", "plus"})
 _CLAUSE_WORDS = word_set("that which who because where when if so while than")
 _TYPED_KINDS = frozenset({"email", "url", "uuid", "ip", "date", "time", "datetime", "month", "phone"})
+_PARTED = word_set("turn switch put power shut set pick sign")
+_PARTICLES = word_set("on off up down in out")
 _TRIM = STOP - {"who"}
 
 
@@ -134,6 +136,8 @@ def _phrases(
             prep, joined = ("", text[cuts[cut_index]] == ",")
         last_end = word.end
         lower = word.lower
+        if verb is not None and word.start == verb.end + 1 and lower in _PARTICLES and verb.lower in _PARTED:
+            continue
         if _inside(word.start, solid):
             run.append(word)
         elif _inside(word.start, typed):
