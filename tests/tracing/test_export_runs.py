@@ -14,6 +14,7 @@ from segue import Agent, Planner, Principal, Team, Workspace, tool
 from segue.base.messages import user
 from segue.graphs.plan import SUBMIT_PLAN
 from segue.graphs.running import with_context
+from segue.guards import max_length
 from segue.testing import ScriptedModel, call
 from segue.tracing.genai import SCHEMA_URL
 
@@ -251,3 +252,24 @@ async def test_a_stopped_run_sends_what_it_reached_and_says_so(langfuse: Collect
     assert run.stop_reason == "budget"
     assert span.attributes["langfuse.observation.level"] == "ERROR"
     assert (_meta(span, "run_status"), _meta(span, "stop_reason")) == ("stopped", "budget")
+
+
+async def test_each_verdict_of_a_rail_is_a_guardrail_observation_and_a_score_of_it(
+    langfuse: Collector, tmp_path: Path
+) -> None:
+    agent = Agent("a", model=ScriptedModel(["yes"]), guards=[max_length(chars=5)])
+    async with Workspace.open(tmp_path) as ws:
+        run = await ws.run(agent, "much too long for it")
+
+    rails = [each for each in langfuse.spans if each.attributes["langfuse.observation.type"] == "guardrail"]
+    scores = [
+        score
+        for path, body in zip(langfuse.paths, langfuse.bodies, strict=True)
+        if path.endswith("/scores")
+        for score in json.loads(body)
+    ]
+    assert run.stop_reason == "blocked"
+    assert [_meta(each, "verdict") for each in rails] == ["block"]
+    assert [(each["traceId"], each["observationId"], each["value"]) for each in scores] == [
+        (run.trace_id, rails[0].span_id, "block")
+    ]

@@ -6,7 +6,6 @@ not delivered is counted (`dropped`) and said in the log.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +19,7 @@ from segue.tracing.delivery import Delivery, Limits, Post
 from segue.tracing.langfuse import SCORES_PATH, credentials
 from segue.tracing.post import Answer
 from segue.tracing.redaction import Redactor, redactor
+from segue.tracing.spans import SpanRow
 
 _MOST_BYTES = 900_000
 """Of one post; the endpoint takes 1 MiB."""
@@ -99,15 +99,28 @@ class Scores:
         """Wait until what was posted is sent or dropped; false where that took longer."""
         return self.delivery.flush(timeout_s) if self.delivery else True
 
-    def begin_close(self, timeout_s: float = 5.0) -> None:
-        """Take no more; what waits is sent within `timeout_s`."""
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Send what waits, for `timeout_s` at most, and drop the rest."""
         if self.delivery is not None:
-            self.delivery.begin_close(time.monotonic() + timeout_s)
+            self.delivery.close(timeout_s)
+
+
+class VerdictScores:
+    """A sink that makes a score of each rail's verdict, so that traces can be found and counted by it."""
+
+    def __init__(self, scores: Scores) -> None:
+        self._scores = scores
+
+    def write(self, rows: Sequence[SpanRow]) -> None:
+        """Post a score for each verdict among the spans."""
+        for row in rows:
+            verdict = row.attributes.get("segue.verdict")
+            if row.kind == "verdict" and verdict:
+                why = str(row.attributes.get("segue.reason") or "")
+                self._scores.post_score(row.trace_id, f"rail {row.name}", str(verdict), why, row.span_id)
 
     def close(self) -> None:
-        """Send what waits, for five seconds at most, and drop the rest."""
-        if self.delivery is not None:
-            self.delivery.close()
+        """Nothing is held."""
 
 
 def _data_type(value: float | bool | str) -> str:

@@ -13,7 +13,7 @@ from segue.tracing.build import langfuse_parts, otlp_exporters, watched
 from segue.tracing.metrics import Metrics
 from segue.tracing.otlp import OtlpExporter
 from segue.tracing.redaction import redactor
-from segue.tracing.scores import Scores
+from segue.tracing.scores import Scores, VerdictScores
 from segue.tracing.store import TraceStore
 from segue.tracing.tracer import Sink, Tracer
 from segue.workspace.settings import WorkspaceSettings, environment
@@ -30,9 +30,8 @@ class Telemetry:
 
     def close(self) -> None:
         """Send what waits, for five seconds at most, and let go. Blocks: call it in a thread."""
-        self.scores.begin_close()
-        self.tracer.close()
-        self.scores.close()
+        self.tracer.close(4.0)
+        self.scores.close(1.0)
 
 
 def open_telemetry(settings: WorkspaceSettings, folder: Path, traces: TraceStore) -> Telemetry:
@@ -53,5 +52,6 @@ def open_telemetry(settings: WorkspaceSettings, folder: Path, traces: TraceStore
         exporters.insert(0, langfuse)
     metrics = watched(Metrics(redact=redactor(settings.redaction.metrics)), tracer, exporters, scores)
     local: list[Sink] = [traces] if settings.tracing.enabled else []
-    tracer.sinks = [*exporters, metrics, *local]
+    judged: list[Sink] = [VerdictScores(scores)] if scores.delivery else []
+    tracer.sinks = [*exporters, *judged, metrics, *local]
     return Telemetry(tracer, metrics, scores, exporters)
