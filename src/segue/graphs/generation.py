@@ -7,12 +7,12 @@ comes; tool calls are handed on only once they are complete.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from segue.base.errors import RunStopped
 from segue.base.ids import new_id
-from segue.base.messages import Message, text_of
+from segue.base.messages import Message, redacted, text_of
 from segue.context.events import GenerationFinished, TextAdded, TextReset
 from segue.context.run import RunContext
 from segue.router.types import Delta, Generation, GenerationRequest, Reset, TextDelta
@@ -35,6 +35,8 @@ class Speaker:
     """Schemas in OpenAI's shape, in an order that never changes, so that prompts share their beginning."""
     temperature: float | None = None
     max_output_tokens: int | None = None
+    prompt: Mapping[str, str] = field(default_factory=dict)
+    """Of the template that the instructions come from: name, version, hash."""
 
 
 async def generate(
@@ -73,11 +75,13 @@ async def generate(
         ) as span,
     ):  # fmt: skip
         span.payload(input=request.messages, parameters=_parameters(request))
+        span.set(**{f"segue__prompt__{name}": told or None for name, told in speaker.prompt.items()})
         route = router.resolve(speaker.model)
         generation = await router.generate(
             request, route=route, on_delta=_shower(ctx, speaker.name), deadline=ctx.deadline
         )
         held.settle(generation.usage)
+        generation = replace(generation, message=redacted(generation.message, ctx.services.redact))
         span.payload(output=generation.message)
         _describe(span, generation)
     ctx.emit(

@@ -44,6 +44,7 @@ class WorkerSpec:
             tools=tuple(tool.schema() for tool in self.toolset.tools()),
             temperature=self.temperature,
             max_output_tokens=self.max_output_tokens,
+            prompt=getattr(self.instructions, "about", {}),
         )
 
 
