@@ -15,6 +15,8 @@ from segue.base.ids import new_id
 from segue.base.messages import Message, redacted, text_of
 from segue.context.events import GenerationFinished, TextAdded, TextReset
 from segue.context.run import RunContext
+from segue.graphs.attempts import record_retries
+from segue.router.errors import NoDeploymentLeft
 from segue.router.types import Delta, Generation, GenerationRequest, Reset, TextDelta
 
 RESERVED_OUTPUT_TOKENS = 1024
@@ -77,9 +79,14 @@ async def generate(
         span.payload(input=request.messages, parameters=_parameters(request))
         span.set(**{f"segue__prompt__{name}": told or None for name, told in speaker.prompt.items()})
         route = router.resolve(speaker.model)
-        generation = await router.generate(
-            request, route=route, on_delta=_shower(ctx, speaker.name), deadline=ctx.deadline
-        )
+        try:
+            generation = await router.generate(
+                request, route=route, on_delta=_shower(ctx, speaker.name), deadline=ctx.deadline
+            )
+        except NoDeploymentLeft as error:
+            record_retries(ctx, span, error.attempts)
+            raise
+        record_retries(ctx, span, generation.attempts)
         held.settle(generation.usage)
         generation = replace(generation, message=redacted(generation.message, ctx.services.redact))
         span.payload(output=generation.message)
