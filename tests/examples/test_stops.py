@@ -27,7 +27,7 @@ REQUEST = (
     "Check the damage refund of order 1042, then refund order 1042."
 )
 KILLS = 200
-CANCELS = 60
+CANCELS = 200
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +169,7 @@ def events_of_a_run(folder: Path, tmp_path: Path) -> tuple[int, str]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 def test_a_killed_run_ends_with_the_same_answer_and_its_thread_takes_a_second_turn(shop: Path, tmp_path: Path) -> None:
     total, said = events_of_a_run(shop, tmp_path)
     wrong: list[tuple[int, str]] = []
@@ -187,7 +187,7 @@ def test_a_killed_run_ends_with_the_same_answer_and_its_thread_takes_a_second_tu
 
 
 @pytest.mark.long
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_a_cancelled_run_leaves_a_thread_that_takes_the_next_turn(shop: Path, tmp_path: Path) -> None:
     total, _ = events_of_a_run(shop, tmp_path)
     wrong: list[tuple[int, str]] = []

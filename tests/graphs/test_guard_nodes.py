@@ -250,3 +250,21 @@ def test_without_rails_there_is_no_guard_node() -> None:
 def test_what_is_no_guard_is_named(wrong: Any) -> None:
     with pytest.raises(UserError, match=r"Agent\('clerk'\): .* is no guard"):
         Agent("clerk", guards=[wrong])
+
+
+@rail(places=("input", "tool_call"))
+def asks(text: str) -> Any:
+    """Asks about everything."""
+    return Ask("who knows", "asks")
+
+
+async def test_what_is_asked_about_passes_as_the_other_rails_rewrote_it(ws: Workspace) -> None:
+    model = ScriptedModel([call("look_up", query="my secret"), "ok"])
+    clerk = Agent("clerk", model=model, tools=[look_up], guards=[words("input", "tool_call"), asks])
+
+    run = await ws.run(clerk, "a secret request")
+    while run.status == "waiting":
+        run = await ws.resume(run.id, {run.interrupts[0].id: Approve()})
+
+    assert text_of(model.requests[0].messages[-1]) == "a [hidden] request"
+    assert run.trajectory[1]["result"] == "the secret of my [hidden]"

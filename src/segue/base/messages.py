@@ -8,7 +8,7 @@ LangChain messages are turned into this shape at the borders (`from_langchain`) 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict, cast
 
 from segue.base.errors import BadInput
@@ -160,6 +160,19 @@ def text_of(message: Message) -> str:
     if not content:
         return ""
     return "".join(part.get("text") or "" for part in content if part.get("type") == "text")
+
+
+def redacted(message: Message, redact: Callable[[str], str]) -> Message:
+    """The message with every text passed through `redact`; the very same one where that changes nothing."""
+    content = message.get("content")
+    clean: Any = content
+    if isinstance(content, str):
+        clean = redact(content)
+    elif content:
+        clean = [
+            {**part, "text": redact(part["text"])} if isinstance(part.get("text"), str) else part for part in content
+        ]
+    return message if clean == content else {**message, "content": clean}
 
 
 def estimate_tokens(message: Message) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol
 
 from typing_extensions import TypeVar
 
@@ -51,8 +51,17 @@ Authorize = Callable[[Any, dict[str, Any], "RunContext[Any]"], Awaitable[Decisio
 """The gate as a port: `(tool, validated arguments, ctx) -> Decision`. `tools.execution` calls it before a tool runs."""
 
 
-Inspect = Callable[["RunContext[Any]", str, str, Any, str, str], Awaitable[Decision]]
-"""Rails on tool calls and results as a port: `(ctx, place, text, value, tool, effect) -> Decision`; place is
+class Inspected(NamedTuple):
+    """What rails made of a tool call or result."""
+
+    verdict: Decision
+    text: str
+    """What to go on with, also where somebody is asked first."""
+    value: Any
+
+
+Inspect = Callable[["RunContext[Any]", str, str, Any, str, str], Awaitable[Inspected]]
+"""Rails on tool calls and results as a port: `(ctx, place, text, value, tool, effect) -> Inspected`; place is
 `tool_call` (the value is the arguments) or `tool_result` (only the text)."""
 
 

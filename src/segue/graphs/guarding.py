@@ -19,7 +19,7 @@ from segue.base.ids import derived_id
 from segue.base.messages import Message, text_of
 from segue.context.decisions import Allow, Approve, Ask, Block, Decision, InterruptRequest, Reject, Rewrite
 from segue.context.events import TextAdded
-from segue.context.run import Inspect, RunContext
+from segue.context.run import Inspect, Inspected, RunContext
 from segue.graphs.asking import ask
 from segue.graphs.graph import Graph
 from segue.graphs.plan import PlanInvalid, Task, read_plan
@@ -85,18 +85,16 @@ def inspector(rails: Sequence[Rail], above: Inspect | None) -> Inspect | None:
     if not standing(rails, "tool_call", "tool_result"):
         return above
 
-    async def inspect(ctx: RunContext[Any], place: Any, text: str, value: Any, tool: str, effect: str) -> Decision:
-        held: Decision = Allow()
+    async def inspect(ctx: RunContext[Any], place: Any, text: str, value: Any, tool: str, effect: str) -> Inspected:
+        first = Inspected(Allow(), text, value)
         if above is not None:
-            held = await above(ctx, place, text, value, tool, effect)
-            if isinstance(held, Block):
-                return held
-            if isinstance(held, Rewrite):
-                value = None if value is None else held.value
-                text = text_of_value(held.value)
-        subject = Subject(place=place, text=text, value=value, tool=tool, agent=ctx.agent, effect=effect)
-        own = (await judge(rails, subject, ctx)).verdict
-        return held if isinstance(own, Allow) else own if not isinstance(held, Ask) or isinstance(own, Block) else held
+            first = await above(ctx, place, text, value, tool, effect)
+            if isinstance(first.verdict, Block):
+                return first
+        subject = Subject(place=place, text=first.text, value=first.value, tool=tool, agent=ctx.agent, effect=effect)
+        own = await judge(rails, subject, ctx)
+        keeps = isinstance(own.verdict, Allow) or (isinstance(first.verdict, Ask) and isinstance(own.verdict, Rewrite))
+        return Inspected(first.verdict if keeps else own.verdict, own.text, own.value)
 
     return inspect
 
@@ -132,7 +130,7 @@ async def guard_output(rails: Sequence[Rail], messages: list[Message], output: A
     if isinstance(verdict, Block):
         update = {"messages": _said_instead(messages, WITHHELD), "output": None, "blocked": verdict.reason}
         return Goto(END, update=update, because=f"the answer was blocked: {verdict.reason}")
-    if not isinstance(judgement.verdict, Rewrite) and judgement.text == text:
+    if judgement.text == text and judgement.value == value:
         _show(ctx, text)
         return Goto(END, because="the rails allow the answer")
     _show(ctx, judgement.text)
@@ -150,7 +148,8 @@ async def guard_plan(
     verdict = judgement.verdict
     if isinstance(verdict, Ask):
         verdict = _answered(verdict, "plan", ctx)
-    if isinstance(verdict, Rewrite):
+    changed = not isinstance(verdict, Block) and judgement.value != plan
+    if changed:
         try:
             plan = read_plan(json.dumps({"tasks": judgement.value}), workers, done, max_tasks=len(plan))
         except PlanInvalid as error:
@@ -159,7 +158,7 @@ async def guard_plan(
         return Goto(
             END, update={"plan": [], "blocked": verdict.reason}, because=f"the plan was blocked: {verdict.reason}"
         )
-    if isinstance(verdict, Rewrite):
+    if changed:
         return Goto("dispatch", update={"plan": plan}, because=f"the plan was rewritten: {verdict.reason}")
     return Goto("dispatch", because="the rails allow the plan")
 
@@ -179,9 +178,9 @@ async def _judged(rails: Sequence[Rail], message: Message, ctx: RunContext[Any])
     content = message.get("content")
     if not isinstance(content, list):
         judgement = await judge(rails, Subject(place="input", text=text_of(message), agent=ctx.agent), ctx)
-        if isinstance(judgement.verdict, Rewrite):
-            return judgement.verdict, {**message, "content": judgement.text}
-        return judgement.verdict, message
+        if isinstance(judgement.verdict, Block) or judgement.text == text_of(message):
+            return judgement.verdict, message
+        return judgement.verdict, {**message, "content": judgement.text}
     parts: list[dict[str, Any]] = []
     held: Decision = Allow()
     for part in content:
@@ -192,9 +191,10 @@ async def _judged(rails: Sequence[Rail], message: Message, ctx: RunContext[Any])
         judgement = await judge(rails, subject, ctx)
         if isinstance(judgement.verdict, Block):
             return judgement.verdict, message
-        held = held if isinstance(judgement.verdict, Allow) else judgement.verdict
+        if isinstance(judgement.verdict, Ask) or isinstance(held, Allow):
+            held = judgement.verdict
         parts.append({**part, "text": judgement.text})
-    return held, {**message, "content": parts} if isinstance(held, Rewrite) else message
+    return held, {**message, "content": parts} if parts != content else message
 
 
 def _answered(verdict: Ask, place: str, ctx: RunContext[Any]) -> Decision:

@@ -201,17 +201,18 @@ async def _railed(item: _Ready, ctx: RunContext[Any], *, approved: bool) -> _Rea
         return item
     tool = item.tool
     call = ctx.at(tool_call_id=item.call["id"])
-    match await ctx.inspect(
-        call, "tool_call", json.dumps(item.raw, ensure_ascii=False), item.raw, tool.name, tool.effect
-    ):
-        case Block(reason=reason):
-            return _failed(item.call, tool, f"{tool.name} was blocked: {reason}")
-        case Ask(reason=reason):
-            return item if approved else _Asked(item, reason)
-        case Rewrite(value=arguments):
-            return _validate(item.call, tool, arguments)
-        case _:
-            return item
+    text = json.dumps(item.raw, ensure_ascii=False)
+    found = await ctx.inspect(call, "tool_call", text, item.raw, tool.name, tool.effect)
+    if isinstance(found.verdict, Block):
+        return _failed(item.call, tool, f"{tool.name} was blocked: {found.verdict.reason}")
+    if found.value != item.raw:
+        again = _validate(item.call, tool, found.value)
+        if isinstance(again, ToolResult):
+            return again
+        item = again
+    if isinstance(found.verdict, Ask) and not approved:
+        return _Asked(item, found.verdict.reason)
+    return item
 
 
 @dataclass(frozen=True)
@@ -343,13 +344,11 @@ async def _outcome(item: _Ready, ctx: RunContext[Any]) -> ToolResult:
         return _failed(call, tool, ctx.services.redact(f"{tool.name} failed: {type(error).__name__}: {error}"))
     rendered = render(tool.name, value, ctx)
     if ctx.inspect is not None:
-        match await ctx.inspect(ctx, "tool_result", rendered.text, None, tool.name, tool.effect):
-            case Block(reason=reason) | Ask(reason=reason):
-                return _failed(call, tool, f"the result of {tool.name} was withheld: {reason}")
-            case Rewrite(value=text):
-                return ToolResult(call=call, tool=tool, content=str(text))
-            case _:
-                pass
+        found = await ctx.inspect(ctx, "tool_result", rendered.text, None, tool.name, tool.effect)
+        if isinstance(found.verdict, Block | Ask):
+            return _failed(call, tool, f"the result of {tool.name} was withheld: {found.verdict.reason}")
+        if found.text != rendered.text:
+            return ToolResult(call=call, tool=tool, content=found.text)
     held = tuple((pointer, text) for pointer, text in atoms_of(rendered.value))
     return ToolResult(call=call, tool=tool, content=rendered.text, atoms=held, artefact_id=rendered.artefact_id)
 

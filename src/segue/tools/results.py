@@ -49,6 +49,8 @@ def render(tool_name: str, value: Any, ctx: RunContext[Any]) -> Rendered:
         text = value.tool_text()
     else:
         text = plain if isinstance(plain, str) else encoded.decode()
+    if (clean := ctx.services.redact(text)) != text:
+        text, plain = clean, None
     if len(text) <= MAX_CHARS:
         return Rendered(text, plain)
     kind = "application/json" if text[:1] in "[{" else "text/plain"

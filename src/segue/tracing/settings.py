@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -104,6 +104,9 @@ class RedactionSection(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    model: tuple[Literal["secrets"], ...] = ("secrets",)
+    """What a model reads, and with it checkpoints, records, artefacts and the index of documents. Personal data reaches
+    them, since an agent must be able to look up an address; a rail can take it out."""
     traces: Classes = ALL
     """The local store."""
     logs: Classes = ALL

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from segue.base.errors import UserError
 from segue.base.ids import content_hash
+from segue.tracing.detectors import find_secrets
 
 SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".txt", ".text", ".rst"})
 """What counts as a page."""
@@ -122,7 +123,19 @@ def read_page(found: Found) -> Page:
     except OSError as error:
         return Page(found.path, "", "", f"not read: {error.strerror}")
     text, note = _decode(data)
-    return Page(found.path, text.replace("\r\n", "\n").replace("\r", "\n"), content_hash(data), note)
+    lines = without_secrets(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return Page(found.path, lines, content_hash(data), note)
+
+
+_BREAK = "\n"
+
+
+def without_secrets(text: str) -> str:
+    """The text with a mask in the place of keys and passwords; every line keeps its number."""
+    for finding in sorted(find_secrets(text), key=lambda each: -each.start):
+        broken = text[finding.start : finding.end].count("\n")
+        text = f"{text[: finding.start]}[secret]{_BREAK * broken}{text[finding.end :]}"
+    return text
 
 
 def _decode(data: bytes) -> tuple[str, str]:
