@@ -127,8 +127,8 @@ def configure(
     """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.addFilter(RunIds(find, redact))  # first: redaction turns the exception, which has the error's id, into text
     handler.addFilter(RedactingFilter(redact))
-    handler.addFilter(RunIds(find, redact))
     logger = logging.getLogger("segue")
     before = logger.level, logger.propagate
     logger.addHandler(handler)
