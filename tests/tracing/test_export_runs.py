@@ -15,6 +15,8 @@ from segue.base.messages import user
 from segue.graphs.plan import SUBMIT_PLAN
 from segue.graphs.running import with_context
 from segue.guards import max_length
+from segue.router import Router
+from segue.router.errors import EndpointUnreachable
 from segue.testing import ScriptedModel, call
 from segue.tracing.genai import SCHEMA_URL
 
@@ -273,3 +275,25 @@ async def test_each_verdict_of_a_rail_is_a_guardrail_observation_and_a_score_of_
     assert [(each["traceId"], each["observationId"], each["value"]) for each in scores] == [
         (run.trace_id, rails[0].span_id, "block")
     ]
+
+
+class Down(ScriptedModel):
+    """A deployment that refuses."""
+
+    async def generate(self, *args: Any, **options: Any) -> Any:
+        raise EndpointUnreachable(self.name, "is not there")
+
+
+async def test_a_failed_attempt_is_seen_inside_the_generation_that_another_deployment_answered(
+    langfuse: Collector, tmp_path: Path
+) -> None:
+    router = Router(deployments={"first": Down([], name="first"), "second": ScriptedModel(["yes"], name="second")})
+    async with Workspace.open(tmp_path, router=router.core) as ws:
+        run = await ws.run(Agent("a"), "go")
+
+    [retry] = langfuse.named("first unreachable")
+    kinds = {each.span_id: each.attributes["langfuse.observation.type"] for each in langfuse.spans}
+    assert run.output == "yes"
+    assert kinds[retry.parent_id] == "generation"
+    assert retry.attributes["langfuse.observation.level"] == "ERROR"
+    assert _meta(retry, "deployment") == "first"
