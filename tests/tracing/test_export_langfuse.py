@@ -176,6 +176,18 @@ def test_root_levels_and_resource_are_as_the_sdk_has_them(both: Both) -> None:
         assert both.ours.resources[0][key] == both.sdk.resources[0][key]
 
 
+@pytest.mark.parametrize(("source", "linked"), [("langfuse", True), ("", False)])
+def test_a_generation_is_linked_to_its_prompt_where_langfuse_has_it(source: str, linked: bool) -> None:
+    from segue.tracing import langfuse
+
+    held = {"segue__prompt__name": "greeting", "segue__prompt__version": "3", "segue__prompt__source": source}
+    told = langfuse.attributes(row("generation", "g", 2, **held), None)
+
+    assert (told.get("langfuse.observation.prompt.name") == "greeting") is linked
+    assert (told.get("langfuse.observation.prompt.version") == 3) is linked
+    assert told["langfuse.observation.metadata.prompt_name"] == "greeting"
+
+
 def test_genai_names_are_those_of_the_pinned_version() -> None:
     from opentelemetry.semconv._incubating.attributes import gen_ai_attributes
     from opentelemetry.semconv.schemas import Schemas

@@ -48,7 +48,8 @@ class Prompt:
     @property
     def about(self) -> dict[str, str]:
         """What the generation span says of it."""
-        return {"name": self.name, "version": self.version, "hash": self.hash}
+        held = {"name": self.name, "version": self.version, "hash": self.hash}
+        return held | ({"source": "langfuse"} if self.source.startswith("langfuse:") else {})
 
     @classmethod
     def load(cls, path: Path | str, *, version: str | int | None = None, label: str | None = None) -> Prompt:

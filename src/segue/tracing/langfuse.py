@@ -97,6 +97,9 @@ def _generation(row: SpanRow) -> dict[str, Any]:
         out[f"{_OWN}cost_details"] = as_json({"total": cost})
     if (first := held.get("segue.first_token_s")) is not None:
         out[f"{_OWN}completion_start_time"] = f'"{_iso(row.start_ns + int(first * 1e9))}"'
+    if held.get("segue.prompt.source") == "langfuse" and str(held.get("segue.prompt.version")).isdecimal():
+        out[f"{_OWN}prompt.name"] = held.get("segue.prompt.name")
+        out[f"{_OWN}prompt.version"] = int(held["segue.prompt.version"])
     if row.payload is not None and row.payload.parameters:
         given = {key: value for key, value in row.payload.parameters.items() if value is not None}
         out[f"{_OWN}model.parameters"] = as_json(given) if given else None
