@@ -8,7 +8,7 @@ it does not.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from segue.router.offline.clauses import Part
@@ -49,6 +49,8 @@ class Do:
     calls: list[dict[str, Any]]
     drawn: bool
     """Whether a value comes from outside the request."""
+    left: list[str] = field(default_factory=list)
+    """Ids and addresses of the request that no call takes."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ def choose(part: Part, index: Index, known: Known, *, forced: Tool | None = None
     options = _meant_to_change(options, view)
     best = _best(options, view)
     tied = [o for o in options if o.score >= best.score * (1 - _SAME) and o.filled.complete == best.filled.complete]
+    if _opens_with_choice(best, view):
+        return _decide(best, part, known)
     tied = [o for o in tied if o is best or _unused(o, view) <= _unused(best, view)]
     verbal = [o for o in tied if same_verb(o.tool, view)]
     if len(verbal) == 1 and len(tied) > 1:
@@ -177,6 +181,9 @@ def _meant_to_change(options: list[Option], view: View) -> list[Option]:
 
 def _best(options: list[Option], view: View) -> Option:
     """The best option; of those that are near it the first that can be called, or one that leaves no id unused."""
+    chosen = [option for option in options if _opens_with_choice(option, view)]
+    if len(chosen) == 1 and chosen[0].score >= options[0].score * _NEARER:
+        return chosen[0]
     near = [option for option in options if option.score >= options[0].score * (1 - _ALIKE)]
     best = next((option for option in near if option.filled.complete), options[0])
     left = _unused(best, view)
@@ -188,10 +195,24 @@ def _best(options: list[Option], view: View) -> Option:
     return next((o for o in others if _unused(o, view) < left and o.filled.spans), best)
 
 
+def _opens_with_choice(option: Option, view: View) -> bool:
+    """Whether the word that opens the clause is what a required choice of the tool took: "Like video 7"."""
+    opening = next((word.start for word in view.words if word.start >= view.body), -1)
+    listed = [leaf for leaf in option.tool.required if leaf.schema.get("enum")]
+    return any(start == opening for leaf in listed for start, _ in option.filled.places.get(leaf.path, []))
+
+
 def _unused(option: Option, view: View) -> int:
     """How many ids and addresses of the clause the option has no place for."""
-    shown = [m for m in view.mentions if m.kind in ("id", "uuid", "email", "path") or _is_numbered(m, view)]
-    return sum(1 for m in shown if not any(start < m.end and m.start < end for start, end in option.filled.spans))
+    return sum(1 for m in _shown(view) if not _is_taken(m, option))
+
+
+def _shown(view: View) -> list[Mention]:
+    return [m for m in view.mentions if m.kind in ("id", "uuid", "email", "path") or _is_numbered(m, view)]
+
+
+def _is_taken(m: Mention, option: Option) -> bool:
+    return any(start < m.end and m.start < end for start, end in option.filled.spans)
 
 
 def _is_numbered(m: Mention, view: View) -> bool:
@@ -211,7 +232,14 @@ def _decide(option: Option, part: Part, known: Known) -> Decision:
     if not (option.tool.required or filled.spans) and effect_of(option.tool) == "write":
         give_target(option.tool, filled, view)
     calls = _by_halves(option, view, known) if _unused(option, view) else []
-    return Do(option.tool, calls or spread(filled, option.tool, part.clause, known), filled.drawn)
+    calls = calls or spread(filled, option.tool, part.clause, known)
+    return Do(option.tool, calls, filled.drawn, _left(option, calls, view))
+
+
+def _left(option: Option, calls: list[dict[str, Any]], view: View) -> list[str]:
+    """The ids and addresses of the clause that stand in none of its calls."""
+    given = str(calls)
+    return [m.text for m in _shown(view) if not _is_taken(m, option) and m.text not in given]
 
 
 def _by_halves(option: Option, view: View, known: Known) -> list[dict[str, Any]]:

@@ -219,7 +219,7 @@ class _Cutter:
             chosen = self._picks(right)
             if sep.link == "comma":
                 return chosen and (self._commands(left) or self._picks(left))
-            if chosen and (self._commands(left) or self._picks(left)):
+            if chosen and (self._commands(left) or self._picks(left) or self._chooses(left)):
                 return not self._is_tail(left, right)
             return (
                 self._commands(left)
@@ -258,6 +258,13 @@ class _Cutter:
         if first.lower in QUESTION and first.lower not in VERBS:
             return following is not None
         return takes_object(view.text, first, following)
+
+    def _chooses(self, text: str) -> bool:
+        """Whether a text opens with a choice of a required parameter: "Like video 7" where a rating is like or not."""
+        view = view_of(text.strip(), self.today)
+        first = next((word for word in view.words if word.start >= view.body), None)
+        listed = [leaf.schema["enum"] for t in self.index.tools for leaf in t.required if leaf.schema.get("enum")]
+        return first is not None and any(first.lower == c for choices in listed for c in choices if isinstance(c, str))
 
     def _is_noun(self, text: str) -> bool:
         first = next(iter(view_of(text.strip(), self.today).words), None)

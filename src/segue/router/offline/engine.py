@@ -180,6 +180,8 @@ def _settle(decision: Decision, number: int, part: Part, turn: Turn, talk: Conve
         elif _may_call(decision.tool, part, turn, talk):
             fresh = _unmade(decision, part, turn)
             turn.to_call += [(number, decision.tool, arguments) for arguments in fresh]
+            if decision.left and fresh:
+                turn.notes.append(f"In no call: {', '.join(ask.quote(text) for text in decision.left)}.")
     elif isinstance(decision, Ask) and turn.to_call:
         turn.later.append(part)
     elif isinstance(decision, Ask):

@@ -95,7 +95,7 @@ def _piece(
 ) -> Candidate | None:
     """The longest run of unused words from `begin` on, trimmed at both ends; `None` where it says nothing."""
     end = len(view.text.rstrip().rstrip(".!?"))
-    gaps = _gaps(begin, end, used)
+    gaps = gaps_between(begin, end, used)
     best: Candidate | None = None
     for start, stop in gaps:
         words = [w for w in view.words if start <= w.start and w.end <= stop]
@@ -109,7 +109,8 @@ def _piece(
     return best
 
 
-def _gaps(begin: int, end: int, used: Spans) -> list[tuple[int, int]]:
+def gaps_between(begin: int, end: int, used: Spans) -> list[tuple[int, int]]:
+    """The stretches from `begin` to `end` that nothing took, in order."""
     out, place = [], begin
     for start, stop in sorted(used):
         if stop <= begin or start == stop:

@@ -13,6 +13,7 @@ from typing import Any
 
 from segue.router.offline.check import fits
 from segue.router.offline.cues import role_score
+from segue.router.offline.freetext import gaps_between
 from segue.router.offline.schema import Leaf, Tool
 from segue.router.offline.strings import Spans
 from segue.router.offline.text import identifier_words, stem, tokens
@@ -152,13 +153,13 @@ def _objects(leaf: Leaf, view: View, tool: Tool, used: Spans, fill_object: Objec
     items, spans, place = [], [], begin
     for m in [*_separators(view, begin, len(view.text)), None]:
         end = m.start() if m else len(view.text)
-        end = min([end, *(s for s, e in used if place < s < end and e > s)])
-        piece = view.text[place:end]
-        item = fill_object(leaf.schema["item_leaves"], piece) if piece.strip() else None
-        if item and _free(place, end, used):
-            items.append(item)
-            spans.append((place, end))
-        elif items and _is_short_of(leaf.schema["item_leaves"], piece) and _free(place, end, used):
+        gaps = [gap for gap in gaps_between(place, end, used) if view.text[slice(*gap)].strip()]
+        tried = [(fill_object(leaf.schema["item_leaves"], view.text[slice(*gap)]), gap) for gap in gaps]
+        made = [(item, gap) for item, gap in tried if item]
+        if made:
+            items.append(made[-1][0])
+            spans.append(made[-1][1])
+        elif items and gaps and _is_short_of(leaf.schema["item_leaves"], view.text[slice(*gaps[0])]):
             return None
         place = m.end() if m else end
     return Found(items, spans) if items and fits(items, leaf.schema) else None

@@ -45,7 +45,7 @@ def number_candidates(leaf: Leaf, view: View, tool: Tool) -> Iterator[Candidate]
 
 def _how_many(leaf: Leaf, view: View, m: Mention) -> float:
     """What "4 of", "order 4 …" and "top 5" say for a parameter that counts."""
-    before = words_before(view, m.start, 1)
+    before = [word for word in words_before(view, m.start, 2) if word.lower not in ("me", "us")][:1]
     limits = leaf.raw_words & {"limit", "top", "k", "n", "size", "max"}
     if limits and before and (before[0].lower in _FIRST or before[0] == view.verb):
         return 2.0

@@ -155,8 +155,8 @@ class Tool:
     def told_verb(self) -> str:
         """The word that opens its description, "This tool will" and the like passed over; empty where there is none."""
         lead = _LEAD.match(self.description)
-        words = identifier_words(first_sentence(self.description[lead.end() if lead else 0 :]))[:1]
-        return words[0] if words else ""
+        words = identifier_words(first_sentence(self.description[lead.end() if lead else 0 :]))[:2]
+        return "" if not words or words[1:] == ["of"] else words[0]
 
     @cached_property
     def name_stems(self) -> frozenset[str]:

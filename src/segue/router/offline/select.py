@@ -47,6 +47,7 @@ _FAMILIES = tuple(
 )
 _DELETING = next(family for family in _FAMILIES if "delet" in family)
 _PLACES = frozenset({"path", "file", "filename", "filepath", "name"})
+_TYPED = frozenset({"quoted", "code", "email", "url", "id", "path", "uuid", "date", "datetime", "time"})
 _ENDING = _DELETING | {stem(word) for word in ("close", "merge", "stop", "send", "pay", "refund", "email", "mail")}
 _COMMAND = re.compile(r"\s*\w+\s+(?:an?|the|all|one|some|your|every|each|this|these|its|new|up|out)\b", re.I)
 
@@ -165,7 +166,8 @@ def _without_quotes(view: View) -> str:
     if view.verb is not None and view.verb.start == view.body:
         text = view.verb.text.ljust(view.verb.end - view.body) + view.text[view.verb.end :]
     for m in reversed(view.mentions):
-        if m.kind in ("quoted", "code", "email", "url", "id", "path", "uuid") and m.start >= view.body:
+        typed = m.kind in _TYPED or (m.kind == "number" and m.text[:1].isdigit() and "." in m.text)
+        if typed and m.start >= view.body:
             text = text[: m.start - view.body] + " " + text[m.end - view.body :]
     return text
 

@@ -237,6 +237,8 @@ def _id_cue(leaf: Leaf, view: View, tool: Tool, m: Mention) -> float:
     if any(w.stem in leaf.own for w in words_before(view, m.start, 2)):
         return 4.0
     nouns = nouns_before(view, m.start)
+    if leaf.required and _is_only_number(leaf, view, tool, m):
+        return 1.6
     for distance, noun in enumerate(nouns):
         if noun.stem in leaf.own or noun.lower in leaf.raw_words:
             return 4.0 - distance
@@ -254,6 +256,15 @@ def _id_cue(leaf: Leaf, view: View, tool: Tool, m: Mention) -> float:
         return 1.8
     joined = word_after(view, m.end)
     return 1.5 if joined is not None and joined.stem in leaf.own else 0.2
+
+
+def _is_only_number(leaf: Leaf, view: View, tool: Tool, m: Mention) -> bool:
+    """Whether the only number of the text stands bare after a preposition, for the only number that the tool needs."""
+    others = [x for x in tool.required if x.path != leaf.path and (x.is_id or x.kind in ("integer", "number"))]
+    alone = [x for x in view.mentions if x.kind in ("number", "id")] == [m]
+    before = words_before(view, m.start, 1)
+    bare = m.kind == "number" and m.text.isdigit() and not m.unit
+    return bare and alone and not others and bool(before) and before[0].lower in ("to", "for", "of", "on")
 
 
 def _is_counted(leaf: Leaf, unit: str) -> bool:

@@ -35,8 +35,10 @@ class Option:
 
 def by_verb_alone(clause: str, view: View, index: Index, known: Known) -> list[Option]:
     """The one tool that carries the clause's verb, or that searches where the clause says "search"; else none."""
-    if view.verb is None or view.is_question:
+    if view.is_question:
         return []
+    if view.verb is None:
+        return _by_choice(clause, view, index, known)
     found = [tool for tool in index.tools if _carries(tool, view)]
     exact = len(found) == 1 and bool(found[0].action_words[1:2]) and found[0].action_words[1] in _PARTICLES
     if len(found) == 1 and (exact or not _is_of_another(view, found[0], index)):
@@ -50,13 +52,15 @@ def by_verb_alone(clause: str, view: View, index: Index, known: Known) -> list[O
 
 def _by_choice(clause: str, view: View, index: Index, known: Known) -> list[Option]:
     """The only tool that has the clause's verb among a required parameter's choices: "sell" of buy and sell."""
-    assert view.verb is not None
-    found = [(t, leaf) for t in index.tools for leaf in t.required if view.verb.stem in _choices(leaf)]
+    opening = next((word for word in view.words if word.start >= view.body), None)
+    if opening is None:
+        return []
+    found = [(t, leaf) for t in index.tools for leaf in t.required if opening.stem in _choices(leaf)]
     if len(found) != 1:
         return []
     tool, leaf = found[0]
     filled = fill(tool, clause, known)
-    taken = any(start == view.verb.start for start, _ in filled.places.get(leaf.path, []))
+    taken = any(start == opening.start for start, _ in filled.places.get(leaf.path, []))
     others = [x for x in tool.required if x is not leaf and filled.places.get(x.path)]
     return [Option(tool, filled, 1.0)] if taken and others else []
 
