@@ -180,8 +180,11 @@ def test_root_levels_and_resource_are_as_the_sdk_has_them(both: Both) -> None:
 def test_a_generation_is_linked_to_its_prompt_where_langfuse_has_it(source: str, linked: bool) -> None:
     from segue.tracing import langfuse
 
-    held = {"segue__prompt__name": "greeting", "segue__prompt__version": "3", "segue__prompt__source": source}
-    told = langfuse.attributes(row("generation", "g", 2, **held), None)
+    asked = row(
+        "generation", "g", 2,
+        segue__prompt__name="greeting", segue__prompt__version="3", segue__prompt__source=source,
+    )  # fmt: skip
+    told = langfuse.attributes(asked, None)
 
     assert (told.get("langfuse.observation.prompt.name") == "greeting") is linked
     assert (told.get("langfuse.observation.prompt.version") == 3) is linked
