@@ -14,7 +14,9 @@ from segue.base import errors
 from segue.router import errors as endpoint_errors
 from segue.router.settings import DeploymentSettings, PriceSettings, RouteSettings
 from segue.tools import Tool
-from segue.workspace.settings import RouterSection, TracingSection, WorkspaceSettings
+from segue.tracing.settings import LangfuseSection, OtlpSection, RedactionSection, TracingSection
+from segue.workspace.settings import RouterSection, WorkspaceSettings
+from segue.workspace.watching import AuditSection, EmailSection, LoggingSection, NotifySection, WebhookSection
 
 
 @pytest.mark.parametrize("page", pages(), ids=name_of)
@@ -48,7 +50,22 @@ def test_every_public_name_is_explained_in_the_docs() -> None:
 
 @pytest.mark.parametrize(
     "section",
-    [WorkspaceSettings, RouterSection, TracingSection, DeploymentSettings, RouteSettings, PriceSettings],
+    [
+        WorkspaceSettings,
+        RouterSection,
+        TracingSection,
+        OtlpSection,
+        LangfuseSection,
+        RedactionSection,
+        DeploymentSettings,
+        RouteSettings,
+        PriceSettings,
+        AuditSection,
+        NotifySection,
+        WebhookSection,
+        EmailSection,
+        LoggingSection,
+    ],
     ids=lambda section: section.__name__,
 )
 def test_every_setting_stands_on_the_settings_page(section: type[BaseModel]) -> None:
