@@ -92,10 +92,13 @@ class RunStopped(SegueError):
     """Raised inside a run to end it early and in order; the run's status becomes `stopped`."""
 
     category: Category = "run"
+    severity: Severity = "warning"
 
     def __init__(self, reason: StopReason, message: str, *, way_out: str = "") -> None:
         super().__init__(message, way_out=way_out)
         self.reason: StopReason = reason
+        if reason == "budget":
+            self.category = "budget"
 
 
 class RunNotFinished(SegueError):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from segue.base.errors import BadInput
 from segue.base.ids import content_hash
+from segue.base.stores import BUSY_S, store_errors
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS artefacts (
@@ -24,8 +25,9 @@ class ArtefactStore:
     """Bytes by hash, in one SQLite file. Safe from any thread; what is erased is overwritten on disk."""
 
     def __init__(self, path: Path | str) -> None:
+        self._path = str(path)
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(str(path), check_same_thread=False, timeout=10)
+        self._db = sqlite3.connect(str(path), check_same_thread=False, timeout=BUSY_S)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA secure_delete=ON")
@@ -34,7 +36,7 @@ class ArtefactStore:
     def put(self, tenant: str, data: bytes, media_type: str = "application/json") -> str:
         """Keep the bytes and return their id, `art_…`; the same bytes have the same id within a tenant."""
         artefact_id = f"art_{content_hash(data)}"
-        with self._lock, self._db:
+        with store_errors(self._path), self._lock, self._db:
             self._db.execute(
                 "INSERT OR IGNORE INTO artefacts VALUES (?,?,?,?)", (tenant, artefact_id, media_type, data)
             )
@@ -46,7 +48,7 @@ class ArtefactStore:
         Raises:
             BadInput: This tenant has no artefact of this id.
         """
-        with self._lock:
+        with store_errors(self._path), self._lock:
             row = self._db.execute(
                 "SELECT media_type, data FROM artefacts WHERE tenant = ? AND artefact_id = ?", (tenant, artefact_id)
             ).fetchone()
@@ -56,7 +58,7 @@ class ArtefactStore:
 
     def erase(self, tenant: str, artefact_id: str) -> None:
         """Forget the bytes, in the file and in its log; nothing happens where there are none."""
-        with self._lock:
+        with store_errors(self._path), self._lock:
             with self._db:
                 self._db.execute("DELETE FROM artefacts WHERE tenant = ? AND artefact_id = ?", (tenant, artefact_id))
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")

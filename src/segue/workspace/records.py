@@ -12,6 +12,7 @@ from pathlib import Path
 import orjson
 
 from segue.agents.run import RunRecord
+from segue.base.stores import BUSY_S, store_errors
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -26,8 +27,9 @@ class RunRecords:
     """The records, by tenant and run. Safe from any thread."""
 
     def __init__(self, path: Path | str) -> None:
+        self._path = str(path)
         self._lock = threading.Lock()
-        self._db = sqlite3.connect(str(path), check_same_thread=False, timeout=10)
+        self._db = sqlite3.connect(str(path), check_same_thread=False, timeout=BUSY_S)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA secure_delete=ON")
@@ -39,12 +41,12 @@ class RunRecords:
             record.tenant, record.run_id, record.thread_id, record.agent, record.status, record.started_at,
             record.updated_at, orjson.dumps(record, default=str),
         )  # fmt: skip
-        with self._lock, self._db:
+        with store_errors(self._path), self._lock, self._db:
             self._db.execute("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?)", row)
 
     def get(self, tenant: str, run_id: str) -> RunRecord | None:
         """The record of a run; `None` where this tenant has none of this id."""
-        with self._lock:
+        with store_errors(self._path), self._lock:
             row = self._db.execute(
                 "SELECT record FROM runs WHERE tenant = ? AND run_id = ?", (tenant, run_id)
             ).fetchone()
@@ -55,7 +57,7 @@ class RunRecords:
         where, values = "tenant = ?", [tenant]
         if thread_id is not None:
             where, values = f"{where} AND thread_id = ?", [*values, thread_id]
-        with self._lock:
+        with store_errors(self._path), self._lock:
             rows = self._db.execute(
                 f"SELECT record FROM runs WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT ?",
                 (*values, limit),
