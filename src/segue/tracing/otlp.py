@@ -10,20 +10,20 @@ from __future__ import annotations
 import gzip
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from segue._version import __version__
 from segue.tracing import genai, langfuse
 from segue.tracing.delivery import Delivery, Limits, Post
+from segue.tracing.otlp_values import pairs, plain_text
 from segue.tracing.post import Answer
 from segue.tracing.redaction import Redaction, Redactor
 from segue.tracing.spans import Payload, SpanRow
 from segue.tracing.tracer import About, Runs
 
 if TYPE_CHECKING:
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
     from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
     from opentelemetry.proto.trace.v1.trace_pb2 import Span as ProtoSpan
 
@@ -126,14 +126,14 @@ class OtlpExporter:
             trace_id=bytes.fromhex(row.trace_id),
             span_id=bytes.fromhex(row.span_id),
             parent_span_id=bytes.fromhex(row.parent_id),
-            name=_text(name),
+            name=plain_text(name),
             kind=ProtoSpan.SPAN_KIND_CLIENT if row.kind == "generation" else ProtoSpan.SPAN_KIND_INTERNAL,
             start_time_unix_nano=row.start_ns,
             end_time_unix_nano=row.end_ns,
-            attributes=list(_pairs(attributes)),
+            attributes=list(pairs(attributes)),
             status=Status(
                 code=Status.STATUS_CODE_ERROR if failed else Status.STATUS_CODE_UNSET,
-                message=_text(str(seen.attributes.get("error.type", ""))) if failed else "",
+                message=plain_text(str(seen.attributes.get("error.type", ""))) if failed else "",
             ),
             flags=0x100,
         )
@@ -205,7 +205,7 @@ class OtlpExporter:
         scope = ScopeSpans(
             scope=InstrumentationScope(name="segue", version=__version__), spans=spans, schema_url=genai.SCHEMA_URL
         )
-        return ResourceSpans(resource=Resource(attributes=list(_pairs(self._resource))), scope_spans=[scope])
+        return ResourceSpans(resource=Resource(attributes=list(pairs(self._resource))), scope_spans=[scope])
 
 
 def langfuse_exporter(
@@ -256,37 +256,3 @@ def _weight(value: Any, depth: int = 4) -> int:
     if isinstance(value, list | tuple):
         return sum(_weight(held, depth - 1) for held in value) if depth else 1_000
     return 16
-
-
-def _pairs(attributes: Mapping[str, Any]) -> Iterable[KeyValue]:
-    from opentelemetry.proto.common.v1.common_pb2 import KeyValue
-
-    for key, value in attributes.items():
-        yield KeyValue(key=_text(key), value=_any(value))
-
-
-def _any(value: Any) -> AnyValue:
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
-
-    match value:
-        case str():
-            return AnyValue(string_value=_text(value))
-        case bool():
-            return AnyValue(bool_value=value)
-        case int() if -(2**63) <= value < 2**63:
-            return AnyValue(int_value=value)
-        case float():
-            return AnyValue(double_value=value)
-        case list() | tuple() if all(isinstance(each, str | bool | int | float) for each in value):
-            return AnyValue(array_value=ArrayValue(values=[_any(each) for each in value]))
-        case _:
-            return AnyValue(string_value=_text(genai.as_json(value) or ""))
-
-
-def _text(value: str) -> str:
-    """Text that UTF-8 takes: half a surrogate pair becomes a question mark."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return value.encode(errors="replace").decode()
-    return value
