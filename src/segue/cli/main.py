@@ -60,10 +60,11 @@ def _logs(debug: bool) -> None:
     """Warnings to stderr, in one line each; everything with `--debug`. A run that failed is told by its command."""
     import logging
 
-    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format="%(name)s: %(message)s")
+    handler = logging.StreamHandler()
     if not debug:
-        for handler in logging.getLogger().handlers:
-            handler.addFilter(lambda record: record.name != "segue.notify" or not hasattr(record, "notice"))
+        handler.addFilter(lambda record: record.name != "segue.notify" or not hasattr(record, "notice"))
+    form = "%(name)s: %(message)s"
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, format=form, handlers=[handler])
 
 
 def _tell(error: BaseException) -> int:
