@@ -55,9 +55,16 @@ def is_derivable(value: Any, text: str, *, today: str = "") -> bool:
         return len(text.split()) > 1
     if isinstance(value, int | float):
         return any(abs(number - value) < 1e-9 for number in _numbers(text))
-    if value in text or value in _unescaped(text):
+    if value in text or value in _unescaped(text) or _is_carried(value, text):
         return True
     return _is_date_said(value, text, today) or _is_choice_said(value, text)
+
+
+def _is_carried(value: str, text: str) -> bool:
+    """Whether a value is the subject that opens a sentence and a later part of it: "For order 1042, refund it"."""
+    subject, _, part = value.partition(", ")
+    opens = any(f"{subject}{mark} " in text for mark in ":,")
+    return opens and len(part.split()) > 1 and part in text
 
 
 def _unescaped(text: str) -> str:

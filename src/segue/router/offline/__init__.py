@@ -9,8 +9,8 @@ field but plain English.
     schema, check                                   a tool, and whether a value fits
     cues, examples, choices, quantities             what a text offers to a parameter: by kind
     strings, freetext, lists, values                and by words
-    recall, answers, fill                           the arguments of one call
-    opposites, select, verbs                        which tool
+    recall, answers, fill, spread                   the arguments of a call, or of several
+    opposites, effects, select, verbs               which tool
     clauses, choose, plan                           which parts, and what to do for each
     ask, render, structured, history, engine        what is said
 """

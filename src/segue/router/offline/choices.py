@@ -56,6 +56,8 @@ def _whole(leaf: Leaf, view: View, spelled: str, choice: Any) -> Iterator[Candid
             continue
         wanted = [stem(word) for word in identifier_words(way)]
         for start, end in _runs(view.words, wanted):
+            if way.lower().endswith("ing") and not view.text[start:end].lower().rstrip("s").endswith("ing"):
+                continue
             exact = view.text[start:end].lower() == way.lower()
             if len(way) == 1 and view.text[start:end] != way and cue_score(leaf, view, start, end) < 2:
                 continue

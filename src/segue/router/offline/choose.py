@@ -13,22 +13,13 @@ from typing import Any
 
 from segue.router.offline.clauses import Part
 from segue.router.offline.cues import words_before
-from segue.router.offline.fill import Filled, fill, siblings, spread
+from segue.router.offline.effects import contrary, effect_of, is_reading, is_writing, same_verb
+from segue.router.offline.fill import Filled, fill
 from segue.router.offline.mentions import Mention
 from segue.router.offline.recall import Known
 from segue.router.offline.schema import Leaf, Tool
-from segue.router.offline.select import (
-    FLOOR,
-    Index,
-    Match,
-    contrary,
-    effect_of,
-    is_reading,
-    is_shaped,
-    is_writing,
-    query_stems,
-    same_verb,
-)
+from segue.router.offline.select import FLOOR, Index, Match, is_shaped, query_stems
+from segue.router.offline.spread import siblings, spread
 from segue.router.offline.text import identifier_words, stem
 from segue.router.offline.verbs import Option, by_verb_alone, give_target
 from segue.router.offline.view import View, view_of

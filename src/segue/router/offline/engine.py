@@ -17,12 +17,13 @@ from segue.base.messages import Message, ToolCall
 from segue.router.offline import ask
 from segue.router.offline.choose import Ask, Code, Decision, Do, Nothing, Tie, choose
 from segue.router.offline.clauses import Part, split_request
+from segue.router.offline.effects import effect_of
 from segue.router.offline.history import MODEL, Call, Conversation, read_conversation
 from segue.router.offline.plan import make_plan, plan_arguments, plan_shape
 from segue.router.offline.recall import Known, refers
 from segue.router.offline.render import render_calls
 from segue.router.offline.schema import Tool, read_tools
-from segue.router.offline.select import FLOOR, Index, effect_of
+from segue.router.offline.select import FLOOR, Index
 from segue.router.offline.structured import in_schema
 from segue.router.offline.text import MAX_CHARS
 from segue.router.offline.view import view_of

@@ -19,7 +19,7 @@ from segue.router.offline.freetext import free_text, modifier
 from segue.router.offline.lists import list_value
 from segue.router.offline.recall import Known, is_missing, recall
 from segue.router.offline.schema import Leaf, Tool
-from segue.router.offline.text import identifier_words, stem
+from segue.router.offline.text import stem
 from segue.router.offline.values import candidates, shape
 from segue.router.offline.view import View, view_of
 from segue.router.offline.words import PREPOSITIONS, STOP, UNITS
@@ -76,12 +76,12 @@ def fill(tool: Tool, clause: str, known: Known) -> Filled:
     view = view_of(clause, talk.today)
     filled = Filled()
     leaves = [leaf for leaf in tool.leaves if "const" not in leaf.schema]
-    scalars = [leaf for leaf in leaves if not _is_list(leaf)]
+    scalars = [leaf for leaf in leaves if not is_list(leaf)]
     _tail(filled, scalars, view)
     _assign(filled, scalars, view, tool)
     _assign(filled, [leaf for leaf in scalars if _beside_a_value(leaf, filled)], view, tool)
     for leaf in leaves:
-        if _is_list(leaf):
+        if is_list(leaf):
             found = list_value(leaf, view, tool, filled.spans, fill_object)
             if found is not None:
                 _put(filled, leaf, found.items, found.spans)
@@ -106,14 +106,15 @@ def fill_object(leaves: tuple[Leaf, ...], piece: str) -> dict[str, Any] | None:
     inner = Tool("", "", {}, tuple(Leaf(x.path[-1:], x.schema, x.needed, x.needed) for x in leaves))
     view = view_of(piece)
     filled = Filled()
-    scalars = [leaf for leaf in inner.leaves if "const" not in leaf.schema and not _is_list(leaf)]
+    scalars = [leaf for leaf in inner.leaves if "const" not in leaf.schema and not is_list(leaf)]
     _assign(filled, scalars, view, inner)
     _free_texts(filled, scalars, view, inner)
     _close(filled, inner)
     return filled.arguments if filled.complete and filled.values else None
 
 
-def _is_list(leaf: Leaf) -> bool:
+def is_list(leaf: Leaf) -> bool:
+    """Whether a parameter takes a list."""
     return leaf.kind == "array"
 
 
@@ -165,13 +166,14 @@ def _kind(leaf: Leaf) -> str:
     return shape(leaf)
 
 
-def _free(c: Candidate, spans: Sequence[tuple[int, int]]) -> bool:
+def is_free(c: Candidate, spans: Sequence[tuple[int, int]]) -> bool:
+    """Whether nothing took any of a candidate's text."""
     return all(c.end <= start or c.start >= end for start, end in spans if end > start)
 
 
 def _room(c: Candidate, spans: Sequence[tuple[int, int]], view: View) -> Candidate | None:
     """The candidate, or the words of its phrase that stand before what others took; `None` where nothing is left."""
-    if _free(c, spans):
+    if is_free(c, spans):
         return c
     first = min(start for start, end in spans if end > start and start < c.end and c.start < end)
     whole = any(m.start == c.start and m.end == c.end for m in view.mentions)
@@ -293,52 +295,3 @@ def _close(filled: Filled, tool: Tool) -> None:
             filled.wants_code = leaf
         elif "default" not in leaf.schema or leaf.schema["default"] is None:
             filled.missing.append(leaf)
-
-
-def spread(filled: Filled, tool: Tool, clause: str, known: Known) -> list[dict[str, Any]]:
-    """The arguments of every call that the clause asks for: one, or one for each of "Paris, Rome and Oslo".
-
-    A clause spreads where exactly one parameter that holds a single value is followed in the text by others like it.
-    """
-    path, others = siblings(filled, tool, view_of(clause, known.conversation.today))
-    again = [Filled(values={**filled.values, path: c.value}) for c in others]
-    return [filled.arguments, *(one.arguments for one in again)]
-
-
-def siblings(filled: Filled, tool: Tool, view: View) -> tuple[Path, list[Candidate]]:
-    """The one parameter whose value others like it follow in the text, and those others; none where no or two do."""
-    rows: list[tuple[Path, list[Candidate]]] = []
-    for leaf in tool.leaves:
-        if filled.places.get(leaf.path) and not _is_list(leaf) and not leaf.is_free_text and not leaf_side(leaf):
-            found = _others(leaf, filled, view, tool)
-            if found:
-                rows.append((leaf.path, found))
-    return rows[0] if len(rows) == 1 else ((), [])
-
-
-def _others(leaf: Leaf, filled: Filled, view: View, tool: Tool) -> list[Candidate]:
-    """The values that `and` or a comma ties to the parameter's own, in order."""
-    start, end = filled.places[leaf.path][0]
-    if re.search(r"\bbetween\s+\S+$", view.text[:start] + "x", re.I):
-        return []
-    named = _is_named(view, start)
-    out: list[Candidate] = []
-    nouns = "|".join(re.escape(word) for word in (*identifier_words(leaf.name), *tool.name_words))
-    tie = (
-        rf"\s*(?:,\s*and\b|,|\band\b|&|\bas well as\b|\bplus\b)\s*(?:(?:the|in|for|of|to|{nouns}|no|number)s?\s+)*#?\s*"
-    )
-    for c in sorted(candidates(leaf, view, tool), key=lambda c: (c.start, -(c.end - c.start))):
-        tied = c.start >= end and re.fullmatch(tie, view.text[end : c.start], re.I)
-        if (
-            tied
-            and _is_named(view, c.start) == named
-            and _free(c, filled.spans)
-            and c.value not in [o.value for o in out]
-        ):
-            out.append(c)
-            end = c.end
-    return out
-
-
-def _is_named(view: View, start: int) -> bool:
-    return any(m.start <= start < m.end and m.kind in ("name", "quoted") for m in view.mentions)

@@ -192,7 +192,7 @@ def _from_phrase(leaf: Leaf, view: View, tool: Tool, phrase: Phrase) -> Candidat
     if not words or not (told or says_something(words, tool, announced=role >= 2.5)):
         return None
     start, end = words[0].start, words[-1].end
-    if _is_only_typed(view, start, end):
+    if _is_only_typed(view, start, end) or any(m.start < start < m.end for m in view.mentions if m.kind == "number"):
         return None
     base = 0.7 if not phrase.prep else 0.55
     score = base + max(role, 3.0 if told else 0.0, _before(leaf, view, start))

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from segue.router.offline.effects import effect_of, is_common, nouns_of
 from segue.router.offline.fill import Filled, fill
 from segue.router.offline.recall import Known
 from segue.router.offline.schema import Leaf, Tool
-from segue.router.offline.select import Index, effect_of, is_common, nouns_of
+from segue.router.offline.select import Index
 from segue.router.offline.text import stem
 from segue.router.offline.values import shape
 from segue.router.offline.view import View
