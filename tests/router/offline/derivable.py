@@ -62,9 +62,12 @@ def is_derivable(value: Any, text: str, *, today: str = "") -> bool:
 
 def _is_carried(value: str, text: str) -> bool:
     """Whether a value is the subject that opens a sentence and a later part of it: "For order 1042, refund it"."""
-    subject, _, part = value.partition(", ")
-    opens = any(f"{subject}{mark} " in text for mark in ":,")
-    return opens and len(part.split()) > 1 and part in text
+    for gap in re.finditer(r",? ", value):
+        subject, part = value[: gap.start()], value[gap.end() :]
+        opens = any(f"{subject}{mark}" in text for mark in ":,.;")
+        if opens and len(subject.split()) > 1 and len(part.split()) > 1 and part in text:
+            return True
+    return False
 
 
 def _unescaped(text: str) -> str:

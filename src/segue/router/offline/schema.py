@@ -147,7 +147,7 @@ class Tool:
     @cached_property
     def action_words(self) -> tuple[str, ...]:
         """The words of its name from its verb on: `slack_post_message` and `chat.post` give post first."""
-        words = identifier_words(self.name.rsplit(".", 1)[-1]) or list(self.name_words)
+        words = identifier_words(self.name.rsplit(".", 1)[-1]) or list(self.name_words) or [""]
         verbs = (i for i, w in enumerate(words[:3]) if w in VERBS and (w not in NOUN_TOO or i + 1 < len(words)))
         return tuple(words[next(verbs, 0) :])
 
