@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,9 @@ from segue.base.errors import StoreError
 BUSY_S = 10.0
 """How long SQLite itself tries again while another process holds a file: the bound of all retries on a lock."""
 _PASSING = ("locked", "busy", "disk is full", "disk I/O error")
+
+
+_PAUSE_S = 0.01
 
 
 @contextmanager
@@ -37,3 +41,23 @@ def _way_out(said: str) -> str:
     if "disk" in said:
         return "Free some of the disk and try again."
     return "Check that the file and its folder may be written."
+
+
+def use_wal(db: sqlite3.Connection, *, patience_s: float = BUSY_S) -> None:
+    """Switch the file to write-ahead logging, where it is not there yet.
+
+    The switch ignores the busy timeout, so two who start at once on a new file have to take turns. Blocks meanwhile.
+
+    Raises:
+        sqlite3.OperationalError: Another connection held the file for longer than `patience_s`.
+    """
+    ends_at = time.monotonic() + patience_s
+    while True:
+        try:
+            if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                db.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > ends_at:
+                raise
+            time.sleep(_PAUSE_S)

@@ -6,12 +6,15 @@ them; anything else comes back as the data that it was written from.
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from segue.base.errors import ConfigError, StoreError
+from segue.base.stores import use_wal
 
 
 def strict_serde(types: Sequence[str] = ()) -> Any:
@@ -73,6 +76,7 @@ class _OpenSaver(AbstractAsyncContextManager[Any]):
         import aiosqlite
 
         try:
+            await asyncio.to_thread(_prepared, self._path)
             self._db = await aiosqlite.connect(self._path)
         except Exception as error:
             raise StoreError(f"the checkpoint file {self._path} cannot be opened: {error}") from error
@@ -88,9 +92,17 @@ class _OpenSaver(AbstractAsyncContextManager[Any]):
     async def _saver(self) -> Any:
         from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-        await self._db.execute("PRAGMA journal_mode=WAL")
         await self._db.execute("PRAGMA synchronous=NORMAL")
         await self._db.execute("PRAGMA secure_delete=ON")
         saver = AsyncSqliteSaver(self._db, serde=strict_serde(self._types))
         await saver.setup()
         return saver
+
+
+def _prepared(path: Path) -> None:
+    """The file, in write-ahead logging, so that nobody who starts at the same time finds it locked."""
+    db = sqlite3.connect(path)
+    try:
+        use_wal(db)
+    finally:
+        db.close()

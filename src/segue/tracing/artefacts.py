@@ -11,7 +11,7 @@ from pathlib import Path
 
 from segue.base.errors import BadInput
 from segue.base.ids import content_hash
-from segue.base.stores import BUSY_S, store_errors
+from segue.base.stores import BUSY_S, store_errors, use_wal
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS artefacts (
@@ -28,7 +28,7 @@ class ArtefactStore:
         self._path = str(path)
         self._lock = threading.Lock()
         self._db = sqlite3.connect(str(path), check_same_thread=False, timeout=BUSY_S)
-        self._db.execute("PRAGMA journal_mode=WAL")
+        use_wal(self._db)
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA secure_delete=ON")
         self._db.executescript(_SCHEMA)

@@ -27,6 +27,7 @@ import orjson
 
 from segue.base.errors import StoreError, UserError, names
 from segue.base.principal import Principal
+from segue.base.stores import use_wal
 from segue.tracing.detectors import find_pii, find_secrets
 
 _log = logging.getLogger("segue.tracing.audit")
@@ -135,7 +136,7 @@ class AuditLog:
         fresh = not self.path.exists()
         try:
             self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=5, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode=WAL")
+            use_wal(self._db)
             self._db.executescript(_SCHEMA)
             self._head()
         except sqlite3.Error as error:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from segue.base.stores import use_wal
 from segue.tracing.redaction import Redaction, Redactor
 from segue.tracing.spans import SpanRow
 
@@ -40,7 +41,7 @@ class TraceStore:
         self._redaction = Redaction(redact)
         self._lock = threading.Lock()
         self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=10)
-        self._db.execute("PRAGMA journal_mode=WAL")
+        use_wal(self._db)
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
 

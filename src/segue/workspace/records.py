@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 
 from segue.agents.run import RunRecord
-from segue.base.stores import BUSY_S, store_errors
+from segue.base.stores import BUSY_S, store_errors, use_wal
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -30,7 +30,7 @@ class RunRecords:
         self._path = str(path)
         self._lock = threading.Lock()
         self._db = sqlite3.connect(str(path), check_same_thread=False, timeout=BUSY_S)
-        self._db.execute("PRAGMA journal_mode=WAL")
+        use_wal(self._db)
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA secure_delete=ON")
         self._db.executescript(_SCHEMA)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from segue.memory.documents.index import Entry, Scope, Source
 from segue.memory.documents.passage import Passage
-from segue.memory.documents.wal import use_wal
+from segue.base.stores import use_wal
 from segue.memory.documents.words import said
 
 _VERSION = 2

@@ -18,7 +18,7 @@ import orjson
 from segue.base.errors import StoreError
 from segue.base.ids import content_hash, derived_id
 from segue.memory.documents.place import state_file
-from segue.memory.documents.wal import use_wal
+from segue.base.stores import use_wal
 
 Row = dict[str, Any]
 
