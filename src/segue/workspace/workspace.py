@@ -7,24 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import tempfile
 import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import quote
 
 from segue.agents.run import Run, RunRecord
 from segue.agents.runnable import Runnable
 from segue.base.budget import Budget, Meter
 from segue.base.errors import BadInput, SegueError, StoreError, UserError, names
 from segue.base.ids import new_id
-from segue.base.messages import Message, coerce, redacted
+from segue.base.messages import Message, redacted
 from segue.base.ports import Clock, SystemClock
 from segue.base.principal import LOCAL, Principal
 from segue.base.usage import Usage
-from segue.context.decisions import Answer, Approve, Edit, Reject, Response, response_to_dict
+from segue.context.decisions import Response, response_to_dict
 from segue.context.events import RunFinished
 from segue.context.run import RunContext, Services
 from segue.guards.gate import authorize
@@ -33,6 +31,7 @@ from segue.router import RouterCore
 from segue.tracing import About, ArtefactStore, TraceNode, TraceStore, build_tree
 from segue.tracing.redaction import Redaction, redactor
 from segue.tracing.spans import new_trace_id
+from segue.workspace.checks import check_answers, request_of, thread_key, writable
 from segue.workspace.records import RunRecords
 from segue.workspace.routing import LazyRouter
 from segue.workspace.run import RunHandle
@@ -125,7 +124,7 @@ class Workspace:
         if not self.folder.is_dir():
             raise UserError(f"there is no folder {self.folder}.", way_out="Name the folder that holds segue.toml.")
         self.settings = self._settings or read(self.folder)
-        self.data_dir = _writable(self._data_dir or self.folder / self.settings.data_dir)
+        self.data_dir = writable(self._data_dir or self.folder / self.settings.data_dir)
         try:
             self.traces = TraceStore(self.data_dir / "traces.db", redact=redactor(self.settings.redaction.traces))
             stack.callback(self.traces.close)
@@ -208,7 +207,7 @@ class Workspace:
             UserError: The agent is none, `deps` is of the wrong type, or the request is no message.
         """
         self._check(agent, deps)
-        messages = _request(request)
+        messages = request_of(request)
         now, run_id = self._clock.now(), new_id("run")
         record = RunRecord(
             run_id=run_id,
@@ -271,7 +270,7 @@ class Workspace:
             )
         self._check(agent, deps)
         given = dict(answers or {})
-        _check_answers(record, given, principal)
+        check_answers(record, given, principal)
         if given:
             await self._check_newest(agent, record)
         await note_answers(self.services, record, given, principal)
@@ -281,7 +280,7 @@ class Workspace:
 
     async def _check_newest(self, agent: Runnable, record: RunRecord) -> None:
         """A run that waits can only go on from the newest checkpoint of its thread."""
-        key = _key(record.tenant, record.thread_id)
+        key = thread_key(record.tenant, record.thread_id)
         snapshot = await self._graph(agent).aget_state({"configurable": {"thread_id": key}})
         if (snapshot.metadata or {}).get(RUN_ID) == record.run_id:
             return
@@ -318,7 +317,7 @@ class Workspace:
         """The conversation of a thread, oldest first; empty where there is none."""
         self._must_be_open()
         snapshot = await self._graph(agent).aget_state(
-            {"configurable": {"thread_id": _key(principal.tenant, thread_id)}}
+            {"configurable": {"thread_id": thread_key(principal.tenant, thread_id)}}
         )
         return list(snapshot.values.get("messages", ()))
 
@@ -358,7 +357,7 @@ class Workspace:
         try:
             await self._ready(agent)
             answers = self._clean(record, answers)
-            key = _key(record.tenant, record.thread_id)
+            key = thread_key(record.tenant, record.thread_id)
             lock = self._threads.setdefault(key, asyncio.Lock())
             segment = Segment(
                 agent=agent,
@@ -435,60 +434,3 @@ class Workspace:
             held = [each.run_id for each in self.records.newest(principal.tenant, limit=3)]
             raise BadInput(f"there is no run {run_id!r} here; the newest are: {names(held)}")
         return record
-
-
-def _request(request: Any) -> list[Message]:
-    items: Sequence[Any] = request if isinstance(request, list) else [request]
-    messages = [coerce(item) for item in items]
-    if not messages or not any(message.get("content") for message in messages):
-        raise BadInput("a run needs a request: text, a message, or a list of messages")
-    return messages
-
-
-def _check_answers(record: RunRecord, answers: Mapping[str, Response], principal: Principal) -> None:
-    if record.status == "running" and not answers:
-        return
-    if record.status != "waiting":
-        raise BadInput(f"run {record.run_id} does not wait for an answer: its status is {record.status!r}")
-    open_ids = [request["id"] for request in record.interrupts]
-    if unknown := [key for key in answers if key not in open_ids]:
-        raise BadInput(f"run {record.run_id} has no interrupt {unknown[0]!r}; it waits for: {names(open_ids)}")
-    kinds = {request["id"]: request["kind"] for request in record.interrupts}
-    for key, answer in answers.items():
-        fitting: tuple[type, ...] = (Answer,) if kinds[key] == "question" else (Approve, Edit, Reject)
-        if not isinstance(answer, fitting):
-            wanted = "an Answer" if kinds[key] == "question" else "Approve, Edit or Reject"
-            raise BadInput(f"interrupt {key} is answered by {wanted}, not by {answer!r}")
-        _check_rights(record, key, answer, principal)
-    if not answers:
-        raise BadInput(f"run {record.run_id} waits for answers to: {names(open_ids)}.", way_out="Give answers={id: …}.")
-
-
-def _check_rights(record: RunRecord, key: str, answer: Response, principal: Principal) -> None:
-    """Who lets a call pass must hold the scopes that its tool wants, now; anybody may reject."""
-    request = next(each for each in record.interrupts if each["id"] == key)
-    missing = set(request.get("scopes", ())) - principal.scopes
-    if missing and "*" not in principal.scopes and isinstance(answer, Approve | Edit):
-        raise BadInput(
-            f"{principal.user} may not approve {request['tool']}: the scope {names(missing)} is missing.",
-            way_out="The run waits on; somebody who holds it can answer.",
-        )
-
-
-def _key(tenant: str, thread_id: str) -> str:
-    """What a thread's checkpoints lie under; the `/` in a tenant's name must not make it another tenant's thread."""
-    return f"{quote(tenant, safe='')}/{thread_id}"
-
-
-def _writable(wanted: Path) -> Path:
-    """The folder, made; where it cannot be written, a temporary one, since a run must not fail for its trace."""
-    try:
-        wanted.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=wanted):
-            return wanted
-    except OSError as error:
-        import logging
-
-        held = Path(tempfile.mkdtemp(prefix="segue-"))
-        logging.getLogger("segue").warning("%s cannot be written (%s); data goes to %s", wanted, error.strerror, held)
-        return held
