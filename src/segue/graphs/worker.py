@@ -9,7 +9,7 @@ person who must approve is asked before anything ran. Where it answers, the grap
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import takewhile
 from typing import Annotated, Any, TypedDict
 
 from langgraph.constants import END
@@ -128,11 +128,13 @@ async def _act(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Go
 
 
 def _next_calls(calls: Sequence[ToolCall], tools: Sequence[Tool]) -> list[ToolCall]:
-    """The calls of this step: the first ones, up to where delegations begin or end.
+    """The calls of this step: the first ones up to a delegation, or one delegation.
 
     An agent that is called as a tool may wait for a person, and its step starts over when the answer is in. No other
-    call may stand in that step: it would run twice.
+    call may stand in that step: it would run twice, and of two delegations one could get the other's answer, since
+    LangGraph tells the graphs inside a step apart by the order in which they start.
     """
     delegating = {tool.name for tool in tools if tool.delegates}
-    _, first = next(groupby(calls, key=lambda call: call["function"]["name"] in delegating))
-    return list(first)
+    if calls[0]["function"]["name"] in delegating:
+        return [calls[0]]
+    return list(takewhile(lambda call: call["function"]["name"] not in delegating, calls))
