@@ -29,8 +29,9 @@ def key_beside(data_dir: Path, *, log: Path) -> bytes:
     """
     path = key_file(data_dir)
     try:
+        begun = log.exists()  # asked first: whoever begins at the same time makes the key before the log
         if not path.exists():
-            if log.exists():
+            if begun:
                 raise StoreError(
                     f"the audit log {log} is there and its key {path} is not.",
                     way_out="Bring the key back, or move the log away to begin a new one.",
