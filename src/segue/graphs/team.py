@@ -14,10 +14,9 @@ from typing import Annotated, Any, TypedDict
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.constants import END
-from langgraph.errors import GraphBubbleUp
 from langgraph.types import Send
 
-from segue.base.errors import OperatorError, RunStopped, UserError
+from segue.base.errors import OperatorError
 from segue.base.labels import Labels
 from segue.base.messages import Message, append, enter, open_calls, text_of, tool_result
 from segue.context.events import PlanMade, TaskFinished, TaskStarted
@@ -39,6 +38,7 @@ from segue.graphs.running import with_context
 from segue.graphs.specs import TeamSpec, Worker
 from segue.graphs.steps import Goto, led
 from segue.graphs.typed import conclude
+from segue.graphs.working import work
 from segue.guards.rail import Rail
 
 MAX_PLAN_REPAIRS = 2
@@ -203,7 +203,7 @@ def _worker_node(worker: Worker, rails: Sequence[Rail]) -> Any:
         ctx = ctx.at(agent=worker.name, task_id=task["id"], effects=effects, inspect=inspect, quiet=quiet)
         at = {"run_id": ctx.run_id, "task_id": task["id"], "worker": worker.name}
         ctx.emit(TaskStarted(at=ctx.now(), task=task["task"], wave=state["wave"], **at))
-        text, failed = await _work(worker, graph, state, with_context(config, ctx))
+        text, failed = await work(worker, graph, _messages_for(state), with_context(config, ctx))
         ctx.emit(TaskFinished(at=ctx.now(), failed=failed, result=text, **at))
         result: TaskResult = {
             "id": task["id"], "worker": worker.name, "task": task["task"], "failed": failed, "text": text,
@@ -212,28 +212,6 @@ def _worker_node(worker: Worker, rails: Sequence[Rail]) -> Any:
 
     node.__name__ = worker.name
     return node
-
-
-async def _work(worker: Worker, graph: Any, state: WorkerTask, config: RunnableConfig) -> tuple[str, bool]:
-    """The worker's answer and whether it failed; what ends the whole run is let through."""
-    try:
-        final = await graph.ainvoke(worker.enter(_messages_for(state)), config)
-        if isinstance(final, dict) and not worker.foreign and final.get("blocked"):
-            return f"error: {worker.name} was blocked: {final['blocked']}", True
-        text = worker.leave(final)
-        return (text if isinstance(text, str) else await text), False
-    except (UserError, GraphBubbleUp):
-        raise
-    except RunStopped as stopped:
-        if stopped.reason != "loop":
-            raise
-        return f"error: {stopped.message}", True
-    except OperatorError as error:
-        return f"error: {error}", True
-    except Exception as error:
-        if not worker.foreign:
-            raise
-        return f"error: {type(error).__name__}: {error}", True
 
 
 def _messages_for(state: WorkerTask) -> list[Message]:
