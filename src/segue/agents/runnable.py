@@ -20,6 +20,7 @@ from segue.tools.results import jsonable
 
 if TYPE_CHECKING:
     from segue.graphs.graph import CompiledGraph, Graph
+    from segue.graphs.specs import Worker
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
@@ -41,6 +42,10 @@ class Runnable:
     def fresh_input(self) -> dict[str, Any]:
         """What the state of a new run starts with, besides its messages."""
         raise AssertionError("a subclass says how its runs start")  # pragma: no cover
+
+    def as_worker(self) -> Worker:
+        """It, as a team sees it."""
+        raise AssertionError("a subclass says what it is as a worker")  # pragma: no cover
 
     def leave(self, state: Any) -> str:
         """The text of the answer in a final state: as it stands, or as JSON where it is typed."""

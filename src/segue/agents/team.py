@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from segue.agents import prompts
-from segue.agents.agent import Agent
 from segue.agents.foreign import GraphWorker
 from segue.agents.runnable import Runnable, checked_name
 from segue.base.errors import UserError
@@ -153,7 +152,7 @@ def _workers(team: str, members: Sequence[Any]) -> tuple[Worker, ...]:
         raise UserError(f"Team({team!r}) has no workers.", way_out="Give at least one agent: workers=[…].")
     found: dict[str, Worker] = {}
     for member in members:
-        worker = _worker(team, member)
+        worker = as_worker(f"Team({team!r})", member)
         if worker.name in found:
             raise UserError(f"Team({team!r}): two workers are called {worker.name!r}; rename one")
         if worker.name in _TAKEN:
@@ -162,11 +161,16 @@ def _workers(team: str, members: Sequence[Any]) -> tuple[Worker, ...]:
     return tuple(found.values())
 
 
-def _worker(team: str, member: Any) -> Worker:
-    if isinstance(member, Agent | Team | GraphWorker):
+def as_worker(owner: str, member: Any) -> Worker:
+    """An agent, a team, a `GraphWorker` or a compiled graph as one who does tasks.
+
+    Raises:
+        UserError: It is none of these; the message names the owner.
+    """
+    if isinstance(member, Runnable | GraphWorker):
         return member.as_worker()
     if hasattr(member, "ainvoke") and hasattr(member, "get_graph"):
         return GraphWorker.of(member).as_worker()
     raise UserError(
-        f"Team({team!r}): {member!r} is no worker.", way_out="Give agents, teams, or GraphWorker('name', graph, …)."
+        f"{owner}: {member!r} is no worker.", way_out="Give agents, teams, or GraphWorker('name', graph, …)."
     )
