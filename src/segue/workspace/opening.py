@@ -1,0 +1,161 @@
+"""What a workspace owns: settings in; open stores, router and services out, all of them closed at the end.
+
+One workspace belongs to one event loop. How runs are started in it and found again stands in the modules beside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import weakref
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from segue.agents.runnable import Runnable
+from segue.base.errors import SegueError, StoreError, UserError
+from segue.base.ports import Clock, SystemClock
+from segue.context.run import Services
+from segue.guards.gate import authorize
+from segue.memory.checkpoints import open_saver
+from segue.router import RouterCore
+from segue.tracing import ArtefactStore, TraceStore
+from segue.tracing.redaction import redactor
+from segue.workspace.checks import writable
+from segue.workspace.records import RunRecords
+from segue.workspace.routing import LazyRouter
+from segue.workspace.run import RunHandle
+from segue.workspace.settings import WorkspaceSettings, environment, read
+from segue.workspace.telemetry import open_telemetry
+from segue.workspace.watching import open_audit, open_logging, open_notifiers
+
+
+class OpenWorkspace:
+    """The connections of a workspace, while it is open."""
+
+    def __init__(
+        self,
+        folder: Path | str | None = None,
+        *,
+        data_dir: Path | str | None = None,
+        router: RouterCore | None = None,
+        clock: Clock | None = None,
+        settings: WorkspaceSettings | None = None,
+    ) -> None:
+        """Name the folder; nothing is read or opened yet. See `open`."""
+        self.folder = Path(folder or ".").absolute()
+        self._data_dir = None if data_dir is None else Path(data_dir)
+        self._given_router = router
+        self._clock = clock or SystemClock()
+        self._settings = settings
+        self._stack: AsyncExitStack | None = None
+        self._opening = asyncio.Lock()
+        self._agents: dict[str, Runnable] = {}
+        self._graphs: weakref.WeakKeyDictionary[Runnable, Any] = weakref.WeakKeyDictionary()
+        self._opened: weakref.WeakSet[Runnable] = weakref.WeakSet()
+        self._openings: weakref.WeakKeyDictionary[Runnable, asyncio.Lock] = weakref.WeakKeyDictionary()
+        self._threads: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._running: dict[str, RunHandle] = {}
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path | str | None = None,
+        *,
+        data_dir: Path | str | None = None,
+        router: RouterCore | None = None,
+        clock: Clock | None = None,
+        settings: WorkspaceSettings | None = None,
+    ) -> Self:
+        """A workspace on a folder, to be entered with `async with`.
+
+        Args:
+            folder: The folder with `segue.toml` and `.env`, both optional; `None` is the current one.
+            data_dir: Where checkpoints, traces and artefacts lie; `None` is what the settings say, `.segue` at first.
+            router: Instead of the one that the settings describe.
+            clock: Instead of the machine's.
+            settings: Instead of reading them from the folder.
+
+        Raises:
+            ConfigError: On entering: a setting is unusable.
+            StoreError: On entering: a file cannot be opened.
+        """
+        return cls(folder, data_dir=data_dir, router=router, clock=clock, settings=settings)
+
+    async def __aenter__(self) -> Self:
+        """Read the settings and open the stores."""
+        await self.ensure_open()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """Stop what still runs and close what was opened."""
+        await self.close()
+
+    async def ensure_open(self) -> None:
+        """Open it, if that was not done yet."""
+        async with self._opening:
+            if self._stack is None:
+                async with AsyncExitStack() as stack:
+                    await self._open(stack)
+                    self._stack = stack.pop_all()
+
+    async def close(self) -> None:
+        """Cancel what still runs, in order, then close the stores; a second call does nothing."""
+        for handle in list(self._running.values()):
+            with contextlib.suppress(SegueError, asyncio.CancelledError):
+                await handle.cancel()
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            await stack.aclose()
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        if not self.folder.is_dir():
+            raise UserError(f"there is no folder {self.folder}.", way_out="Name the folder that holds segue.toml.")
+        self.settings = self._settings or read(self.folder)
+        self.data_dir = writable(self._data_dir or self.folder / self.settings.data_dir)
+        try:
+            self.traces = TraceStore(self.data_dir / "traces.db", redact=redactor(self.settings.redaction.traces))
+            stack.callback(self.traces.close)
+            self.artefacts = ArtefactStore(self.data_dir / "artefacts.db")
+            stack.callback(self.artefacts.close)
+            self.records = RunRecords(self.data_dir / "runs.db")
+            stack.callback(self.records.close)
+        except Exception as error:
+            raise StoreError(f"the stores in {self.data_dir} cannot be opened: {error}") from error
+        telemetry = open_telemetry(self.settings, self.folder, self.traces)
+        self.tracer, self.metrics, self.scores = telemetry.tracer, telemetry.metrics, telemetry.scores
+        stack.push_async_callback(asyncio.to_thread, telemetry.close)
+        environ, logged = environment(self.folder), self.settings.redaction.logs
+        open_logging(self.settings.logging, logged, stack)
+        self.notifier = open_notifiers(self.settings.notify, logged, environ, stack)
+        self.audit = await open_audit(self.settings.audit, self.data_dir, environ, stack)
+        self.saver = await stack.enter_async_context(
+            open_saver(self.data_dir / "checkpoints.db", types=self.settings.checkpoint_types)
+        )
+        self.router: Any = self._given_router or LazyRouter(self.settings.router_settings(), environment(self.folder))
+        stack.push_async_callback(self._close_agents)
+        if self._given_router is None:
+            stack.push_async_callback(self.router.aclose)
+        self.services = Services(
+            router=self.router,
+            tracer=self.tracer,
+            artefacts=self.artefacts,
+            clock=self._clock,
+            redact=redactor(self.settings.redaction.model),
+            authorize=authorize,
+            audit=self.audit,
+            notifier=self.notifier,
+        )
+
+    async def _close_agents(self) -> None:
+        opened = list(self._opened)
+        self._opened.clear()
+        self._graphs.clear()
+        for agent in opened:
+            await agent.close()
+
+    def _must_be_open(self) -> None:
+        if self._stack is None:
+            raise UserError(
+                "this workspace is not open.", way_out="Use it inside: async with Workspace.open() as ws: …"
+            )
