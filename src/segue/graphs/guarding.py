@@ -49,13 +49,13 @@ def badges(rails: Sequence[Rail]) -> dict[str, Any] | None:
 class GuardNodes:
     """The guard nodes of one graph: which there are, and where they lead."""
 
-    def __init__(self, rails: Sequence[Rail], name: str, entry: str) -> None:
+    def __init__(self, rails: Sequence[Rail], name: str, entry: str, *, prefix: str = "") -> None:
         self.rails = rails
         self.name = name
         self.entry = entry
-        self.before_entry = "guard_input" if standing(rails, "input") else entry
+        self.before_entry = f"{prefix}guard_input" if standing(rails, "input") else entry
         self.after_plan = "guard_plan" if standing(rails, "plan") else "dispatch"
-        self.after_answer = "guard_output" if standing(rails, "output") else END
+        self.after_answer = f"{prefix}guard_output" if standing(rails, "output") else END
 
     def at(self, ctx: RunContext[Any]) -> RunContext[Any]:
         """The context of a node that generates: quiet where the answer is looked at before it is shown."""
@@ -64,10 +64,14 @@ class GuardNodes:
     def draw(self, graph: Graph) -> None:
         """Add the nodes for input and output, and the edge from the start."""
         graph.add_edge(START, self.before_entry)
+        self.draw_nodes(graph)
+
+    def draw_nodes(self, graph: Graph) -> None:
+        """Add the nodes for input and output, where rails stand there."""
         if self.before_entry != self.entry:
-            graph.add_node("guard_input", self._input, destinations=(self.entry, END), metadata=self.badge("input"))
+            graph.add_node(self.before_entry, self._input, destinations=(self.entry, END), metadata=self.badge("input"))
         if self.after_answer != END:
-            graph.add_node("guard_output", self._output, destinations=(END,), metadata=self.badge("output"))
+            graph.add_node(self.after_answer, self._output, destinations=(END,), metadata=self.badge("output"))
 
     async def _input(self, state: dict[str, Any], ctx: RunContext[Any]) -> Goto:
         return await guard_input(self.rails, state["messages"], ctx.at(agent=self.name), self.entry)
@@ -100,22 +104,22 @@ def inspector(rails: Sequence[Rail], above: Inspect | None) -> Inspect | None:
 
 
 async def guard_input(rails: Sequence[Rail], messages: list[Message], ctx: RunContext[Any], onward: str) -> Goto:
-    """Judge what the person said, before a model reads it."""
-    asked = _trailing(messages)
+    """Judge what the person said last, before a model reads it."""
+    first, end = _said_last(messages)
     kept, reasons = [], []
-    for message in messages[len(messages) - asked :]:
+    for message in messages[first:end]:
         verdict, rewritten = await _judged(rails, message, ctx)
         if isinstance(verdict, Ask):
             verdict = _answered(verdict, "input", ctx)
         if isinstance(verdict, Block):
-            update = {"messages": Overwrite(messages[: len(messages) - asked]), "blocked": verdict.reason}
+            update = {"messages": Overwrite(messages[:first]), "blocked": verdict.reason}
             return Goto(END, update=update, because=f"the input was blocked: {verdict.reason}")
         if rewritten is not message:
             reasons.append(verdict.reason)
         kept.append(rewritten)
     if not reasons:
         return Goto(onward, because="the rails allow the input")
-    update = {"messages": Overwrite([*messages[: len(messages) - asked], *kept])}
+    update = {"messages": Overwrite([*messages[:first], *kept, *messages[end:]])}
     return Goto(onward, update=update, because=f"the input was rewritten: {'; '.join(reasons)}")
 
 
@@ -163,14 +167,15 @@ async def guard_plan(
     return Goto("dispatch", because="the rails allow the plan")
 
 
-def _trailing(messages: Sequence[Message]) -> int:
-    """How many messages at the end are the person's."""
-    count = 0
-    for message in reversed(messages):
-        if message["role"] != "user":
-            break
-        count += 1
-    return count
+def _said_last(messages: Sequence[Message]) -> tuple[int, int]:
+    """Where the last messages of the person begin and end; behind them stands what agents did before a handoff."""
+    end = len(messages)
+    while end and messages[end - 1]["role"] != "user":
+        end -= 1
+    first = end
+    while first and messages[first - 1]["role"] == "user":
+        first -= 1
+    return first, end
 
 
 async def _judged(rails: Sequence[Rail], message: Message, ctx: RunContext[Any]) -> tuple[Decision, Message]:

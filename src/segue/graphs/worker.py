@@ -61,10 +61,10 @@ def worker_graph(spec: WorkerSpec) -> Graph:
     guards = GuardNodes(spec.rails, spec.name, "generate")
 
     async def generate_node(state: WorkerState, ctx: RunContext[Any]) -> Goto:
-        return led(await _generate(spec, state, guards.at(ctx)), END, guards.after_answer)
+        return led(await generate_step(spec, state, guards.at(ctx)), END, guards.after_answer)
 
     async def act_node(state: WorkerState, ctx: RunContext[Any]) -> Goto:
-        return await _act(
+        return await act_step(
             spec, state, ctx.at(agent=spec.name, interrupt=ask, inspect=inspector(spec.rails, ctx.inspect))
         )
 
@@ -76,7 +76,8 @@ def worker_graph(spec: WorkerSpec) -> Graph:
     return graph
 
 
-async def _generate(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
+async def generate_step(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
+    """Ask the model: on to `act` where it asks for tools, to the end where it answers."""
     messages, rounds = state["messages"], state.get("rounds", 0)
     if rounds >= spec.max_rounds:
         raise RunStopped(
@@ -112,7 +113,8 @@ async def _typed_answer(
     return Goto(END, update=update, because="the model answered")
 
 
-async def _act(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
+async def act_step(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
+    """Run tool calls that are open: back to `generate`, or to `act` where some are left."""
     asked, tools = open_calls(state["messages"]), spec.toolset.tools()
     calls = _next_calls(asked, tools)
     results = await execute_tool_calls(calls, tools, ctx, max_parallel=spec.max_parallel_tools)
