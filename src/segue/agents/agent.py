@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ class Agent(Runnable):
         instructions: str | Callable[[RunContext[Any]], str] = "",
         model: Any = None,
         tools: Sequence[Any] = (),
+        handoffs: Sequence[Agent] | Callable[[], Sequence[Agent]] = (),
         guards: Sequence[Any] = (),
         output_type: Any = str,
         deps_type: Any = None,
@@ -50,6 +52,8 @@ class Agent(Runnable):
             model: A route name, `"provider:model"`, a LangChain chat model, a deployment or a router; `None` is the
                 default route.
             tools: Functions with `@tool`, toolsets, LangChain tools, agents.
+            handoffs: Agents that may take over the conversation, each with a description; or a function that gives
+                them, so that two can hand over to each other. The one that has the thread keeps it for later runs.
             guards: Rails, functions of `(text, ctx)`, guardrails-ai validators; asked in this order.
             output_type: What its answer must be: `str`, a pydantic model, a dataclass or any type with a JSON schema.
             deps_type: What `deps` of a run must be an instance of; `None` is not checked.
@@ -72,6 +76,9 @@ class Agent(Runnable):
         if max_rounds < 1:
             raise UserError(f"Agent({name!r}): max_rounds={max_rounds}; at least 1 generation is needed")
         self.toolset.tools()
+        if not callable(handoffs):
+            _check_handoffs(self.name, handoffs)
+        self._handoffs = handoffs
         self._draw = partial(
             WorkerSpec,
             name=self.name,
@@ -90,19 +97,67 @@ class Agent(Runnable):
         """The graph, not yet compiled."""
         from segue.graphs.worker import worker_graph
 
-        return worker_graph(self._draw())
+        group = self.group()
+        if len(group) == 1:
+            return worker_graph(self._draw())
+        from segue.graphs.handoffs import Member, handoff_graph
+
+        return handoff_graph(
+            [
+                Member(
+                    spec=replace(each._draw(), output=self.output),
+                    description=each.description,
+                    targets=tuple(target.name for target in each.handoffs),
+                )
+                for each in group
+            ]
+        )
+
+    @property
+    def handoffs(self) -> tuple[Agent, ...]:
+        """The agents that may take over from this one."""
+        if callable(self._handoffs):
+            _check_handoffs(self.name, given := self._handoffs())
+            return tuple(given)
+        return tuple(self._handoffs)
+
+    def group(self) -> list[Agent]:
+        """This agent and all that a thread of it can come to by handoffs.
+
+        Raises:
+            UserError: Two of them share a name, or one gives answers of another type.
+        """
+        found: dict[str, Agent] = {self.name: self}
+        for member in (waiting := [self]):  # grows while it is gone through
+            for each in member.handoffs:
+                if each.name not in found:
+                    found[each.name] = each
+                    waiting.append(each)
+                self._check_member(each, found[each.name])
+        return list(found.values())
+
+    def _check_member(self, member: Agent, known: Agent) -> None:
+        if known is not member:
+            raise UserError(f"Agent({self.name!r}): two agents that it comes to by handoffs are called {member.name!r}")
+        if member.output is not None and (self.output is None or member.output.type is not self.output.type):
+            raise UserError(
+                f"Agent({self.name!r}): {member.name!r} has another output_type than it.",
+                way_out="Give both the same one: who asks cannot know which of them will answer.",
+            )
 
     def fresh_input(self) -> dict[str, Any]:
         """A new run counts its rounds from 0."""
         return {"rounds": 0, "blocked": ""}
 
     async def open(self) -> None:
-        """Connect the toolsets."""
-        await self.toolset.open()
+        """Connect the toolsets, also of those that it may hand over to."""
+        for each in self.group():
+            await each.toolset.open()
 
     async def close(self) -> None:
         """Let go of the toolsets."""
-        await self.toolset.close()
+        for each in self.group():
+            await each.toolset.close()
 
     def as_worker(self) -> Worker:
         """The agent as a team sees it."""
@@ -153,3 +208,13 @@ class Agent(Runnable):
         node.__name__ = self.name
         node.__annotations__["config"] = RunnableConfig
         return node
+
+
+def _check_handoffs(name: str, given: Sequence[Any]) -> None:
+    for each in given:
+        if not isinstance(each, Agent):
+            raise UserError(f"Agent({name!r}): {each!r} cannot take over a conversation; agents can")
+        if not each.description:
+            raise UserError(
+                f"agent {each.name!r} has no description.", way_out=f"Write one: {name!r} hands over to it by that."
+            )
