@@ -1,12 +1,16 @@
-"""Budgets: what a run may spend at most, and the meter that keeps it.
+"""Budgets: what a run may spend at most, and the meters that keep it.
 
-A call's worst case is reserved before it is made and settled by what it really took, at the run's meter and at
-each meter above it. So parallel workers never spend together what each alone would have been allowed.
+In: a budget, and what each call may come to at worst. Out: a reservation, held at the run's meter and at each meter
+below it that the call belongs to, until the call says what it really took. So workers side by side never spend
+together what each alone would have been allowed. How large a generation's worst case is, and how little is left
+before a model is told, is decided in `segue.graphs.allowance`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,10 +18,15 @@ from typing import Any
 from segue.base.errors import BadInput, RunStopped
 from segue.base.usage import Usage
 
+COUNTED = ("model_calls", "tool_calls", "tokens", "cost_usd")
+"""The limits that are counted, in the order in which they are looked at; `wall_s` is a deadline."""
+_HAIR = 1e-9
+"""Dollars below this are rounding of sums, not spending."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """The most that a run may spend. `None` is no limit."""
+    """The most that a run, an agent or a team may spend. `None` is no limit."""
 
     cost_usd: float | None = None
     """US dollars over all generations. A generation of unknown price counts as 0 here; its tokens still count."""
@@ -26,7 +35,7 @@ class Budget:
     model_calls: int | None = None
     tool_calls: int | None = None
     wall_s: float | None = None
-    """Seconds from the start of the run, or of the resume, to its end."""
+    """Seconds from the start of the run (of the task, for a worker's own budget), or of the resume, to its end."""
 
     def __post_init__(self) -> None:
         for name in self.__dataclass_fields__:
@@ -41,31 +50,94 @@ class Budget:
         return {name: value for name, value in found.items() if value is not None}
 
 
-@dataclass
 class Reservation:
     """What is held for one call until it is settled."""
 
-    tokens: int
-    cost_usd: float
-    model_calls: int
-    tool_calls: int
-    settled: Usage | None = None
+    def __init__(self, chain: list[Meter], amounts: dict[str, float]) -> None:
+        self._chain = chain
+        self.amounts = amounts
+        self.settled: Usage | None = None
 
     def settle(self, usage: Usage) -> None:
-        """Say what the call really took; without it the whole reservation is given back."""
-        self.settled = usage
+        """Say what the call really took: from here on that much is spent, and nothing is held. Once only."""
+        if self.settled is None:
+            self.settled = usage
+            self._release(usage)
+
+    def _release(self, usage: Usage | None) -> None:
+        root = self._chain[-1]
+        with root.lock:
+            for meter in self._chain:
+                meter.release(self.amounts, usage)
+        root.wake()
+        if usage is not None and root.on_spent is not None:
+            root.on_spent(root.spending())
+
+
+@dataclass(frozen=True)
+class Left:
+    """What one limit still allows."""
+
+    limit: float
+    left: float
+    """May be below 0, where a model took more than it was allowed."""
+    name: str
+    """Whose budget it is; empty for the run's."""
 
 
 class Meter:
-    """Counts what was spent and what is reserved, against a budget, within the meter above."""
+    """Counts what was spent and what is reserved, against a budget, within the meter above.
+
+    Args:
+        budget: The limits; `None` is none of its own.
+        parent: The meter above, which counts everything that this one counts.
+        spent: What had been spent before, such as in an earlier segment of the run.
+        known_cost_usd: Of that, the dollars that are known; `None` takes them from `spent`.
+        name: Whose budget it is; empty for the run's.
+        keep: By limit, what reservations made here must leave over at every meter above: the answer's share.
+        deadline: Of this meter alone, on the services' monotonic clock.
+        on_spent: Called with `spending()` after each settling; read at the topmost meter only.
+    """
 
     def __init__(
-        self, budget: Budget | None = None, *, parent: Meter | None = None, spent: Usage | None = None
+        self,
+        budget: Budget | None = None,
+        *,
+        parent: Meter | None = None,
+        spent: Usage | None = None,
+        known_cost_usd: float | None = None,
+        name: str = "",
+        keep: Mapping[str, float] | None = None,
+        deadline: float | None = None,
+        on_spent: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.budget = budget or Budget()
         self.parent = parent
+        self.name = name
+        self.keep = dict(keep or {})
+        self.deadline = deadline
+        self.on_spent = on_spent
         self.spent = spent or Usage()
-        self._held = Reservation(0, 0.0, 0, 0)
+        self.known_cost_usd = (self.spent.cost_usd or 0.0) if known_cost_usd is None else known_cost_usd
+        self.lock: threading.Lock = parent.lock if parent is not None else threading.Lock()
+        self._held: dict[str, float] = dict.fromkeys(COUNTED, 0)
+        self._waiting: list[asyncio.Future[None]] = []
+
+    @classmethod
+    def resumed(cls, budget: Budget | None, spending: Mapping[str, Any], **options: Any) -> Meter:
+        """A meter that goes on from what `spending()` said in an earlier segment."""
+        known = spending.get("known_cost_usd")
+        return cls(budget, spent=Usage.from_dict(dict(spending)), known_cost_usd=known, **options)
+
+    def spending(self) -> dict[str, Any]:
+        """What was spent so far, as plain data: a `Usage`, and the dollars that are known."""
+        return {**self.spent.to_dict(), "known_cost_usd": self.known_cost_usd}
+
+    def restore(self, spending: Mapping[str, Any] | None) -> None:
+        """Go on from what this meter's `spending()` was before a stop, where it has counted nothing since."""
+        if spending and not self.spent.model_calls and not self.spent.tool_calls:
+            self.spent = Usage.from_dict(dict(spending))
+            self.known_cost_usd = spending.get("known_cost_usd", self.spent.cost_usd or 0.0)
 
     @contextmanager
     def reserve(
@@ -73,61 +145,145 @@ class Meter:
     ) -> Iterator[Reservation]:
         """Hold a call's worst case while it runs; settle it inside with what it took.
 
+        What is never settled is given back whole: say what a call that failed may have cost before leaving.
+
         Raises:
-            RunStopped: The budget, here or above, does not allow it. Nothing is held then.
+            RunStopped: A budget, here or above, does not allow it; `owner` says whose. Nothing is held then.
         """
-        held = Reservation(tokens, cost_usd, model_calls, tool_calls)
-        chain = list(self._chain())
-        for meter in chain:
-            meter._check(held)
-        for meter in chain:
-            meter._hold(held, 1)
+        amounts = {"model_calls": model_calls, "tool_calls": tool_calls, "tokens": tokens, "cost_usd": cost_usd}
+        chain = list(self.chain())
+        with self.lock:
+            self._check(amounts)
+            for meter in chain:
+                meter.hold(amounts)
+        held = Reservation(chain, amounts)
         try:
             yield held
         finally:
-            for meter in chain:
-                meter._hold(held, -1)
-                if held.settled is not None:
-                    meter.spent = meter.spent + held.settled
+            if held.settled is None:
+                held.settled = Usage()
+                held._release(None)
+
+    def bounds(self) -> set[str]:
+        """The limits that are set, here or above."""
+        return {name for meter in self.chain() for name in meter.budget.to_dict()}
+
+    def left(self, name: str) -> list[Left]:
+        """What each budget that limits it still allows, this one's first; reserved is not left."""
+        out, keep, keeper = [], 0.0, ""
+        for meter in self.chain():
+            limit = getattr(meter.budget, name)
+            if limit is not None:
+                out.append(Left(limit - keep, limit - keep - meter.used(name), keeper if keep else meter.name))
+            if own := meter.keep.get(name):
+                keep, keeper = keep + own, keeper or meter.name
+        return out
+
+    def least(self, name: str) -> float | None:
+        """The least that any budget still allows, never below 0; `None` for no limit."""
+        found = self.left(name)
+        return max(0, min(each.left for each in found)) if found else None
 
     def tokens_left(self) -> int | None:
         """How many tokens may still be reserved, here and above; `None` for no limit."""
-        limits = [
-            meter.budget.tokens - meter.spent.total_tokens - meter._held.tokens
-            for meter in self._chain()
-            if meter.budget.tokens is not None
-        ]
-        return max(0, min(limits)) if limits else None
+        least = self.least("tokens")
+        return None if least is None else int(least)
 
-    def _chain(self) -> Iterator[Meter]:
+    def late(self, now: float) -> str | None:
+        """Whose deadline has passed at `now`: the topmost one's name; `None` where none of these has."""
+        passed = [meter.name for meter in self.chain() if meter.deadline is not None and meter.deadline <= now]
+        return passed[-1] if passed else None
+
+    def over(self) -> list[str]:
+        """The limits, here or above, that were overrun: a model took more than it was allowed."""
+        return sorted({
+            name for meter in self.chain() for name in COUNTED
+            if (limit := getattr(meter.budget, name)) is not None and meter.taken(name) > limit + _HAIR
+        })  # fmt: skip
+
+    def held_by_others(self) -> bool:
+        """Whether something is reserved at a limited meter of this chain, so that waiting may free some of it."""
+        return any(
+            meter._held[name] > 0
+            for meter in self.chain()
+            for name in ("tokens", "cost_usd")
+            if getattr(meter.budget, name) is not None
+        )
+
+    async def freed(self) -> None:
+        """Wait until any reservation under the same topmost meter is settled."""
+        top = self.top()
+        waiting = asyncio.get_running_loop().create_future()
+        top._waiting.append(waiting)
+        try:
+            await waiting
+        finally:
+            if waiting in top._waiting:
+                top._waiting.remove(waiting)
+
+    def chain(self) -> Iterator[Meter]:
+        """This meter, the one above it, and so on to the run's."""
         meter: Meter | None = self
         while meter is not None:
             yield meter
             meter = meter.parent
 
-    def _check(self, want: Reservation) -> None:
-        held, spent, budget = self._held, self.spent, self.budget
-        for name, limit, used in (
-            ("model_calls", budget.model_calls, spent.model_calls + held.model_calls + want.model_calls),
-            ("tool_calls", budget.tool_calls, spent.tool_calls + held.tool_calls + want.tool_calls),
-            ("tokens", budget.tokens, spent.total_tokens + held.tokens + want.tokens),
-            ("cost_usd", budget.cost_usd, (spent.cost_usd or 0.0) + held.cost_usd + want.cost_usd),
-        ):
-            if limit is not None and used > limit and getattr(want, name):
-                raise RunStopped(
-                    "budget",
-                    f"the next call could take {name} to {used:g}, above the budget of {limit:g}",
-                    way_out=f"Run again with Budget({name}=…) above that, or ask for less.",
-                )
-        if budget.cost_usd is not None and want.model_calls and (spent.cost_usd or 0.0) >= budget.cost_usd:
-            raise RunStopped(
-                "budget",
-                f"the budget of cost_usd={budget.cost_usd:g} is spent",
-                way_out="Run again with Budget(cost_usd=…) above that, or ask for less.",
-            )
+    def top(self) -> Meter:
+        """The topmost meter: the run's."""
+        return self if self.parent is None else self.parent.top()
 
-    def _hold(self, held: Reservation, sign: int) -> None:
-        self._held.tokens += sign * held.tokens
-        self._held.cost_usd += sign * held.cost_usd
-        self._held.model_calls += sign * held.model_calls
-        self._held.tool_calls += sign * held.tool_calls
+    def taken(self, name: str) -> float:
+        """What was spent of one limit here."""
+        if name == "cost_usd":
+            return self.known_cost_usd
+        return self.spent.total_tokens if name == "tokens" else int(getattr(self.spent, name))
+
+    def used(self, name: str) -> float:
+        """What was spent and what is held of one limit here."""
+        return self.taken(name) + self._held[name]
+
+    def hold(self, amounts: Mapping[str, float]) -> None:
+        """Count it as held. Under the lock."""
+        for name, amount in amounts.items():
+            self._held[name] += amount
+
+    def release(self, amounts: Mapping[str, float], usage: Usage | None) -> None:
+        """Hold it no longer, and count what was spent. Under the lock."""
+        for name, amount in amounts.items():
+            self._held[name] -= amount
+        if abs(self._held["cost_usd"]) < _HAIR:
+            self._held["cost_usd"] = 0.0
+        if usage is not None:
+            self.spent = self.spent + usage
+            self.known_cost_usd += usage.cost_usd or 0.0
+
+    def wake(self) -> None:
+        """Tell those who wait that something was settled."""
+        waiting, self._waiting = self._waiting, []
+        for each in waiting:
+            each.get_loop().call_soon_threadsafe(_let_go, each)
+
+    def _check(self, want: Mapping[str, float]) -> None:
+        for name in COUNTED:
+            for each in self.left(name):
+                spent_up = name == "cost_usd" and want["model_calls"] > 0 and each.left <= 0
+                if spent_up or (want[name] and want[name] > each.left + _HAIR):
+                    raise over_budget(name, want[name], each)
+
+
+def _let_go(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
+
+
+def over_budget(name: str, want: float, found: Left) -> RunStopped:
+    """What is raised where a budget does not allow a call."""
+    whose = f" of {found.name}" if found.name else ""
+    limit, total = (f"{each:.15g}" for each in (found.limit, found.limit - found.left + want))
+    message = f"the next call could take {name} to {total}, above the budget of {limit}{whose}"
+    if not want:
+        message = f"the budget of {name}={limit}{whose} is spent"
+    way_out = f"Run again with Budget({name}=…) above that, or ask for less."
+    if found.name:
+        way_out = f"Give {found.name} a Budget({name}=…) above that, or ask it for less."
+    return RunStopped("budget", message, way_out=way_out, owner=found.name)

@@ -94,9 +94,13 @@ class RunStopped(SegueError):
     category: Category = "run"
     severity: Severity = "warning"
 
-    def __init__(self, reason: StopReason, message: str, *, way_out: str = "") -> None:
+    def __init__(self, reason: StopReason, message: str, *, way_out: str = "", owner: str = "") -> None:
         super().__init__(message, way_out=way_out)
         self.reason: StopReason = reason
+        self.owner = owner
+        """Whose own budget it was that ended: its task fails, and the run goes on; empty for the run itself."""
+        self.partial = ""
+        """What had been said until then, where whoever raised it knows."""
         if reason == "budget":
             self.category = "budget"
 
