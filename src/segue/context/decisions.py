@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, assert_never
 
 from segue.base.errors import BadInput
@@ -80,13 +80,18 @@ Response = Approve | Edit | Reject | Answer
 """What a person answers to an interrupt."""
 
 
+InterruptKind = Literal["approval", "question", "effect"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class InterruptRequest:
     """A question to a person that a run waits for."""
 
     id: str
     """Stable over redeliveries; the key in `ws.resume(run_id, answers={id: …})`."""
-    kind: Literal["approval", "question"]
+    kind: InterruptKind
+    """`approval`: may this call run; `question`: what is the value; `effect`: nobody knows whether this call took
+    effect - approve to do it again, reject to leave it, answer with its result where it was done."""
     tool: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
     """The very arguments that would run."""
@@ -97,6 +102,18 @@ class InterruptRequest:
     call_id: str = ""
     scopes: list[str] = field(default_factory=list)
     """What whoever approves must hold: the rights are looked at when the answer is given."""
+    options: list[Any] | None = None
+    """The values that a question can be answered by; `None` for any."""
+    schema: dict[str, Any] | None = None
+    """The JSON schema that the answer to a question must fit; `None` for any."""
+    expires_at: float | None = None
+    """Seconds since 1970 from which on it cannot be answered any more; `None` for never."""
+    expired: bool = False
+    """Whether that time has passed, as of when the run was looked at."""
+
+    def seen_at(self, now: float) -> InterruptRequest:
+        """The same, with `expired` as it is at this time."""
+        return replace(self, expired=self.expires_at is not None and now >= self.expires_at)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a checkpoint."""
