@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from segue.context.run import RunContext
 
+Called = Callable[[Any, RunContext[Any]], Awaitable[Any]]
 
-async def called(function: Callable[..., Any], value: Any, ctx: RunContext[Any]) -> Any:
-    """What the function makes of the value; it may take the context too. One that is not async runs in a thread."""
-    given = (value, ctx) if len(inspect.signature(function).parameters) > 1 else (value,)
-    if inspect.iscoroutinefunction(function):
-        return await function(*given)
-    found = await asyncio.to_thread(function, *given)
-    return await found if inspect.isawaitable(found) else found
+
+def callable_with(function: Callable[..., Any]) -> Called:
+    """The function as one of a value and the context, awaited. One that is not async runs in a thread."""
+    takes_ctx = len(inspect.signature(function).parameters) > 1
+    is_async = inspect.iscoroutinefunction(function)
+
+    async def call(value: Any, ctx: RunContext[Any]) -> Any:
+        given = (value, ctx) if takes_ctx else (value,)
+        if is_async:
+            return await function(*given)
+        found = await asyncio.to_thread(function, *given)
+        return await found if inspect.isawaitable(found) else found
+
+    return call

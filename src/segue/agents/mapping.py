@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from segue.agents.functions import called
+from segue.agents.functions import Called, callable_with
 from segue.agents.runnable import Runnable, checked_name
 from segue.agents.team import as_worker
 from segue.base.errors import OperatorError, RunStopped, UserError
@@ -80,7 +80,7 @@ class MapReduce(Runnable):
         if not callable(split):
             raise UserError(f"MapReduce({name!r}): split is a function of the request's text, not {split!r}")
         self._bounds = bounds
-        self._split = split
+        self._split = callable_with(split)
         self.members = tuple(each for each in (worker, reduce) if isinstance(each, Runnable))
         self._work = _Work(self.name, worker)
         self._reduce = _Reduce(self.name, reduce)
@@ -126,7 +126,7 @@ class MapReduce(Runnable):
 
     async def _items(self, messages: Sequence[Message], ctx: RunContext[Any]) -> list[Any]:
         said = next((text_of(each) for each in reversed(messages) if each["role"] == "user"), "")
-        items = await called(self._split, said, ctx)
+        items = await self._split(said, ctx)
         if isinstance(items, str | bytes | dict) or not hasattr(items, "__iter__"):
             raise UserError(f"{self.name}: split gives a list of items, not {type(items).__name__}")
         return [jsonable(self.name, item) for item in items]
@@ -149,11 +149,11 @@ class _Work:
 
     def __init__(self, owner: str, worker: Any) -> None:
         self._worker: Worker | None = None
-        self._function: Callable[..., Any] | None = None
+        self._function: Called | None = None
         self._typed = isinstance(worker, Runnable) and worker.output is not None
         self._owner = owner
         if callable(worker) and not isinstance(worker, Runnable) and not hasattr(worker, "ainvoke"):
-            self._function = worker
+            self._function = callable_with(worker)
         else:
             self._worker = as_worker(f"MapReduce({owner!r})", worker)
 
@@ -172,7 +172,7 @@ class _Work:
         from langgraph.errors import GraphBubbleUp
 
         try:
-            value = await called(function, item, ctx.at(agent=self._owner))
+            value = await function(item, ctx)
         except (UserError, RunStopped, GraphBubbleUp):
             raise
         except Exception as error:
@@ -185,20 +185,21 @@ class _Reduce:
 
     def __init__(self, owner: str, reduce: Any) -> None:
         self._owner = owner
-        self._given = reduce
-        if not (reduce is None or isinstance(reduce, Runnable) or callable(reduce)):
+        self._agent = reduce if isinstance(reduce, Runnable) else None
+        if not (reduce is None or self._agent or callable(reduce)):
             raise UserError(f"MapReduce({owner!r}): reduce is an agent, a function or None, not {reduce!r}")
+        self._function = callable_with(reduce) if reduce is not None and self._agent is None else None
 
     async def __call__(self, results: list[ItemResult], config: RunnableConfig, ctx: RunContext[Any]) -> Any:
-        if self._given is None:
+        if self._function is not None:
+            return jsonable(self._owner, await self._function(results, ctx))
+        if self._agent is None:
             return [None if result["failed"] else result["value"] for result in results]
-        if not isinstance(self._given, Runnable):
-            return jsonable(self._owner, await called(self._given, results, ctx))
         from segue.graphs.running import with_context
 
-        inside = with_context(config, ctx.at(agent=self._given.name))
-        given = {"messages": [_as_message(results)], **self._given.fresh_input()}
-        final = await self._given.graph.ainvoke(given, inside)
+        inside = with_context(config, ctx.at(agent=self._agent.name))
+        given = {"messages": [_as_message(results)], **self._agent.fresh_input()}
+        final = await self._agent.graph.ainvoke(given, inside)
         return final.get("output")
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import BaseModel, Field
 
-from segue.agents.functions import called
+from segue.agents.functions import callable_with
 from segue.agents.runnable import Runnable, checked_name
 from segue.base.errors import OperatorError, UserError
 from segue.base.messages import Message, text_of, user
@@ -79,6 +79,7 @@ class Refine(Runnable):
         if on_exhausted not in ("best", "stop"):
             raise UserError(f"Refine({name!r}): on_exhausted is 'best' or 'stop', not {on_exhausted!r}")
         self.writer, self.critic = writer, critic
+        self._judge = None if isinstance(critic, Runnable) else callable_with(critic)
         self.description = description or writer.description
         self.output = writer.output
         self.deps_type = deps_type or writer.deps_type
@@ -140,11 +141,12 @@ class Refine(Runnable):
     async def _review(
         self, draft: str, messages: Sequence[Message], config: RunnableConfig, ctx: RunContext[Any]
     ) -> tuple[bool, str, float | None]:
-        if not isinstance(self.critic, Runnable):
-            return _read(self.name, await called(self.critic, draft, ctx))
+        if self._judge is not None:
+            return _read(self.name, await self._judge(draft, ctx))
+        critic = cast(Runnable, self.critic)
         asked = next((text_of(each) for each in reversed(messages) if each["role"] == "user"), "")
         shown = user(f"The request:\n\n{asked}\n\nThe draft:\n\n{draft}")
-        final = await self.critic.graph.ainvoke({"messages": [shown], **self.critic.fresh_input()}, config)
+        final = await critic.graph.ainvoke({"messages": [shown], **critic.fresh_input()}, config)
         return _read(self.name, final.get("output"))
 
 

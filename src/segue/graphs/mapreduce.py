@@ -117,6 +117,7 @@ def mapreduce_graph(spec: MapSpec) -> Graph:
 
     async def map_node(item: Item, config: RunnableConfig, ctx: RunContext[Any]) -> dict[str, Any]:
         inside = ctx.at(
+            agent=spec.name,
             task_id=f"{spec.name}.{item['index']}",
             inspect=inspector(spec.rails, ctx.inspect),
             quiet=ctx.quiet or standing(spec.rails, "output"),
