@@ -1,0 +1,211 @@
+"""Locks: a name in, a time out during which nobody else holds it: no other task, object or process.
+
+A lock dies with the process that holds it, so nobody has to clean up after a crash, and `held` tells exactly whether a
+living process holds a name. Within one process those who wait get their turn in the order they came.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from segue.base.errors import Category, OperatorError, StoreError
+
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Holder:
+    """Who holds a lock."""
+
+    pid: int
+    host: str
+    since: str
+    """When it was taken: ISO 8601, UTC."""
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host} since {self.since}"
+
+
+class LockBusy(OperatorError):
+    """Somebody else held a lock until the deadline of the one who waited."""
+
+    category: Category = "store"
+    severity = "warning"
+
+    def __init__(self, name: str, holder: Holder | None, waited_s: float) -> None:
+        who = str(holder) if holder else "somebody else"
+        super().__init__(
+            f"{name!r} is held by {who}; it was waited for {waited_s:.3g} s.",
+            way_out="Try again later, or wait for longer.",
+        )
+        self.name = name
+        self.holder = holder
+
+
+@dataclass(eq=False)
+class Held:
+    """A lock that is held. `lost` is set where it is gone before its holder let go of it."""
+
+    name: str
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Locks(Protocol):
+    """Named locks that exclude across tasks and processes."""
+
+    def hold(self, name: str, *, deadline: float | None = None) -> AbstractAsyncContextManager[Held]:
+        """Hold a name inside `async with`; waits for it, at most `deadline` seconds from now.
+
+        Raises:
+            LockBusy: The deadline came first. Says who holds it. A deadline of 0 tries once.
+            StoreError: The lock cannot be asked for at all.
+        """
+        ...
+
+    async def held(self, name: str) -> bool:
+        """Whether anybody alive holds the name now."""
+        ...
+
+
+class Turns:
+    """First come, first served, among the tasks of one event loop."""
+
+    def __init__(self) -> None:
+        self._loops: WeakKeyDictionary[Any, WeakValueDictionary[str, asyncio.Lock]] = WeakKeyDictionary()
+
+    def of(self, name: str) -> asyncio.Lock:
+        """The lock of a name within the running loop; it is kept for as long as somebody keeps it."""
+        names = self._loops.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+        return names.setdefault(name, asyncio.Lock())
+
+
+class FileLocks:
+    """Locks over the operating system's locks on files of one folder, which it makes where missing."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self._turns = Turns()
+
+    @asynccontextmanager
+    async def hold(self, name: str, *, deadline: float | None = None) -> AsyncIterator[Held]:
+        """Hold a name; see `Locks.hold`."""
+        turn = self._turns.of(name)
+        try:
+            async with asyncio.timeout(deadline):
+                await turn.acquire()
+                try:
+                    file = await self._wait(self._path(name))
+                except BaseException:
+                    turn.release()
+                    raise
+        except TimeoutError:
+            raise LockBusy(name, self.holder(name), deadline or 0.0) from None
+        try:
+            yield Held(name)
+        finally:
+            _let_go(self._path(name), file)
+            turn.release()
+
+    async def held(self, name: str) -> bool:
+        """Whether anybody alive holds the name; see `Locks.held`."""
+        return self.held_now(name)
+
+    def held_now(self, name: str) -> bool:
+        """`held` for code that is not async."""
+        try:
+            file = os.open(self._path(name), os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            return not try_lock(file, shared=True)
+        finally:
+            os.close(file)
+
+    def holder(self, name: str) -> Holder | None:
+        """Who took the name last, as far as it says so."""
+        with suppress(OSError, ValueError, TypeError):
+            return Holder(**json.loads(self._path(name).read_bytes()))
+        return None
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"
+
+    async def _wait(self, path: Path) -> int:
+        pause = _FIRST_PAUSE_S
+        while (file := self._take(path)) is None:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+        return file
+
+    def _take(self, path: Path) -> int | None:
+        """The open and locked file, or `None` where somebody else holds it."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StoreError(f"the lock {path} cannot be opened: {error.strerror}.") from error
+        if try_lock(file) and _is_at(file, path):
+            with suppress(OSError):  # a full disk: the lock holds without the note
+                os.ftruncate(file, 0)
+                os.write(file, json.dumps(asdict(this_process())).encode())
+            return file
+        os.close(file)
+        return None
+
+
+def this_process() -> Holder:
+    """This process, from now on."""
+    return Holder(pid=os.getpid(), host=socket.gethostname(), since=datetime.now(UTC).isoformat(timespec="seconds"))
+
+
+def _is_at(file: int, path: Path) -> bool:
+    """Whether the open file still stands at its path: who held it before us took it away when letting go."""
+    try:
+        return os.path.samestat(os.fstat(file), os.stat(path))
+    except OSError:
+        return False
+
+
+def _let_go(path: Path, file: int) -> None:
+    with suppress(OSError):
+        os.unlink(path)
+    os.close(file)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def try_lock(file: int, *, shared: bool = False) -> bool:
+        """Lock the file, if nobody else has; one byte far behind what is written, so that the note can be read."""
+        os.lseek(file, 1 << 20, os.SEEK_SET)
+        try:
+            msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        finally:
+            os.lseek(file, 0, os.SEEK_SET)
+        return True
+
+else:
+    import fcntl
+
+    def try_lock(file: int, *, shared: bool = False) -> bool:
+        """Lock the file, if nobody else has; several may share it where all do."""
+        try:
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
