@@ -19,6 +19,7 @@ from segue.base.ports import Randomness
 from segue.router.attempts import Attempts
 from segue.router.build import build, named_model
 from segue.router.deployment import Deployment
+from segue.router.forecast import Forecast, Lengths, forecast
 from segue.router.policy import Order
 from segue.router.sessions import Sessions
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, check_routes
@@ -56,6 +57,7 @@ class RouterCore:
         self._routes: dict[str, RouteSettings] = {**settings.routes, **(routes or {})}
         self._orders: dict[str, Order] = {}
         self._models: dict[int, tuple[object, str]] = {}
+        self._lengths = Lengths()
         for name, deployment in {**settings.deployments, **(deployments or {})}.items():
             self._deployments[name] = self._made(name, deployment)
         if not self._routes and self._deployments:
@@ -101,6 +103,7 @@ class RouterCore:
         attempts = Attempts(asked, on_delta=on_delta, deadline=deadline, randomness=self._randomness)
         deployment, reply = await attempts.run(queue)
         enter(reply.message, source=reply.model)
+        self._lengths.learn(deployment.name, request.speaker, estimate=request.input_estimate, usage=reply.usage)
         duration_s = time.monotonic() - start
         return Generation(
             message=reply.message,
@@ -114,6 +117,30 @@ class RouterCore:
             attempts=tuple(attempts.made),
             why=_why(asked, name, place, deployment, attempts),
         )
+
+    async def forecast(
+        self,
+        route: str | None = None,
+        *,
+        speaker: str = "",
+        input_tokens: int,
+        max_output_tokens: int | None = None,
+        priced: bool = False,
+    ) -> Forecast:
+        """What a generation by a route may come to: its tokens, its dollars where `priced`, its longest context.
+
+        Raises:
+            BadInput: There is no such route; the message lists those that exist.
+        """
+        routes = [self._routes[name] for name in self._with_fallbacks(self._route_name(route))]
+        held = {name: self._deployments[name] for each in routes for name in each.deployments}
+        caps = [each.max_output_tokens for each in routes]
+        if max_output_tokens is None and None not in caps:
+            max_output_tokens = max(cap for cap in caps if cap is not None)
+        return await forecast(
+            list(held.values()), self._lengths, speaker=speaker, input_tokens=input_tokens,
+            max_output_tokens=max_output_tokens, priced=priced,
+        )  # fmt: skip
 
     def add_model(self, name: str, model: Any) -> str:
         """Take in a deployment, its settings, or a LangChain chat model, under a name and a route of that name.

@@ -31,6 +31,8 @@ class Deployment(ABC):
     weight: float = 1.0
     context_tokens: int | None = None
     """Input and output that fit together; `None` where it is not known."""
+    max_output_tokens: int | None = None
+    """The cap on every answer of it; `None` for none of its own."""
 
     @abstractmethod
     async def generate(
@@ -43,6 +45,10 @@ class Deployment(ABC):
         Raises:
             AttemptError: It failed; the router goes on by what the error says of itself.
         """
+
+    async def quote(self, input_tokens: int, output_tokens: int) -> float | None:
+        """What a generation of this size costs in US dollars, nothing of it cached; `None` where no price is known."""
+        return None
 
     async def aclose(self) -> None:
         """Give back what is held for the running event loop."""
@@ -69,6 +75,7 @@ class HttpDeployment(Deployment):
         self.engine = settings.engine
         self.weight = settings.weight
         self.context_tokens = settings.context_tokens
+        self.max_output_tokens = settings.max_output_tokens
         self._settings = settings
         self._environ = environ
         self._sessions = sessions or Sessions()
@@ -98,6 +105,10 @@ class HttpDeployment(Deployment):
         if answer.usage is None:
             return estimated_usage(request, output_tokens=estimate_tokens(answer.message), cost_usd=None)
         return await self._prices.priced(answer.usage, self.model)
+
+    async def quote(self, input_tokens: int, output_tokens: int) -> float | None:
+        """By the price in the settings, or by the table."""
+        return await self._prices.quote(input_tokens, output_tokens, self.model)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

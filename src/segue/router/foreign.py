@@ -43,6 +43,11 @@ class RouterDeployment(Deployment):
             first_token_s=found.first_token_s,
         )
 
+    async def quote(self, input_tokens: int, output_tokens: int) -> float | None:
+        """By the dearest deployment of the route; `None` where the price of one is not known."""
+        found = await self._core.forecast(self._route, input_tokens=input_tokens, priced=True)
+        return None if found.unpriced else found.cost_usd(output_tokens)
+
     async def aclose(self) -> None:
         """Close the other router's connections of the running event loop."""
         await self._core.aclose()

@@ -130,6 +130,10 @@ class LangChainDeployment(Deployment):
                 way_out="Give the agent no tools, or a model that calls tools.",
             ) from None
 
+    async def quote(self, input_tokens: int, output_tokens: int) -> float | None:
+        """By the price in the settings, or by the table."""
+        return await self._prices.quote(input_tokens, output_tokens, self.model)
+
     async def _usage(self, request: GenerationRequest, message: Message, answer: AIMessage) -> Usage:
         told = answer.usage_metadata
         if told is None:

@@ -54,6 +54,10 @@ class OfflineDeployment(Deployment):
             first_token_s=first_token_s,
         )
 
+    async def quote(self, input_tokens: int, output_tokens: int) -> float | None:
+        """Nothing: it is free."""
+        return 0.0
+
 
 def _plain(message: Message) -> list[dict[str, Any]]:
     """The message without our own keys.

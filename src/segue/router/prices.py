@@ -36,6 +36,10 @@ class Prices:
             cost = _by_table(usage, model, self._endpoint)
         return replace(usage, cost_usd=cost)
 
+    async def quote(self, input_tokens: int, output_tokens: int, model: str) -> float | None:
+        """What a generation of this size costs, nothing of it cached; `None` where no price is known."""
+        return (await self.priced(Usage(input_tokens=input_tokens, output_tokens=output_tokens), model)).cost_usd
+
 
 def _by_settings(usage: Usage, price: PriceSettings) -> float:
     cached_price = price.input_usd_per_mtok if price.cached_usd_per_mtok is None else price.cached_usd_per_mtok

@@ -17,6 +17,7 @@ from segue.base.ports import Randomness
 from segue.router.chat_model import RouterChatModel
 from segue.router.core import RouterCore
 from segue.router.deployment import Deployment
+from segue.router.forecast import Forecast
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings
 from segue.router.types import Generation, GenerationRequest, OnDelta
 
@@ -93,6 +94,10 @@ class Router(RouterChatModel):
     def resolve(self, model: Any = None) -> str:
         """The route that `model=` means; see `RouterCore.resolve`."""
         return self.core.resolve(model)
+
+    async def forecast(self, route: str | None = None, **asked: Any) -> Forecast:
+        """What a generation by a route may come to; see `RouterCore.forecast`."""
+        return await self.core.forecast(route, **asked)
 
     def as_chat_model(self, route: str | None = None) -> RouterChatModel:
         """One route as a LangChain chat model.

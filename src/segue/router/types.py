@@ -35,6 +35,10 @@ class GenerationRequest:
     parallel_tool_calls: bool | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Put into the body of the request as it stands, last."""
+    speaker: str = ""
+    """Who asks: lengths of answers are learned by it. Never sent."""
+    input_estimate: int = 0
+    """About how many tokens the request is; 0 where nobody said. Never sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,10 @@ class ScriptedModel(Deployment):
         finish = "tool_calls" if message.get("tool_calls") else "stop"
         return Reply(message=message, usage=usage, finish_reason=finish, model=self.model, first_token_s=0.0)
 
+    async def quote(self, input_tokens: int, output_tokens: int) -> float | None:
+        """The same for each generation."""
+        return self._cost_usd
+
     async def _next(self, request: GenerationRequest) -> Any:
         if self._always is not None:
             reply = self._always

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from segue.router import Choice, RouterCore, RouterSettings, choose
+from segue.router.forecast import Forecast
 from segue.router.types import Generation, GenerationRequest, OnDelta
 
 
@@ -48,8 +49,16 @@ class LazyRouter:
         deadline: float | None = None,
     ) -> Generation:
         """As `RouterCore.generate`; `route` may be anything that a model can be named by."""
-        core = await self.core() if route is None or isinstance(route, str) else self._bare
+        core = await self._core_for(route)
         return await core.generate(request, route=core.resolve(route), on_delta=on_delta, deadline=deadline)
+
+    async def forecast(self, route: Any = None, **asked: Any) -> Forecast:
+        """As `RouterCore.forecast`; `route` may be anything that a model can be named by."""
+        core = await self._core_for(route)
+        return await core.forecast(core.resolve(route), **asked)
+
+    async def _core_for(self, route: Any) -> RouterCore:
+        return await self.core() if route is None or isinstance(route, str) else self._bare
 
     async def aclose(self) -> None:
         """Close the router, if it was made."""

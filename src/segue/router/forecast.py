@@ -1,0 +1,121 @@
+"""What a generation may come to, before it is made: how many tokens, how many dollars.
+
+In: the deployments that may answer, the request's estimate, and what was learned from earlier answers. Out: a
+`Forecast`. What is held for it, and what happens where a budget does not allow it, is decided in
+`segue.graphs.allowance`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from segue.base.usage import Usage
+from segue.router.deployment import Deployment
+
+UNLEARNED_OUTPUT_TOKENS = 1024
+"""What an answer is expected to take where nothing was learned yet and nobody capped it."""
+_REMEMBERED = 64
+"""Answers that are remembered of each deployment and speaker."""
+_PAIRS = 4096
+"""Pairs of deployment and speaker that are remembered."""
+_PROBE_TOKENS = 1_000_000
+"""Output that is priced to learn what one more token costs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What one generation by a route may come to."""
+
+    input_tokens: int
+    """The estimate, corrected by what servers counted for earlier ones."""
+    typical_output_tokens: int
+    """The 95th percentile of what this speaker's answers took; 1,024 until one is known."""
+    max_output_tokens: int | None = None
+    """The cap that holds anyway, by the request, the route or every deployment; `None` where there is none."""
+    context_tokens: int | None = None
+    """Of the deployment that takes the longest conversation; `None` where none of them says."""
+    input_usd: float = 0.0
+    """What the input costs at the dearest deployment whose price is known, or the generation where that is flat."""
+    usd_per_output_token: float = 0.0
+    """At the dearest deployment whose price is known."""
+    unpriced: tuple[str, ...] = ()
+    """Deployments whose price is not known; they count as 0 here."""
+
+    def cost_usd(self, output_tokens: int) -> float:
+        """The worst case in dollars for an answer of at most this length."""
+        return self.input_usd + output_tokens * self.usd_per_output_token
+
+
+class Lengths:
+    """Remembers how long answers were, and how far input estimates were off; by deployment and speaker."""
+
+    def __init__(self) -> None:
+        self._outputs: OrderedDict[tuple[str, str], deque[int]] = OrderedDict()
+        self._factors: dict[str, deque[float]] = {}
+
+    def learn(self, deployment: str, speaker: str, *, estimate: int, usage: Usage) -> None:
+        """Take in one answer; `estimate` is what its input was thought to be, 0 where nobody said."""
+        key = (deployment, speaker)
+        outputs = self._outputs.pop(key, None)
+        self._outputs[key] = outputs = deque(maxlen=_REMEMBERED) if outputs is None else outputs
+        outputs.append(usage.output_tokens)
+        if len(self._outputs) > _PAIRS:
+            self._outputs.popitem(last=False)
+        if estimate > 0 and usage.input_tokens > 0:
+            self._factors.setdefault(deployment, deque(maxlen=_REMEMBERED)).append(usage.input_tokens / estimate)
+
+    def typical(self, deployments: Iterable[str], speaker: str) -> int:
+        """The 95th percentile of output tokens, of the deployment whose answers are longest."""
+        found = [_p95(outputs) for name in deployments if (outputs := self._outputs.get((name, speaker)))]
+        return max(1, int(max(found))) if found else UNLEARNED_OUTPUT_TOKENS
+
+    def factor(self, deployments: Iterable[str]) -> float:
+        """How many tokens a server counts for one that was estimated, where it counts most; at least 1."""
+        return max([1.0, *(max(factors) for name in deployments if (factors := self._factors.get(name)))])
+
+
+async def forecast(
+    deployments: Sequence[Deployment],
+    lengths: Lengths,
+    *,
+    speaker: str,
+    input_tokens: int,
+    max_output_tokens: int | None,
+    priced: bool,
+) -> Forecast:
+    """What a generation by one of these deployments may come to; prices are looked up only where `priced`."""
+    names = [each.name for each in deployments]
+    caps = [each.max_output_tokens for each in deployments]
+    limits = [] if any(cap is None for cap in caps) else [max(cap for cap in caps if cap is not None)]
+    cap = min([*limits, *([max_output_tokens] if max_output_tokens is not None else [])], default=None)
+    expected = ceil(input_tokens * lengths.factor(names))
+    input_usd, slope, unpriced = await _prices(deployments, expected) if priced else (0.0, 0.0, ())
+    return Forecast(
+        input_tokens=expected,
+        typical_output_tokens=lengths.typical(names, speaker),
+        max_output_tokens=cap,
+        context_tokens=max((each.context_tokens for each in deployments if each.context_tokens), default=None),
+        input_usd=input_usd,
+        usd_per_output_token=slope,
+        unpriced=unpriced,
+    )
+
+
+async def _prices(deployments: Sequence[Deployment], input_tokens: int) -> tuple[float, float, tuple[str, ...]]:
+    dearest, slope, unpriced = 0.0, 0.0, []
+    for each in deployments:
+        base = await each.quote(input_tokens, 0)
+        whole = await each.quote(input_tokens, _PROBE_TOKENS)
+        if base is None or whole is None:
+            unpriced.append(each.name)
+        else:
+            dearest, slope = max(dearest, base), max(slope, (whole - base) / _PROBE_TOKENS)
+    return dearest, slope, tuple(unpriced)
+
+
+def _p95(numbers: Iterable[int]) -> int:
+    held = sorted(numbers)
+    return held[min(len(held) - 1, int(len(held) * 0.95))]
