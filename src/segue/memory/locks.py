@@ -12,10 +12,12 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -24,6 +26,9 @@ from segue.base.errors import Category, OperatorError, StoreError
 
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.05
+_NOTE_BYTES = 256
+_OLD_S = 24 * 3600.0
+_SWEPT_AT_ONCE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +98,15 @@ class Turns:
 
 
 class FileLocks:
-    """Locks over the operating system's locks on files of one folder, which it makes where missing."""
+    """Locks over the operating system's locks on files of one folder, which it makes where missing.
+
+    A file stays when its lock is let go of; those that nobody took for a day are swept away by whoever comes next.
+    """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
         self._turns = Turns()
+        self._swept = False
 
     @asynccontextmanager
     async def hold(self, name: str, *, deadline: float | None = None) -> AsyncIterator[Held]:
@@ -116,7 +125,7 @@ class FileLocks:
         try:
             yield Held(name)
         finally:
-            _let_go(self._path(name), file)
+            os.close(file)
             turn.release()
 
     async def held(self, name: str) -> bool:
@@ -153,17 +162,28 @@ class FileLocks:
     def _take(self, path: Path) -> int | None:
         """The open and locked file, or `None` where somebody else holds it."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            if not self._swept:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._sweep()
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StoreError(f"the lock {path} cannot be opened: {error.strerror}.") from error
         if try_lock(file) and _is_at(file, path):
             with suppress(OSError):  # a full disk: the lock holds without the note
-                os.ftruncate(file, 0)
-                os.write(file, json.dumps(asdict(this_process())).encode())
+                os.write(file, json.dumps(asdict(this_process())).encode().ljust(_NOTE_BYTES))
             return file
         os.close(file)
         return None
+
+    def _sweep(self) -> None:
+        """Take away some of the files that nobody took for long; under their lock, so that nobody loses one."""
+        self._swept = True
+        old = time.time() - _OLD_S
+        for path in islice(self.folder.glob("*.lock"), _SWEPT_AT_ONCE):
+            with suppress(OSError):
+                if path.stat().st_mtime < old and (file := self._take(path)) is not None:
+                    os.unlink(path)
+                    os.close(file)
 
 
 def this_process() -> Holder:
@@ -172,17 +192,11 @@ def this_process() -> Holder:
 
 
 def _is_at(file: int, path: Path) -> bool:
-    """Whether the open file still stands at its path: who held it before us took it away when letting go."""
+    """Whether the open file still stands at its path, and was not swept away in between."""
     try:
         return os.path.samestat(os.fstat(file), os.stat(path))
     except OSError:
         return False
-
-
-def _let_go(path: Path, file: int) -> None:
-    with suppress(OSError):
-        os.unlink(path)
-    os.close(file)
 
 
 if sys.platform == "win32":
