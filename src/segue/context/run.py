@@ -6,7 +6,7 @@ a node, a task or a tool call gets a copy that says which one it is (`ctx.at(...
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol
 
@@ -16,6 +16,8 @@ from segue.base.budget import Meter
 from segue.base.ports import Clock, Notifier, SystemClock
 from segue.base.principal import LOCAL, Principal
 from segue.context.decisions import Decision
+from segue.context.effects import Ledger, MemoryLedger
+from segue.context.questions import put
 from segue.tracing.logs import RunLog, run_log
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ class Services:
     """Where decisions are written down; `None` for nowhere."""
     notifier: Notifier | None = None
     """Who tells an operator; `None` for nobody."""
+    ledger: Ledger | None = None
+    """Where the effects of tool calls are written down; `None` for in memory, for each run its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,14 +120,59 @@ class RunContext(Generic[DepsT]):
     """The effects that the plan gave to this task; `None` where it says nothing."""
     quiet: bool = False
     """Text is not shown while it comes: rails look at the whole answer first."""
+    place: str = ""
+    """Which task of the graph this is: the same at each delivery of it, and no other one's."""
+    tool_name: str = ""
+    """Inside a tool: its name."""
+    asked: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    """How often this delivery of the task or the call has asked each question; see `ask`."""
+    branch: str = ""
+    """The fork that the run is in; empty outside one. In a fork each write is asked about first."""
+    own_ledger: MemoryLedger = field(default_factory=MemoryLedger, repr=False, compare=False)
+    """The effects of this run, where the services keep none."""
 
     def at(self, **changes: Any) -> RunContext[DepsT]:
         """A copy that says where in the run it is."""
+        if changes.keys() & {"place", "tool_call_id"}:
+            changes.setdefault("asked", {})
         return replace(self, **changes)
+
+    def ask(
+        self,
+        question: str,
+        *,
+        options: Sequence[Any] | None = None,
+        schema: Any = None,
+        key: str | None = None,
+        expires_s: float | None = None,
+    ) -> Any:
+        """Ask a person, and return what they answer. The run waits meanwhile, over restarts too.
+
+        The tool or node starts over once the answer is in, and is then given it here: ask before you act. The same
+        words asked again in one call are another question; `key` names a question whose words differ each time.
+
+        Args:
+            question: What the person reads.
+            options: The values to choose from; `None` for any.
+            schema: A type, or a JSON schema as a dict, that the answer must fit; `None` for any. A type is given back
+                as itself.
+            key: What the question is recognised by when the code starts over; `None` for its words.
+            expires_s: Seconds after which nobody can answer it any more; `None` for never.
+
+        Raises:
+            NotAnswered: The person declined, or nobody answered in time. In a tool, the model reads so.
+            CannotAsk: There is nobody to ask here.
+        """
+        return put(self, question, options=options, schema=schema, key=key, expires_s=expires_s)
 
     def now(self) -> float:
         """Seconds since 1970, by the services' clock."""
         return self.services.clock.now()
+
+    @property
+    def ledger(self) -> Ledger:
+        """Where the effects of this run's tool calls are written down."""
+        return self.services.ledger or self.own_ledger
 
     @property
     def log(self) -> RunLog:
