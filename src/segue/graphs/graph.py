@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import typing
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
@@ -26,6 +26,7 @@ from langgraph.graph.state import CompiledStateGraph
 from segue.base.budget import Budget, Meter
 from segue.base.ports import default_workspace
 from segue.context.run import RunContext
+from segue.graphs.migration import Change, Migration, read_migrations
 from segue.graphs.nodes import TracedNode, TracedPath, Ways
 from segue.graphs.running import found_context, run_context, with_context
 
@@ -33,11 +34,40 @@ from segue.graphs.running import found_context, run_context, with_context
 class Graph(StateGraph[Any, Any, Any, Any]):
     """A state graph whose every node and edge is traced once it is compiled."""
 
-    def __init__(self, state_schema: Any, *args: Any, budget: Budget | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        state_schema: Any,
+        *args: Any,
+        budget: Budget | None = None,
+        version: str = "",
+        migrations: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(state_schema, *args, **kwargs)
         self.budget = budget
         """The most that one invocation may spend, within what its run may."""
         self.reasons: dict[tuple[str, str], str] = {}
+        self.version = version
+        """What people call this state of the graph; threads are stamped with it."""
+        self.migrations: dict[str, Migration] = read_migrations(migrations, version)
+        """By the version that they start from."""
+        self.about: Any = None
+        """The spec that an agent's or a team's graph was drawn from."""
+
+    def migration(
+        self, start: str, end: str, *, renames: Mapping[str, str] | None = None
+    ) -> Callable[[Change], Change]:
+        """Make the decorated function the migration of threads from one version to the next.
+
+        The function takes the stored state as a dict of channels and returns the new one. `renames` maps the old names
+        of nodes to the new ones.
+        """
+
+        def decorate(change: Change) -> Change:
+            self.migrations[start] = Migration(change, renames=renames or {}, end=end)
+            return change
+
+        return decorate
 
     def add_node(self, node: Any, action: Any = None, **kwargs: Any) -> Any:
         """LangGraph's `add_node`; the function may also take the run's context, typed `RunContext`."""
@@ -89,15 +119,21 @@ class CompiledGraph(CompiledStateGraph[Any, Any, Any, Any]):
         return ctx.at(meter=Meter(budget, parent=ctx.meter)) if budget is not None else ctx
 
 
-def traced(graph: StateGraph[Any, Any, Any, Any]) -> Any:
+def traced(
+    graph: StateGraph[Any, Any, Any, Any], *, version: str = "", migrations: Mapping[str, Any] | None = None
+) -> Any:
     """A graph that exists, with every node and edge traced; call `compile` on what comes back.
 
-    The graph itself is not changed.
+    The graph itself is not changed. `version` and `migrations` as `Graph` takes them.
     """
     held = Graph.__new__(Graph)
     held.__dict__.update(graph.__dict__)
     held.budget = getattr(graph, "budget", None)
     held.reasons = dict(getattr(graph, "reasons", {}))
+    held.version = version or getattr(graph, "version", "")
+    given = read_migrations(migrations, held.version)
+    held.migrations = {**getattr(graph, "migrations", {}), **given}
+    held.about = getattr(graph, "about", None)
     held.compiled = False
     return held
 
