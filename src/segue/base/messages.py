@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Role = Literal["system", "developer", "user", "assistant", "tool"]
 
-OWN_KEYS = frozenset({"id", "labels", "atoms", "tokens", "failed"})
+OWN_KEYS = frozenset({"id", "labels", "atoms", "tokens", "failed", "note"})
 """Keys of ours on a message; they never go on the wire to a model."""
 
 
@@ -57,7 +57,12 @@ class Message(TypedDict, total=False):
     """Estimated once, when the message entered."""
     failed: NotRequired[bool]
     """Of a tool result: the call failed, and the content says why."""
+    note: NotRequired[bool]
+    """For one request only: told to the model at the end of it, and kept nowhere."""
 
+
+OTHER_PART_TOKENS = 1_000
+"""What a part that is no text is taken for, such as an image."""
 
 _INTEGRITY: dict[str, Integrity] = {
     "system": "system",
@@ -152,6 +157,17 @@ def wire_content(content: Any) -> Any:
     return [{key: value for key, value in part.items() if key != "labels"} for part in content]
 
 
+def with_note_inside(messages: Sequence[Message]) -> Sequence[Message]:
+    """The messages with a note at their end put into the text before it: few servers take a system message there."""
+    if len(messages) < 2 or not messages[-1].get("note"):
+        return messages
+    before, note = messages[-2], messages[-1]
+    content = before.get("content")
+    if before["role"] not in ("user", "tool") or not isinstance(content, str):
+        return messages
+    return [*messages[:-2], {**before, "content": f"{content}\n\n{text_of(note)}"}]
+
+
 def text_of(message: Message) -> str:
     """The readable text of a message: its text parts joined; empty where it has none."""
     content = message.get("content")
@@ -176,14 +192,21 @@ def redacted(message: Message, redact: Callable[[str], str]) -> Message:
 
 
 def estimate_tokens(message: Message) -> int:
-    """About how many tokens a message is: four characters a token, and four for its frame.
+    """About how many tokens a message is: four characters a token, and four for its frame; an image is 1,000.
 
     An estimate to reserve and trim by; what a model was really sent stands in the usage of its generation.
     """
-    chars = len(text_of(message))
+    size = _size(text_of(message))
     for call in message.get("tool_calls", ()):
-        chars += len(call["function"]["name"]) + len(call["function"]["arguments"])
-    return chars // 4 + 4
+        size += _size(call["function"]["name"]) + _size(call["function"]["arguments"])
+    content = message.get("content")
+    others = sum(part.get("type") != "text" for part in content) if isinstance(content, list) else 0
+    return size // 4 + 4 + others * OTHER_PART_TOKENS
+
+
+def _size(text: str) -> int:
+    """Characters; outside ASCII bytes, since those scripts take more tokens a character."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def append(left: list[Message] | None, right: Any) -> list[Message]:

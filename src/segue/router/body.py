@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from segue.base.messages import OWN_KEYS, Message, ToolCall, wire_content
+from segue.base.messages import OWN_KEYS, Message, ToolCall, wire_content, with_note_inside
 from segue.router.assemble import is_json
 from segue.router.settings import DeploymentSettings
 from segue.router.types import GenerationRequest
@@ -55,6 +55,7 @@ def wire_messages(messages: Sequence[Message], *, deployment: str, engine: str) 
     the name that it came by: thinking models want it between their tool calls, other servers refuse the key.
     Arguments that are no JSON are wrapped, since chat templates parse them.
     """
+    messages = with_note_inside(messages)
     out = [_wire_message(message) for message in messages]
     for at in range(len(messages) - 1, -1, -1):
         if messages[at]["role"] == "user":

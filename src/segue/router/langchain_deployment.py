@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from segue.base.errors import ConfigError, SegueError, UserError
-from segue.base.messages import Message, ToolCall, enter, estimate_tokens, from_langchain, to_langchain
+from segue.base.messages import (
+    Message,
+    ToolCall,
+    enter,
+    estimate_tokens,
+    from_langchain,
+    to_langchain,
+    with_note_inside,
+)
 from segue.base.usage import Usage
 from segue.router.assemble import with_own_ids
 from segue.router.body import wire_tool_choice, wire_tools, with_json_arguments
@@ -78,7 +86,7 @@ class LangChainDeployment(Deployment):
         )
 
     async def _ask(self, request: GenerationRequest, watch: Watch, on_delta: OnDelta | None) -> AIMessage:
-        messages = to_langchain([_mended(message) for message in request.messages])
+        messages = to_langchain([_mended(message) for message in with_note_inside(request.messages)])
         if request.output_schema is not None and not request.tools:
             structured = await self._ask_structured(request, messages)
             if structured is not None:

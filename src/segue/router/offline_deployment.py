@@ -65,6 +65,8 @@ def _plain(message: Message) -> list[dict[str, Any]]:
     Where a request comes in several parts of text, the last one asks; those before it are what it may refer to, and
     stand before it as the result of a tool would.
     """
+    if message.get("note"):
+        return []
     plain = {key: value for key, value in message.items() if key not in _LEFT_BEHIND}
     parts = message.get("content")
     if message["role"] != "user" or not isinstance(parts, list) or len(parts) < 2:
