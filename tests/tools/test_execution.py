@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from segue import Agent, Budget, Run, RunContext, Workspace, tool
 from segue.base.messages import Message, tool_call
 from segue.testing import ScriptedModel, call, calls
-from segue.tools import execution
+from segue.tools import running
 
 
 async def results_of(ws: Workspace, tools: list[Any], *asked: Any, **options: Any) -> list[Message]:
@@ -125,7 +125,7 @@ async def test_a_tool_past_its_deadline_is_told_to_the_model_and_the_run_goes_on
 async def test_a_tool_that_swallows_its_cancellation_is_left_behind(
     ws: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(execution, "CANCEL_GRACE_S", 0.01)
+    monkeypatch.setattr(running, "CANCEL_GRACE_S", 0.01)
     let_go = asyncio.Event()
 
     @tool(timeout_s=0.01)

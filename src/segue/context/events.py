@@ -125,6 +125,8 @@ class ToolFinished(_Event):
     result: str
     duration_s: float
     task_id: str = ""
+    reason: str = ""
+    """Where the result was not made now: where it comes from, such as `redelivered: …`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any
 from segue.base.errors import names
 from segue.context.decisions import Block, Decision
 from segue.context.run import RunContext
-from segue.tools.execution import own_rules
+from segue.tools.judging import own_rules
 from segue.tools.tool import Tool
 
 

@@ -4,7 +4,8 @@ In comes what a model asked for, out goes what it reads next. Where calls are ch
 decided in `segue.graphs`.
 """
 
-from segue.tools.execution import ToolResult, execute_tool_calls
+from segue.tools.calls import ToolResult
+from segue.tools.execution import execute_tool_calls
 from segue.tools.tool import Tool, tool
 from segue.tools.toolset import FunctionToolset, Toolset, as_toolset
 

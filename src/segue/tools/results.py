@@ -13,7 +13,11 @@ from typing import Any, Protocol, runtime_checkable
 from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
 from segue.base.errors import UserError
+from segue.base.labels import atoms as atoms_of
+from segue.base.messages import ToolCall
 from segue.context.run import RunContext
+from segue.tools.calls import ToolResult
+from segue.tools.tool import Tool
 
 MAX_CHARS = 24_000
 """Above this a result is kept as an artefact and the model reads its head; about 6,000 tokens."""
@@ -35,6 +39,17 @@ class Rendered:
     text: str
     value: Any
     artefact_id: str = ""
+
+
+def rendered(call: ToolCall, tool: Tool, value: Any, ctx: RunContext[Any]) -> ToolResult:
+    """A return value as the result of a call.
+
+    Raises:
+        UserError: As `render`.
+    """
+    found = render(tool.name, value, ctx)
+    held = tuple((pointer, text) for pointer, text in atoms_of(found.value))
+    return ToolResult(call=call, tool=tool, content=found.text, atoms=held, artefact_id=found.artefact_id)
 
 
 def render(tool_name: str, value: Any, ctx: RunContext[Any]) -> Rendered:

@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
+from pydantic_core import to_jsonable_python
 
 from segue.base.errors import UserError
 from segue.context.run import RunContext
@@ -101,6 +104,15 @@ def _is_ctx(parameter: inspect.Parameter, hints: dict[str, Any]) -> bool:
     return _is_context_type(hint) or (hint is None and parameter.name == "ctx")
 
 
+def is_context(fn: Callable[..., Any], parameter: inspect.Parameter) -> bool:
+    """Whether a parameter of a function is the run context: by its type, or untyped by its name."""
+    try:
+        hints = typing.get_type_hints(_plain(fn), include_extras=True)
+    except NameError:
+        hints = {}
+    return _is_ctx(parameter, hints)
+
+
 def _is_context_type(hint: Any) -> bool:
     return (typing.get_origin(hint) or hint) is RunContext
 
@@ -148,6 +160,23 @@ def _schema(model: type[BaseModel], name: str) -> dict[str, Any]:
     except PydanticUserError as error:
         raise UserError(f"tool {name!r} has an argument without a JSON schema: {error.message}") from None
     return without_titles(schema)
+
+
+def canonical(value: Any) -> str:
+    """A validated argument as JSON text that is the same for values that are equal."""
+    return json.dumps(to_jsonable_python(_ordered(value), bytes_mode="base64", fallback=repr), sort_keys=True)
+
+
+def _ordered(value: Any) -> Any:
+    if isinstance(value, Decimal) and value.is_finite():
+        return format(value.normalize() + 0, "f")
+    if isinstance(value, BaseModel):
+        return _ordered(value.model_dump())
+    if isinstance(value, dict):
+        return {name: _ordered(item) for name, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted(map(canonical, value))
+    return [_ordered(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def without_titles(schema: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -17,7 +17,8 @@ from pydantic import BaseModel, ValidationError
 from segue.base.errors import UserError
 from segue.base.ids import derived_id
 from segue.context.run import RunContext
-from segue.tools.schema import argument_values, read_signature, without_titles
+from segue.tools.reconciling import check_reconcile
+from segue.tools.schema import argument_values, canonical, read_signature, without_titles
 
 if TYPE_CHECKING:
     from langchain_core.tools import BaseTool
@@ -55,8 +56,9 @@ class Tool:
     """What the principal must hold, all of them."""
     retry_safe: bool = False
     """The outside honours the idempotency key, so an unrecorded call may be sent again."""
-    reconcile: Callable[..., Awaitable[Any]] | None = None
-    """`(ctx, **arguments)`: finds out whether an unrecorded call took effect; its record, or `None`."""
+    reconcile: Callable[..., Any] | None = None
+    """`(ctx, **arguments)`, async or not: finds out whether a call took effect. What the call would have returned, or
+    `None` where it did not; raises where it cannot say. `ctx` may be left out, and arguments that it does not need."""
     trusted: bool = False
     """Whether its results are the system's own data, not text that anybody could have written."""
     delegates: bool = False
@@ -70,7 +72,10 @@ class Tool:
     def __get__(self, instance: Any, owner: type | None = None) -> Tool:
         if instance is None:
             return self
-        return replace(self, fn=self.fn.__get__(instance, owner))
+        bound = replace(self, fn=self.fn.__get__(instance, owner))
+        if self.reconcile is None or next(iter(inspect.signature(self.reconcile).parameters), "") != "self":
+            return bound
+        return replace(bound, reconcile=self.reconcile.__get__(instance, owner))
 
     @property
     def is_async(self) -> bool:
@@ -115,12 +120,19 @@ class Tool:
             return approval(arguments)
         return approval(**{key: arguments[key] for key in parameters if key in arguments})
 
-    def key_for(self, run_id: str, call_id: str, arguments: dict[str, Any], *, tenant: str = "") -> str:
-        """The idempotency key of a call, within its tenant: by the named arguments, else by the run and the call."""
+    def key_for(
+        self, run_id: str, call_id: str, arguments: dict[str, Any], *, tenant: str = "", branch: str = ""
+    ) -> str:
+        """The idempotency key of a call, within its tenant and its fork: by the named arguments, else by the call.
+
+        Values that are equal as JSON make the same key, and so do amounts such as 1.5 and 1.50.
+        """
+        parts = [tenant, self.name, *([branch] if branch else [])]
         if self.idempotency_key:
-            named = (f"{name}={arguments.get(name)!r}" for name in self.idempotency_key)
-            return derived_id("key", tenant, self.name, *named)
-        return derived_id("key", tenant, self.name, run_id, call_id)
+            return derived_id(
+                "key", *parts, *(f"{name}={canonical(arguments.get(name))}" for name in self.idempotency_key)
+            )
+        return derived_id("key", *parts, run_id, call_id)
 
     @classmethod
     def from_langchain(cls, theirs: BaseTool, **overrides: Any) -> Tool:
@@ -151,7 +163,7 @@ def tool(
     idempotency_key: str | Sequence[str] = (),
     scopes: Sequence[str] = (),
     retry_safe: bool = False,
-    reconcile: Callable[..., Awaitable[Any]] | None = None,
+    reconcile: Callable[..., Any] | None = None,
     trusted: bool = False,
     name: str | None = None,
     description: str | None = None,
@@ -225,6 +237,7 @@ def _normal(name: str, parameters: dict[str, Any], options: dict[str, Any]) -> d
     if not out.get("timeout_s", 1) > 0:
         raise UserError(f"tool {name!r}: timeout_s={out['timeout_s']!r}; a deadline is above 0 seconds")
     _check_approval(name, parameters, out.get("approval", False))
+    check_reconcile(name, parameters, out.get("reconcile"))
     return out
 
 

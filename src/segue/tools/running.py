@@ -1,0 +1,148 @@
+"""Running: a tool's function and its arguments in, what it returned, raised or left unknown out.
+
+A function that is not async runs in a thread. What is past its deadline is told to stop and left behind after a grace;
+a thread cannot be told, so it is waited for as long and then goes on by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from segue.base.errors import OperatorError, RunStopped, UserError
+from segue.context.run import RunContext
+from segue.tools.calls import Ready, ToolResult, failed
+from segue.tools.reconciling import named, takes_ctx
+from segue.tools.results import rendered
+from segue.tools.tool import Tool
+
+CANCEL_GRACE_S = 1.0
+"""How long a tool that was told to stop may take to do so, before it is left behind."""
+_BUBBLES = frozenset({"GraphInterrupt", "GraphBubbleUp", "NodeInterrupt", "ParentCommand", "GraphDrained"})
+"""LangGraph's own signals: an agent used as a tool may wait for a person."""
+
+
+class Call:
+    """One call of a function, under way from when it is made. Await `ended`, then see `trusted`."""
+
+    def __init__(self, fn: Callable[..., Any], args: tuple[Any, ...], arguments: dict[str, Any], *, awaited: bool):
+        self.thread: asyncio.Future[Any] | None = None
+        """What runs in a thread; it cannot be stopped."""
+        self.told = False
+        """Whether it was told to stop while it ran: what it returns then says nothing."""
+        work = fn(*args, **arguments) if awaited else self._in_thread(fn, args, arguments)
+        self.task: asyncio.Future[Any] = asyncio.ensure_future(work)
+
+    async def _in_thread(self, fn: Callable[..., Any], args: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
+        run = contextvars.copy_context().run
+        call: Callable[[], Any] = lambda: run(lambda: fn(*args, **arguments))  # noqa: E731
+        self.thread = asyncio.get_running_loop().run_in_executor(None, call)
+        value = await asyncio.shield(self.thread)
+        return await value if asyncio.iscoroutine(value) else value
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it came to its end by itself."""
+        return self.task.done() and not self.told and not self.task.cancelled()
+
+    async def ended(self, limit_s: float, *, patient: bool = False) -> bool:
+        """Wait until it ended, or the limit; `False` where it was told to stop. Cancelled, it is told so too.
+
+        With `patient` a thread is given the grace to come to its own end.
+        """
+        try:
+            done, _ = await asyncio.wait({self.task}, timeout=limit_s)
+        except asyncio.CancelledError:
+            await self._stop(patient)
+            raise
+        if not done:
+            await self._stop(patient)
+        return self.trusted
+
+    async def _stop(self, patient: bool) -> None:
+        if patient and self.thread is not None and not self.task.done():
+            await asyncio.wait({self.task}, timeout=CANCEL_GRACE_S)
+        if self.task.done():
+            return
+        self.told = True
+        self.task.cancel()
+        await asyncio.wait({self.task}, timeout=CANCEL_GRACE_S)
+        self.task.add_done_callback(lambda late: late.cancelled() or late.exception())
+        if self.thread is not None:
+            self.thread.add_done_callback(lambda late: late.cancelled() or late.exception())
+
+
+def begin(tool: Tool, arguments: dict[str, Any], ctx: RunContext[Any]) -> Call:
+    """Call the tool's function: awaited where it is async, in a thread where it is not."""
+    return Call(tool.fn, (ctx,) if tool.takes_ctx else (), arguments, awaited=tool.is_async)
+
+
+async def reconciled(tool: Tool, raw: dict[str, Any], ctx: RunContext[Any]) -> Any:
+    """What the tool's `reconcile` says of a call with these arguments, as JSON data.
+
+    Raises:
+        Exception: It cannot say; or the arguments do not fit the tool any more, or it ran past the tool's deadline.
+    """
+    assert tool.reconcile is not None
+    fn, limit_s = tool.reconcile, limit_of(tool, ctx)
+    awaited = inspect.iscoroutinefunction(fn)
+    arguments = named(fn, tool.validate(raw))
+    call = Call(fn, (ctx,) if takes_ctx(fn) else (), arguments, awaited=awaited)
+    if not await call.ended(limit_s):
+        raise TimeoutError(f"it did not finish within {limit_s:g} s")
+    return call.task.result()
+
+
+def limit_of(tool: Tool, ctx: RunContext[Any]) -> float:
+    """Seconds that a call of this tool may take now."""
+    left = ctx.seconds_left()
+    return tool.timeout_s if left is None else min(tool.timeout_s, left)
+
+
+def late(tool: Tool, limit_s: float) -> str:
+    """What a call past its deadline is told as."""
+    return f"{tool.name} did not finish within its deadline of {limit_s:g} s and was cancelled"
+
+
+async def repeatable(item: Ready, ctx: RunContext[Any]) -> ToolResult:
+    """Run a call that may run again: one that only reads."""
+    limit_s = limit_of(item.tool, ctx)
+    call = begin(item.tool, item.arguments, ctx)
+    if not await call.ended(limit_s):
+        return failed(item.call, item.tool, late(item.tool, limit_s))
+    return outcome(item, call, ctx)
+
+
+def outcome(item: Ready, call: Call, ctx: RunContext[Any]) -> ToolResult:
+    """The result of a call that came to its end by itself.
+
+    Raises:
+        BaseException: What ends the run or makes it wait: `stops_the_run` says which. Anything else is a result.
+    """
+    error = call.task.exception()
+    if error is None:
+        return rendered(item.call, item.tool, call.task.result(), ctx)
+    if stops_the_run(error):
+        raise error
+    if isinstance(error, TimeoutError):
+        return failed(item.call, item.tool, str(error) or f"{item.tool.name} ran past its own deadline")
+    return failed(item.call, item.tool, ctx.services.redact(f"{item.tool.name} failed: {said(error)}"))
+
+
+def said(error: BaseException) -> str:
+    """An error as a model reads it."""
+    return f"{type(error).__name__}: {error}"
+
+
+def stops_the_run(error: BaseException) -> bool:
+    """Whether it is no failure of the tool: wired wrongly, an operator's, a budget, or one of LangGraph's signals."""
+    ends = isinstance(error, UserError | OperatorError | RunStopped) or not isinstance(error, Exception)
+    return ends or bubbles(error)
+
+
+def bubbles(error: BaseException) -> bool:
+    """Whether it is a signal of LangGraph's: the node will start over, and nothing has failed."""
+    return bool(getattr(error, "bubbles", False)) or type(error).__name__ in _BUBBLES
