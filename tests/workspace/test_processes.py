@@ -164,7 +164,8 @@ async def test_a_run_whose_process_was_killed_is_resumed_and_its_thread_goes_on(
 
     agent = Agent("worker", model=ScriptedModel(["all done", "second turn"]), tools=[first, hold])
     async with Workspace.open(tmp_path) as ws:
-        assert ws.get(run_id).status == "running"
+        assert (ws.get(run_id).status, ws.get(run_id).stop_reason) == ("stopped", "crashed")
+        assert [each.id for each in await ws.recoverable()] == [run_id]
         run = await ws.resume(run_id, agent=agent)
         again = await ws.run(agent, "and now?", thread_id="t")
         [root] = await ws.trace(run_id)

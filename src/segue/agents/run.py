@@ -49,6 +49,14 @@ class RunRecord:
     """Seconds that its segments took; waiting for people is not counted."""
     tags: list[str] = field(default_factory=list)
     """What its traces are found by, where they are sent."""
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What people answered so far, by interrupt id: kept before the run goes on, so that nobody is asked twice."""
+    starts_at: str = ""
+    """The checkpoint that it starts from; empty for the newest of its thread."""
+    branch: str = ""
+    """The id of the branch that a fork made; empty for none."""
+    forked_from: dict[str, str] | None = None
+    """For a fork: the `thread_id`, `checkpoint_id` and `run_id` that it came from."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -59,6 +67,8 @@ class Run:
     _output: OutputType | None = None
     exception: BaseException | None = None
     """What ended a failed run, where this process saw it; `error` is its text."""
+    _looked_at: float = 0.0
+    """When it was looked at, in seconds since 1970: what expired by then is shown as expired."""
 
     @property
     def id(self) -> str:
@@ -77,7 +87,7 @@ class Run:
 
     @property
     def status(self) -> RunStatus:
-        """`completed`, `waiting`, `stopped`, `failed`; `running` where another process has it."""
+        """`completed`, `waiting`, `stopped`, `failed`; `running` while a living process has it."""
         return self.record.status
 
     @property
@@ -99,7 +109,7 @@ class Run:
 
     @property
     def stop_reason(self) -> str | None:
-        """Why a stopped run stopped: `budget`, `deadline`, `cancelled`, `blocked`, `loop`."""
+        """Why a stopped run stopped: `budget`, `deadline`, `cancelled`, `drained`, `crashed`, `blocked`, `loop`."""
         return self.record.stop_reason
 
     @property
@@ -135,7 +145,17 @@ class Run:
     @property
     def interrupts(self) -> list[InterruptRequest]:
         """What a waiting run waits for; answer by id."""
-        return [InterruptRequest(**request) for request in self.record.interrupts]
+        return [InterruptRequest(**request).seen_at(self._looked_at) for request in self.record.interrupts]
+
+    @property
+    def forked_from(self) -> dict[str, str] | None:
+        """For a fork: the `thread_id`, `checkpoint_id` and `run_id` that it came from."""
+        return self.record.forked_from
+
+    @property
+    def branch(self) -> str:
+        """The id of the branch that a fork made; empty for none."""
+        return self.record.branch
 
     def __repr__(self) -> str:
         return f"Run({self.id!r}, agent={self.record.agent!r}, status={self.status!r})"

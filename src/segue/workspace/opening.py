@@ -18,7 +18,9 @@ from segue.base.ports import Clock, SystemClock
 from segue.context.run import Services
 from segue.guards.gate import authorize
 from segue.memory.checkpoints import open_saver
+from segue.memory.locks import FileLocks
 from segue.router import RouterCore
+from segue.tools.ledger import open_ledger
 from segue.tracing import ArtefactStore, TraceStore
 from segue.tracing.redaction import redactor
 from segue.workspace.checks import writable
@@ -27,6 +29,7 @@ from segue.workspace.routing import LazyRouter
 from segue.workspace.run import RunHandle
 from segue.workspace.settings import WorkspaceSettings, environment, read
 from segue.workspace.telemetry import open_telemetry
+from segue.workspace.turns import ThreadTurns
 from segue.workspace.watching import open_audit, open_logging, open_notifiers
 
 
@@ -51,10 +54,11 @@ class OpenWorkspace:
         self._stack: AsyncExitStack | None = None
         self._opening = asyncio.Lock()
         self._agents: dict[str, Runnable] = {}
-        self._graphs: weakref.WeakKeyDictionary[Runnable, Any] = weakref.WeakKeyDictionary()
+        self._graphs: weakref.WeakKeyDictionary[Runnable, dict[str, Any]] = weakref.WeakKeyDictionary()
+        """By agent and tenant: each compiled graph with the saver of its tenant."""
         self._opened: weakref.WeakSet[Runnable] = weakref.WeakSet()
         self._openings: weakref.WeakKeyDictionary[Runnable, asyncio.Lock] = weakref.WeakKeyDictionary()
-        self._threads: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._draining = False
         self._running: dict[str, RunHandle] = {}
 
     @classmethod
@@ -132,6 +136,8 @@ class OpenWorkspace:
         self.saver = await stack.enter_async_context(
             open_saver(self.data_dir / "checkpoints.db", types=self.settings.checkpoint_types)
         )
+        self.turns = ThreadTurns(FileLocks(self.data_dir / "locks"), self.settings.thread_wait_s)
+        self.ledger = await stack.enter_async_context(open_ledger(self.saver, self.data_dir))
         self.router: Any = self._given_router or LazyRouter(self.settings.router_settings(), environment(self.folder))
         stack.push_async_callback(self._close_agents)
         if self._given_router is None:
@@ -145,6 +151,7 @@ class OpenWorkspace:
             authorize=authorize,
             audit=self.audit,
             notifier=self.notifier,
+            ledger=self.ledger,
         )
 
     async def _close_agents(self) -> None:

@@ -5,13 +5,19 @@ The state of a run is in its checkpoints; here is what one needs to find it agai
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sqlite3
 import threading
+import time
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from segue.agents.run import RunRecord
+from segue.base.errors import StoreError
 from segue.base.stores import BUSY_S, store_errors, use_wal
 
 _SCHEMA = """
@@ -20,7 +26,15 @@ CREATE TABLE IF NOT EXISTS runs (
     started_at REAL NOT NULL, updated_at REAL NOT NULL, record BLOB NOT NULL, PRIMARY KEY (tenant, run_id)
 );
 CREATE INDEX IF NOT EXISTS runs_by_start ON runs (tenant, started_at);
+CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (tenant, thread_id, started_at);
+CREATE INDEX IF NOT EXISTS runs_running ON runs (tenant, thread_id) WHERE status = 'running';
+CREATE TABLE IF NOT EXISTS spent (
+    tenant TEXT NOT NULL, run_id TEXT NOT NULL, spending BLOB NOT NULL, PRIMARY KEY (tenant, run_id)
+);
 """
+_BLOCK_S = 0.05
+"""How long a write may hold up the event loop before it is tried again later."""
+_PAUSE_S = 0.02
 
 
 class RunRecords:
@@ -34,29 +48,76 @@ class RunRecords:
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA secure_delete=ON")
         self._db.executescript(_SCHEMA)
+        self._db.execute(f"PRAGMA busy_timeout={int(_BLOCK_S * 1000)}")
+        self._file = os.stat(self._path)
+
+    async def keep(self, record: RunRecord, *, patience_s: float = BUSY_S) -> None:
+        """Keep the record as it is now; other tasks go on while another process holds the file.
+
+        Raises:
+            StoreError: It cannot be written, or was held for longer than `patience_s`.
+        """
+        ends_at = time.monotonic() + patience_s
+        while True:
+            try:
+                return self.save(record)
+            except StoreError as error:
+                if not _is_lock(error) or time.monotonic() > ends_at:
+                    raise
+            await asyncio.sleep(_PAUSE_S)
 
     def save(self, record: RunRecord) -> None:
-        """Keep the record as it is now."""
+        """Keep the record as it is now, at once or not at all.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
         row = (
             record.tenant, record.run_id, record.thread_id, record.agent, record.status, record.started_at,
             record.updated_at, orjson.dumps(record, default=str),
         )  # fmt: skip
+        self._must_be_there()
         with store_errors(self._path), self._lock, self._db:
             self._db.execute("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?)", row)
+            if record.status != "running":
+                self._db.execute("DELETE FROM spent WHERE tenant = ? AND run_id = ?", row[:2])
+
+    def note_spent(self, tenant: str, run_id: str, spending: dict[str, Any]) -> None:
+        """Keep what a run that goes on has spent, so that a kill does not lose it; passed over where that cannot be."""
+        with suppress(sqlite3.Error), self._lock, self._db:
+            self._db.execute(
+                "INSERT OR REPLACE INTO spent VALUES (?,?,?)", (tenant, run_id, orjson.dumps(spending, default=str))
+            )
 
     def get(self, tenant: str, run_id: str) -> RunRecord | None:
         """The record of a run; `None` where this tenant has none of this id."""
-        with store_errors(self._path), self._lock:
-            row = self._db.execute(
-                "SELECT record FROM runs WHERE tenant = ? AND run_id = ?", (tenant, run_id)
-            ).fetchone()
-        return RunRecord(**orjson.loads(row[0])) if row else None
+        found = self._read("tenant = ? AND run_id = ?", (tenant, run_id), 1)
+        if found and found[0].status == "running":
+            found[0].usage = self._spent(tenant, run_id) or found[0].usage
+        return found[0] if found else None
 
     def newest(self, tenant: str, *, limit: int = 20, thread_id: str | None = None) -> list[RunRecord]:
         """The newest runs of a tenant, newest first."""
-        where, values = "tenant = ?", [tenant]
-        if thread_id is not None:
-            where, values = f"{where} AND thread_id = ?", [*values, thread_id]
+        if thread_id is None:
+            return self._read("tenant = ?", (tenant,), limit)
+        return self._read("tenant = ? AND thread_id = ?", (tenant, thread_id), limit)
+
+    def running(self, tenant: str, *, thread_id: str | None = None) -> list[RunRecord]:
+        """The runs that are written down as running, newest first; those whose process died are among them."""
+        if thread_id is None:
+            return self._read("tenant = ? AND status = 'running'", (tenant,), -1)
+        return self._read("tenant = ? AND thread_id = ? AND status = 'running'", (tenant, thread_id), -1)
+
+    def threads(self, tenant: str, *, limit: int = 20) -> list[tuple[str, int, float]]:
+        """The threads of a tenant with the number of their runs and when the last one changed, newest first."""
+        with store_errors(self._path), self._lock:
+            return self._db.execute(
+                "SELECT thread_id, count(*), max(updated_at) AS last FROM runs WHERE tenant = ? "
+                "GROUP BY thread_id ORDER BY last DESC LIMIT ?",
+                (tenant, limit),
+            ).fetchall()
+
+    def _read(self, where: str, values: tuple[Any, ...], limit: int) -> list[RunRecord]:
         with store_errors(self._path), self._lock:
             rows = self._db.execute(
                 f"SELECT record FROM runs WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT ?",
@@ -64,7 +125,36 @@ class RunRecords:
             ).fetchall()
         return [RunRecord(**orjson.loads(row[0])) for row in rows]
 
+    def _spent(self, tenant: str, run_id: str) -> dict[str, Any]:
+        with store_errors(self._path), self._lock:
+            row = self._db.execute(
+                "SELECT spending FROM spent WHERE tenant = ? AND run_id = ?", (tenant, run_id)
+            ).fetchone()
+        return orjson.loads(row[0]) if row else {}
+
+    def _must_be_there(self) -> None:
+        """SQLite goes on writing into a file that was taken away; what it wrote would be gone with it."""
+        try:
+            if os.path.samestat(os.stat(self._path), self._file):
+                return
+        except OSError:
+            pass
+        error = StoreError(f"{self._path} is not there any more.", way_out="Bring it back, or open the workspace anew.")
+        error.retryable = True
+        raise error
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
             self._db.close()
+
+
+def cut_short(record: RunRecord) -> RunRecord:
+    """A record that says `running`, of a run whose process is gone: `stopped`, for the reason `crashed`."""
+    record.status, record.stop_reason = "stopped", "crashed"
+    record.error = "the process that it ran in ended before it did; ws.resume goes on with it"
+    return record
+
+
+def _is_lock(error: StoreError) -> bool:
+    return isinstance(error.__cause__, sqlite3.OperationalError) and "locked" in str(error.__cause__)

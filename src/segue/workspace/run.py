@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any
 
+from langgraph.runtime import RunControl
+
 from segue.agents.run import Run
 from segue.context.events import Event, RunFinished
 
@@ -17,6 +19,10 @@ class RunHandle:
         self.id = run_id
         self.thread_id = thread_id
         self.cancel_asked = False
+        self.control = RunControl()
+        """What tells the graph, and the graphs inside it, to stop at the next checkpoint."""
+        self.begun = False
+        """Whether it has its thread; set by the run."""
         self._events: list[Event] = []
         self._more = asyncio.Event()
         self._task: asyncio.Task[Run] | None = None
@@ -38,6 +44,11 @@ class RunHandle:
     def done(self) -> bool:
         """Whether the run, or this segment of it, has ended."""
         return self._task is not None and self._task.done()
+
+    @property
+    def drain_asked(self) -> bool:
+        """Whether the run was told to stop at its next checkpoint."""
+        return self.control.drain_requested
 
     async def events(self) -> AsyncIterator[Event]:
         """Every event from the start, then as they come, to the last one; a late subscriber misses nothing."""
@@ -61,6 +72,21 @@ class RunHandle:
             await asyncio.sleep(0)  # a task that never took its first step could not end in order
             self._task.cancel()
         return await self
+
+    async def drain(self, *, timeout_s: float | None = None) -> Run:
+        """Have the run stop at its next checkpoint, and wait for that; `ws.resume(run.id)` goes on with it.
+
+        Args:
+            timeout_s: Seconds after which it is stopped where it stands; `None` waits for as long as its step takes.
+        """
+        self.control.request_drain()
+        if not self.begun:  # it waits for its thread or for a connection: nothing of it was done yet
+            return await self.cancel()
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self
+        except TimeoutError:
+            return await self.cancel()
 
     def __await__(self) -> Generator[Any, None, Run]:
         if self._task is None:  # pragma: no cover - the workspace begins every handle that it gives out

@@ -2,30 +2,27 @@
 
 In: the record, the compiled graph, what to start or go on with. Out: the run as it stands, its record saved, its spans
 on their way. Whatever ends it - the answer, a person who is asked, a budget, a cancel, an error - ends here, in order.
+What to hand to the graph is decided in `resuming`, what an end makes of the record in `ending`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from langchain_core.runnables import RunnableConfig
-from langgraph.types import Command
 
 from segue.agents.run import Run, RunRecord
 from segue.agents.runnable import Runnable
 from segue.base.budget import Meter
-from segue.base.errors import BadInput, RunStopped, StopReason, error_id_of
-from segue.base.ids import derived_id
-from segue.base.messages import text_of
+from segue.base.errors import StoreError
 from segue.base.principal import Principal
-from segue.context.decisions import InterruptRequest
 from segue.context.events import (
     Event,
     GenerationFinished,
-    InterruptAsked,
     RunFinished,
     RunStarted,
     TextAdded,
@@ -34,20 +31,21 @@ from segue.context.events import (
 )
 from segue.context.run import RunContext, Services
 from segue.graphs.edges import EdgeLog
-from segue.graphs.plan import as_text
 from segue.graphs.recovery import recover
 from segue.graphs.running import with_context
-from segue.router.errors import DeadlinePassed
+from segue.memory.locks import Held
 from segue.tracing.spans import Span
 from segue.tracing.tracer import About
-from segue.workspace.records import RunRecords
+from segue.workspace.ending import asked, failed, has_ended, reached
+from segue.workspace.records import RunRecords, cut_short
+from segue.workspace.resuming import BRANCH, RUN_ID, input_of
 from segue.workspace.run import RunHandle
 from segue.workspace.telling import settle_and_tell
+from segue.workspace.turns import ThreadLost, ThreadTurns
 
-RUN_ID = "segue_run_id"
-"""Stamped into the metadata of every checkpoint that a run writes."""
 _NO_LIMIT = 100_000
 """LangGraph's own bound on super-steps, out of the way: rounds, tasks and budgets are bounded by name."""
+_log = logging.getLogger("segue.workspace")
 
 
 @dataclass(kw_only=True)
@@ -59,51 +57,95 @@ class Segment:
     record: RunRecord
     records: RunRecords
     services: Services
-    thread_key: str
+    place: dict[str, Any]
+    """Where the thread's checkpoints lie, as LangGraph is told."""
     deps: Any
     handle: RunHandle
     meter: Meter
+    resumed: bool
+    answers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What people answered just now, by interrupt id."""
+    expires_s: float | None = None
+    """Seconds that a person has for an approval that says nothing itself; `None` for no end."""
     span: Span | None = field(default=None, init=False)
     """The run's span, from when the run has its thread."""
     text: str = field(default="", init=False)
     """What the model that answers has said so far, for a run that does not complete."""
+    error: BaseException | None = field(default=None, init=False)
 
-    async def go(self, lock: asyncio.Lock, *, answers: dict[str, Any] | None, resumed: bool) -> Run:
-        """Wait for the thread, then run."""
-        record, clock = self.record, self.services.clock
-        deadline = None if self.meter.budget.wall_s is None else clock.monotonic() + self.meter.budget.wall_s
-        began = clock.monotonic()
-        error: BaseException | None = None
+    async def go(self, turns: ThreadTurns) -> Run:
+        """Wait for the thread, then run to the end of this stretch.
+
+        Raises:
+            ThreadBusy: A run that was to go on could not have its thread; it is as it was. A new run fails by this.
+            CancelledError: The task was cancelled, other than by the run's handle; the run has ended in order.
+        """
+        record, began = self.record, self.services.clock.monotonic()
         limit = asyncio.timeout(self.meter.budget.wall_s)
         try:
-            async with limit, lock:
-                record.status, record.updated_at, record.error, record.error_id = "running", clock.now(), "", ""
-                self.records.save(record)
-                self._emit(RunStarted(
-                    run_id=record.run_id, at=clock.now(), thread_id=record.thread_id, agent=record.agent,
-                    resumed=resumed,
-                ))  # fmt: skip
-                await self._invoke(answers, resumed, deadline)
+            async with limit, turns.of(record.tenant, record.thread_id) as held:
+                await self._turn(limit, held)
+                await _to_the_end(self._end(began, limit))  # kept before the next run of the thread begins
         except BaseException as caught:
-            error = caught
-            await self._stopped(caught, timed_out=limit.expired())
-        finally:
-            self._told(error)
-        record.duration_s += clock.monotonic() - began
-        record.usage, record.updated_at = self.meter.spent.to_dict(), clock.now()
-        self.records.save(record)
-        await settle_and_tell(self.services, record, error)
-        self._emit(RunFinished(
-            run_id=record.run_id, at=clock.now(), status=record.status, stop_reason=record.stop_reason,
-            usage=self.meter.spent, error=record.error,
-        ))  # fmt: skip
+            if self.handle.begun:
+                raise
+            await self._never_had_it(caught, turns, began, limit)
+        error = self.error
         if isinstance(error, asyncio.CancelledError) and not self.handle.cancel_asked:
             raise error
         if error is not None and not isinstance(error, Exception | asyncio.CancelledError):
             raise error
-        return Run(record, self.agent.output, error)
+        return Run(record, self.agent.output, error, self.services.clock.now())
 
-    async def _invoke(self, answers: dict[str, Any] | None, resumed: bool, deadline: float | None) -> None:
+    async def _never_had_it(
+        self, error: BaseException, turns: ThreadTurns, began: float, limit: asyncio.Timeout
+    ) -> None:
+        """The thread was not to be had. A run that was to go on stays as it was; a new one ends here."""
+        record, self.error = self.record, error
+        late = limit.expired() and isinstance(error, TimeoutError)
+        busy = turns.busy(record.tenant, record.thread_id, self.services.clock.monotonic() - began) if late else error
+        if self.resumed and not isinstance(error, asyncio.CancelledError):
+            raise busy from error
+        if self.resumed:
+            self._say_finished()
+            return
+        await _to_the_end(self._end(began, limit, why=str(busy) if late else ""))
+
+    async def _turn(self, limit: asyncio.Timeout, held: Held) -> None:
+        """The thread is ours: run, and keep what ended it. The deadline is over then."""
+        record, clock = self.record, self.services.clock
+        self.handle.begun = True
+        wall_s = self.meter.budget.wall_s
+        try:
+            record.status, record.updated_at, record.error, record.error_id = "running", clock.now(), "", ""
+            record.stop_reason = None
+            record.answers |= self.answers
+            await self.records.keep(record)
+            await self._bury_the_dead()
+            self._emit(RunStarted(
+                run_id=record.run_id, at=clock.now(), thread_id=record.thread_id, agent=record.agent,
+                resumed=self.resumed,
+            ))  # fmt: skip
+            await self._invoke(None if wall_s is None else clock.monotonic() + self._left(limit, wall_s))
+        except BaseException as caught:
+            self.error = caught
+            if isinstance(caught, asyncio.CancelledError):
+                self.error = ThreadLost(record.thread_id) if held.lost.is_set() else caught
+                self.error = TimeoutError() if limit.expired() else self.error
+        if limit.when() is not None and not limit.expired():
+            limit.reschedule(None)
+
+    async def _bury_the_dead(self) -> None:
+        """Whatever is written down as running on this thread has lost its process: the thread is ours now."""
+        for other in self.records.running(self.record.tenant, thread_id=self.record.thread_id):
+            if other.run_id != self.record.run_id:
+                await self.records.keep(cut_short(other))
+
+    def _left(self, limit: asyncio.Timeout, wall_s: float) -> float:
+        when = limit.when()
+        return wall_s if when is None else max(0.0, when - asyncio.get_running_loop().time())
+
+    async def _invoke(self, deadline: float | None) -> None:
         record = self.record
         ctx: RunContext[Any] = RunContext(
             run_id=record.run_id,
@@ -115,8 +157,28 @@ class Segment:
             meter=self.meter,
             emit=self._emit,
             deadline=deadline,
+            branch=record.branch,
         )
-        tracer = self.services.tracer
+        span = self._begin_span()
+        config = self._config()
+        given = await input_of(self.graph, config, record, self.agent.fresh_input(), resumed=self.resumed)
+        goes_on = not isinstance(given, dict)
+        if record.starts_at and (not goes_on or not self.resumed):
+            config["configurable"]["checkpoint_id"] = record.starts_at
+        log = EdgeLog(resumed=goes_on)
+        if goes_on:
+            await recover(self.graph, config, log)
+        inside = with_context(config, ctx.at(span_id=span.span_id), log)
+        result = await self.graph.ainvoke(given, inside, durability="sync", version="v2", control=self.handle.control)
+        if result.interrupts:
+            span.status = "waiting"
+            for event in asked(record, result.interrupts, self.services.clock.now(), self.expires_s):
+                self._emit(event)
+        else:
+            has_ended(record, result.value)
+
+    def _begin_span(self) -> Span:
+        record, tracer = self.record, self.services.tracer
         tracer.runs.put(
             record.run_id,
             About(agent=record.agent, thread_id=record.thread_id, user=record.user, tags=tuple(record.tags)),
@@ -124,115 +186,57 @@ class Segment:
         span = self.span = tracer.start(
             "run", record.agent, tenant=record.tenant, trace_id=record.trace_id, run_id=record.run_id
         )
-        span.set(segue__thread_id=record.thread_id, segue__user=record.user, segue__resumed=resumed or None)
-        config = self._config()
-        given = await self._input(config, answers, resumed)
-        goes_on = not isinstance(given, dict)
-        log = EdgeLog(resumed=goes_on)
-        if goes_on:
-            await recover(self.graph, config, log)
-        inside = with_context(config, ctx.at(span_id=span.span_id), log)
-        result = await self.graph.ainvoke(given, inside, durability="sync", version="v2")
-        self._ended(result, span)
+        span.set(
+            segue__thread_id=record.thread_id, segue__user=record.user, segue__resumed=self.resumed or None,
+            segue__branch=record.branch or None,
+        )  # fmt: skip
+        return span
 
-    def _told(self, error: BaseException | None) -> None:
-        """End the run's span, once it is known what came of the run."""
-        span, record = self.span, self.record
-        if span is None:
-            return
+    async def _end(self, began: float, limit: asyncio.Timeout, *, why: str = "") -> None:
+        """Say in the record what came of it, keep it, and tell those who must know."""
+        record, clock, error = self.record, self.services.clock, self.error
+        if error is not None:
+            drained = self.handle.drain_asked
+            failed(record, error, timed_out=limit.expired(), drained=drained)
+            record.error = record.error or why
+            record.partial = await reached(self.graph, self._config(), record, self.text)
+        if self.span is not None:
+            self._end_span(self.span, error)
+        record.duration_s += clock.monotonic() - began
+        record.usage, record.updated_at = self.meter.spending(), clock.now()
+        try:
+            await self.records.keep(record)
+        except StoreError as lost:  # what came of it is told; the store still says `running`, and it can be resumed
+            _log.error("run %s ended as %r, which cannot be kept: %s", record.run_id, record.status, lost)
+            if error is None and record.status != "completed":
+                self.error = lost
+                failed(record, lost, timed_out=False, drained=False)
+        await settle_and_tell(self.services, record, self.error)
+        self._say_finished()
+
+    def _say_finished(self) -> None:
+        record = self.record
+        self._emit(RunFinished(
+            run_id=record.run_id, at=self.services.clock.now(), status=record.status, stop_reason=record.stop_reason,
+            usage=self.meter.spent, error=record.error,
+        ))  # fmt: skip
+
+    def _end_span(self, span: Span, error: BaseException | None) -> None:
+        record = self.record
         span.set(segue__run_status=record.status, segue__stop_reason=record.stop_reason)
         came = record.output if record.status == "completed" else record.partial
         span.payload(input=record.request, output=came)
         span.__exit__(type(error) if error is not None else None, error, None)
 
     def _config(self) -> RunnableConfig:
+        metadata = {RUN_ID: self.record.run_id, "segue_agent": self.record.agent}
+        if self.record.branch:
+            metadata[BRANCH] = self.record.branch
         return {
-            "configurable": {"thread_id": self.thread_key},
-            "metadata": {RUN_ID: self.record.run_id, "segue_agent": self.record.agent},
+            "configurable": dict(self.place["configurable"]),
+            "metadata": metadata,
             "recursion_limit": _NO_LIMIT,
         }
-
-    async def _input(self, config: Any, answers: dict[str, Any] | None, resumed: bool) -> Any:
-        """What to hand to the graph: the request, the answers, or nothing where a checkpoint says where it was.
-
-        Resuming with nothing is only right where the newest checkpoint carries this run's id; else the run never
-        reached its first checkpoint, and starts with its request.
-        """
-        fresh = {"messages": list(self.record.request), **self.agent.fresh_input()}
-        if not resumed:
-            return fresh
-        snapshot = await self.graph.aget_state(config)
-        mine = (snapshot.metadata or {}).get(RUN_ID) == self.record.run_id
-        if not answers:
-            return None if mine else fresh
-        if not mine:
-            raise BadInput(
-                f"run {self.record.run_id} does not wait any more: a later run went on with its thread.",
-                way_out="Start a new run instead.",
-            )
-        resume: dict[str, Any] = {}
-        for interrupt in snapshot.interrupts:
-            requests = self._requests(interrupt)
-            chosen = {each["id"]: answers[each["id"]] for each in requests if each["id"] in answers}
-            if chosen:
-                resume[interrupt.id] = chosen if _is_ours(interrupt) else chosen[requests[0]["id"]]["value"]
-        return Command(resume=resume)
-
-    def _requests(self, interrupt: Any) -> list[dict[str, Any]]:
-        """What an interrupt asks; one that a LangGraph graph raised by itself is a question, answered by its value."""
-        if _is_ours(interrupt):
-            return list(interrupt.value)
-        value = interrupt.value
-        question = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-        asked = derived_id("int", self.record.run_id, interrupt.id)
-        return [InterruptRequest(id=asked, kind="question", question=question).to_dict()]
-
-    def _ended(self, result: Any, span: Span) -> None:
-        record = self.record
-        if result.interrupts:
-            record.status = "waiting"
-            span.status = "waiting"
-            record.interrupts = [request for interrupt in result.interrupts for request in self._requests(interrupt)]
-            for request in map(lambda each: InterruptRequest(**each), record.interrupts):  # noqa: C417
-                self._emit(InterruptAsked(
-                    run_id=record.run_id, at=self.services.clock.now(), interrupt_id=request.id, kind=request.kind,
-                    agent=request.agent, tool=request.tool, arguments=request.arguments, question=request.question,
-                    reason=request.reason,
-                ))  # fmt: skip
-            return
-        record.interrupts, record.partial = [], ""
-        if blocked := result.value.get("blocked"):
-            record.status, record.stop_reason, record.error = "stopped", "blocked", blocked
-            return
-        record.status, record.output = "completed", result.value.get("output")
-
-    async def _stopped(self, error: BaseException, *, timed_out: bool) -> None:
-        record = self.record
-        reason = _stop_reason(error, timed_out)
-        if reason is not None:
-            record.status, record.stop_reason = "stopped", reason
-            record.error = str(error) if isinstance(error, RunStopped) else ""
-        else:
-            record.status, record.error = "failed", f"{error}" or type(error).__name__
-            record.error_id = error_id_of(error)
-            if not hasattr(error, "category"):
-                record.error = f"{type(error).__name__}: {error}"
-        record.interrupts = []
-        record.partial = await self._reached()
-
-    async def _reached(self) -> str:
-        """What the run came to: finished tasks, else what was said so far."""
-        try:
-            async with asyncio.timeout(5):
-                snapshot = await self.graph.aget_state(self._config())
-        except Exception:
-            return self.text
-        if (snapshot.metadata or {}).get(RUN_ID) != self.record.run_id:
-            return self.text
-        if results := snapshot.values.get("results"):
-            return as_text(list(results.values()))
-        said = [text_of(each) for each in snapshot.values.get("messages", ()) if each["role"] == "assistant"]
-        return self.text or (said[-1] if said else "")
 
     def _emit(self, event: Event) -> None:
         match event:
@@ -255,14 +259,13 @@ class Segment:
         self.handle.emit(event)
 
 
-def _is_ours(interrupt: Any) -> bool:
-    value = interrupt.value
-    return isinstance(value, list) and all(isinstance(each, dict) and {"id", "kind"} <= each.keys() for each in value)
-
-
-def _stop_reason(error: BaseException, timed_out: bool) -> StopReason | None:
-    if isinstance(error, RunStopped):
-        return error.reason
-    if isinstance(error, DeadlinePassed) or (timed_out and isinstance(error, TimeoutError)):
-        return "deadline"
-    return "cancelled" if isinstance(error, asyncio.CancelledError) else None
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Await it to its end, also where the task is cancelled meanwhile: a run that has ended stays ended."""
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise
+    task.result()

@@ -54,6 +54,10 @@ class WorkspaceSettings(BaseSettings):
     """Where checkpoints, traces and artefacts lie; relative to the workspace's folder."""
     checkpoint_types: tuple[str, ...] = ()
     """Types of one's own that checkpoints may construct, as `module:Class`."""
+    thread_wait_s: float = Field(default=30.0, ge=0)
+    """Seconds that a run waits for a thread that another process or workspace has; 0 does not wait."""
+    approval_expires_s: float | None = Field(default=None, gt=0)
+    """Seconds after which a request for approval can no longer be answered; unset, never."""
     router: RouterSection = RouterSection()
     deployments: dict[str, DeploymentSettings] = Field(default_factory=dict)
     routes: dict[str, RouteSettings] = Field(default_factory=dict)

@@ -1,33 +1,47 @@
-"""Starting: runs begun and gone on with, each as a task of its own behind a handle."""
+"""Starting: runs begun and gone on with, each as a task of its own behind a handle; and all of them drained."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from segue.agents.run import Run, RunRecord
 from segue.agents.runnable import Runnable
 from segue.base.budget import Budget, Meter
-from segue.base.errors import BadInput, SegueError, UserError
+from segue.base.errors import BadInput, OperatorError, SegueError, UserError
 from segue.base.ids import new_id
 from segue.base.messages import Message, redacted
 from segue.base.principal import LOCAL, Principal
-from segue.base.usage import Usage
 from segue.context.decisions import Response, response_to_dict
 from segue.context.events import RunFinished
 from segue.tracing.redaction import Redaction
 from segue.tracing.spans import new_trace_id
-from segue.workspace.checks import check_answers, request_of, thread_key
+from segue.workspace.answering import answers_for
+from segue.workspace.checks import request_of
 from segue.workspace.finding import Finding
+from segue.workspace.records import cut_short
+from segue.workspace.resuming import Superseded, went_on
 from segue.workspace.run import RunHandle
-from segue.workspace.segment import RUN_ID, Segment
+from segue.workspace.segment import Segment
 from segue.workspace.telling import note_answers
 
 
+class Draining(OperatorError):
+    """The workspace is being drained: it takes no new runs, and goes on with none."""
+
+    severity = "warning"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this workspace is draining: no run can be started here.", way_out="Start it in another process."
+        )
+
+
 class Starting(Finding):
-    """Runs that are started, resumed and waited for."""
+    """Runs that are started, resumed, waited for and drained."""
 
     async def run(self, agent: Runnable, request: Any, **options: Any) -> Run:
         """Run an agent or a team to its end, or until it waits for a person. Options as `start` takes them.
@@ -44,6 +58,7 @@ class Starting(Finding):
         request: Any,
         *,
         thread_id: str | None = None,
+        checkpoint_id: str | None = None,
         deps: Any = None,
         principal: Principal = LOCAL,
         budget: Budget | None = None,
@@ -56,6 +71,8 @@ class Starting(Finding):
             request: Text, a message, or a list of messages (ours or LangChain's).
             thread_id: The conversation to go on with; `None` is a new one, named like the run. Runs on one thread go
                 one after the other.
+            checkpoint_id: The checkpoint of the thread to go on from; `None` is its newest. What came after it stays,
+                and the thread goes on from this run.
             deps: What tools read as `ctx.deps`.
             principal: On whose behalf; `None` is the single user of this machine.
             budget: The most it may spend; `None` is no limit.
@@ -63,26 +80,15 @@ class Starting(Finding):
 
         Raises:
             UserError: The agent is none, `deps` is of the wrong type, or the request is no message.
+            Draining: The workspace takes no new runs any more.
         """
         self._check(agent, deps)
+        if checkpoint_id and not thread_id:
+            raise BadInput(f"checkpoint_id={checkpoint_id!r} without a thread_id; say whose checkpoint it is")
         messages = request_of(request)
-        now, run_id = self._clock.now(), new_id("run")
-        record = RunRecord(
-            run_id=run_id,
-            thread_id=thread_id or run_id,
-            tenant=principal.tenant,
-            user=principal.user,
-            scopes=sorted(principal.scopes),
-            agent=agent.name,
-            source=agent.source,
-            trace_id=new_trace_id(),
-            request=[dict(message) for message in messages],
-            started_at=now,
-            updated_at=now,
-            budget=(budget or Budget()).to_dict(),
-            tags=list(tags),
-        )
-        return self._launch(agent, record, deps, answers=None, resumed=False)
+        record = self._new_record(agent, [dict(each) for each in messages], thread_id, principal, budget, tags)
+        record.starts_at = checkpoint_id or ""
+        return self._launch(agent, record, deps)
 
     async def resume(
         self,
@@ -92,21 +98,27 @@ class Starting(Finding):
         agent: Runnable | None = None,
         deps: Any = None,
         principal: Principal = LOCAL,
+        budget: Budget | None = None,
     ) -> Run:
-        """Go on with a run that waits, or that a crash cut short.
+        """Go on with a run that waits, was stopped or failed, or that a crash cut short.
 
         Args:
             run_id: The run's id.
-            answers: For a waiting run: a response for each interrupt, by its id; some or all of them.
+            answers: For a waiting run: a response for each interrupt, by its id; some or all of them. Without any, a
+                run goes on whose requests have expired: they count as rejected.
             agent: The agent, where this process has not run it yet (or name it before by `add`).
             deps: As for `start`; they are not kept from the first segment.
             principal: Who answers. The run goes on acting for the one who started it.
+            budget: In place of the one that it had; what it has spent still counts. Needed where that one is spent.
 
         Raises:
-            BadInput: No such run in this tenant, it does not wait, or an id names no interrupt of it.
+            BadInput: No such run in this tenant, it is completed, a rail ended it, a later run went on with its
+                thread, or an answer cannot be given. The run is as it was.
+            StoreError: Another process has its thread. The run is as it was.
         """
         await self.ensure_open()
-        return await self._waited(await self.start_resume(run_id, answers, agent=agent, deps=deps, principal=principal))
+        handle = await self.start_resume(run_id, answers, agent=agent, deps=deps, principal=principal, budget=budget)
+        return await self._waited(handle)
 
     async def start_resume(
         self,
@@ -116,10 +128,15 @@ class Starting(Finding):
         agent: Runnable | None = None,
         deps: Any = None,
         principal: Principal = LOCAL,
+        budget: Budget | None = None,
     ) -> RunHandle:
         """`resume` in the background."""
         await self.ensure_open()
         record = self._record(run_id, principal)
+        if record.run_id in self._running:
+            raise BadInput(f"run {run_id} is running already")
+        if record.status == "running" and not await self.turns.held(record.tenant, record.thread_id):
+            record = cut_short(record)
         agent = agent or self._agents.get(record.agent)
         if agent is None:
             raise BadInput(
@@ -127,77 +144,115 @@ class Starting(Finding):
                 way_out="Give it: ws.resume(run_id, …, agent=…), or ws.add(agent) before.",
             )
         self._check(agent, deps)
-        given = dict(answers or {})
-        check_answers(record, given, principal)
-        if given:
-            await self._check_newest(agent, record)
+        given = answers_for(record, answers or {}, principal, now=self._clock.now(), budget=budget)
+        await self._check_newest(agent, record)
         await note_answers(self.services, record, given, principal)
-        return self._launch(
-            agent, record, deps, answers={key: response_to_dict(each) for key, each in given.items()}, resumed=True
-        )
+        if budget is not None:
+            record.budget = budget.to_dict()
+        return self._launch(agent, record, deps, {key: response_to_dict(each) for key, each in given.items()})
 
     async def _check_newest(self, agent: Runnable, record: RunRecord) -> None:
-        """A run that waits can only go on from the newest checkpoint of its thread."""
-        key = thread_key(record.tenant, record.thread_id)
-        snapshot = await self._graph(agent).aget_state({"configurable": {"thread_id": key}})
-        if (snapshot.metadata or {}).get(RUN_ID) == record.run_id:
-            return
-        record.status, record.stop_reason, record.interrupts = "stopped", "cancelled", []
-        self.records.save(record)
-        raise BadInput(
-            f"run {record.run_id} does not wait any more: a later run went on with its thread.",
-            way_out="Start a new run instead.",
+        """A run can only go on from the newest checkpoint of its thread."""
+        try:
+            place = self._place(record.tenant, record.thread_id)
+            await went_on(self._graph(agent, record.tenant), place, record)
+        except Superseded:
+            if record.status == "waiting":
+                record.status, record.stop_reason, record.interrupts = "stopped", "cancelled", []
+                await self.records.keep(record)
+            raise
+
+    async def drain(self, *, timeout_s: float | None = None) -> list[Run]:
+        """Take no new runs, have each that goes stop at its next checkpoint, and return them once they have.
+
+        A drained run is `stopped` for the reason `drained`; `resume` goes on with it, here after opening the workspace
+        anew or in any other process. What waits for its thread has not begun and is stopped at once.
+
+        Args:
+            timeout_s: Seconds after which those that still go are stopped where they stand; `None` waits for as long
+                as their steps take.
+        """
+        self._draining = True
+        ends = [handle.drain(timeout_s=timeout_s) for handle in list(self._running.values())]
+        ended = await asyncio.gather(*ends, return_exceptions=True)
+        return [run for run in ended if isinstance(run, Run)]
+
+    def _new_record(
+        self,
+        agent: Runnable,
+        request: list[dict[str, Any]],
+        thread_id: str | None,
+        principal: Principal,
+        budget: Budget | None,
+        tags: Sequence[str],
+    ) -> RunRecord:
+        now, run_id = self._clock.now(), new_id("run")
+        return RunRecord(
+            run_id=run_id,
+            thread_id=thread_id or run_id,
+            tenant=principal.tenant,
+            user=principal.user,
+            scopes=sorted(principal.scopes),
+            agent=agent.name,
+            source=agent.source,
+            trace_id=new_trace_id(),
+            request=request,
+            started_at=now,
+            updated_at=now,
+            budget=(budget or Budget()).to_dict(),
+            tags=list(tags),
         )
 
     def _launch(
-        self, agent: Runnable, record: RunRecord, deps: Any, *, answers: dict[str, Any] | None, resumed: bool
+        self, agent: Runnable, record: RunRecord, deps: Any, answers: dict[str, Any] | None = None
     ) -> RunHandle:
-        handle = RunHandle(record.run_id, record.thread_id)
+        """`answers`: for a run that goes on; `None` for a new one."""
+        if self._draining:
+            raise Draining()
         if record.run_id in self._running:
             raise BadInput(f"run {record.run_id} is running already")
+        handle = RunHandle(record.run_id, record.thread_id)
         self.add(agent)
         self._running[record.run_id] = handle
-        handle.begin(asyncio.get_running_loop().create_task(self._go(agent, record, deps, handle, answers, resumed)))
+        handle.begin(asyncio.get_running_loop().create_task(self._go(agent, record, deps, handle, answers)))
         return handle
 
     async def _go(
-        self,
-        agent: Runnable,
-        record: RunRecord,
-        deps: Any,
-        handle: RunHandle,
-        answers: dict[str, Any] | None,
-        resumed: bool,
+        self, agent: Runnable, record: RunRecord, deps: Any, handle: RunHandle, answers: dict[str, Any] | None
     ) -> Run:
         try:
             await self._ready(agent)
-            answers = self._clean(record, answers)
-            key = thread_key(record.tenant, record.thread_id)
-            lock = self._threads.setdefault(key, asyncio.Lock())
+            redact = Redaction(self.services.redact)
+            self._clean(record)
             segment = Segment(
                 agent=agent,
-                graph=self._graph(agent),
+                graph=self._graph(agent, record.tenant),
                 record=record,
                 records=self.records,
                 services=self.services,
-                thread_key=key,
+                place=self._place(record.tenant, record.thread_id),
                 deps=deps,
                 handle=handle,
-                meter=Meter(Budget(**record.budget), spent=Usage.from_dict(record.usage)),
-            )
-            return await segment.go(lock, answers=answers, resumed=resumed)
+                meter=Meter.resumed(
+                    Budget(**record.budget), record.usage,
+                    on_spent=partial(self.records.note_spent, record.tenant, record.run_id),
+                ),
+                resumed=answers is not None,
+                answers=cast("dict[str, Any]", redact.data(answers or {})),
+                expires_s=self.settings.approval_expires_s,
+            )  # fmt: skip
+            return await segment.go(self.turns)
         except asyncio.CancelledError:
-            if not handle.cancel_asked:  # a segment that was cancelled in order does not raise
+            if not handle.cancel_asked or handle.begun:  # a segment that was cancelled in order does not raise
                 raise
-            return self._never_began(agent, record, handle)
+            return await self._never_began(agent, record, handle, resumed=answers is not None)
         finally:
             self._running.pop(record.run_id, None)
 
-    def _clean(self, record: RunRecord, answers: dict[str, Any] | None) -> dict[str, Any] | None:
-        """What a person said without keys and passwords, before any of it is kept; the same for their answers."""
+    def _clean(self, record: RunRecord) -> None:
+        """What a person said without keys and passwords, before any of it is kept."""
         redact = self.services.redact
         record.request = [dict(redacted(cast(Message, message), redact)) for message in record.request]
-        return None if answers is None else cast("dict[str, Any]", Redaction(redact).data(answers))
 
     async def _ready(self, agent: Runnable) -> None:
         """The stores are open, and what stands behind the agent's tools is connected, once."""
@@ -207,12 +262,19 @@ class Starting(Finding):
                 await agent.open()
                 self._opened.add(agent)
 
-    def _never_began(self, agent: Runnable, record: RunRecord, handle: RunHandle) -> Run:
-        record.status, record.stop_reason, record.updated_at = "stopped", "cancelled", self._clock.now()
-        if self._stack is not None:
-            self.records.save(record)
-        handle.emit(RunFinished(run_id=record.run_id, at=record.updated_at, status="stopped", stop_reason="cancelled"))
-        return Run(record, agent.output)
+    async def _never_began(self, agent: Runnable, record: RunRecord, handle: RunHandle, *, resumed: bool) -> Run:
+        """It was stopped before its stores were open. One that was to go on stays as it was."""
+        if not resumed:
+            record.status, record.updated_at = "stopped", self._clock.now()
+            record.stop_reason = "drained" if handle.drain_asked else "cancelled"
+            if self._stack is not None:
+                await self.records.keep(record)
+        handle.emit(
+            RunFinished(
+                run_id=record.run_id, at=record.updated_at, status=record.status, stop_reason=record.stop_reason
+            )
+        )
+        return Run(record, agent.output, None, self._clock.now())
 
     async def _waited(self, handle: RunHandle) -> Run:
         try:
