@@ -12,13 +12,14 @@ import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from segue.base.errors import StoreError
 from segue.base.ids import new_id
 from segue.context.effects import Came, Effect, EffectState, InFlight, before
-from segue.memory.database import Database, Row, Statement
-from segue.memory.locks import Held, Locks
+from segue.memory.database import Database, Row, Statement, open_database
+from segue.memory.locks import FileLocks, Held, Locks
 from segue.memory.sealing import Plain, Seal
 
 _POLL_S = 0.05
@@ -188,8 +189,8 @@ class DatabaseLedger:
 
     async def aclose(self) -> None:
         """Let go of the owner's lock; what this process left open counts as unknown from now on."""
+        self._owner, self._alive = "", None
         await self._stack.aclose()
-        self._owner = ""
 
     async def _own(self) -> str:
         """This ledger's id as an owner, held by its lock from the first claim on."""
@@ -216,6 +217,18 @@ class DatabaseLedger:
         if not self._ready:
             await self._database.transaction(_schema(self._database.dialect))
             self._ready = True
+
+
+async def open_ledger(saver: Any, folder: Path, stack: AsyncExitStack) -> DatabaseLedger:
+    """The ledger in the database of the checkpoints; in one of its own in the folder, where the saver has none.
+
+    It is closed with the stack.
+    """
+    shared: Database | None = getattr(saver, "database", None)
+    database = shared or await stack.enter_async_context(open_database(folder / "state.db"))
+    ledger = DatabaseLedger(database, locks=FileLocks(folder / "locks"), sealer=getattr(saver, "sealer", None))
+    stack.push_async_callback(ledger.aclose)
+    return ledger
 
 
 def _lock(owner: str) -> str:

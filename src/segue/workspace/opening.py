@@ -137,7 +137,7 @@ class OpenWorkspace:
             open_saver(self.data_dir / "checkpoints.db", types=self.settings.checkpoint_types)
         )
         self.turns = ThreadTurns(FileLocks(self.data_dir / "locks"), self.settings.thread_wait_s)
-        self.ledger = await stack.enter_async_context(open_ledger(self.saver, self.data_dir))
+        self.ledger = await open_ledger(self.saver, self.data_dir, stack)
         self.router: Any = self._given_router or LazyRouter(self.settings.router_settings(), environment(self.folder))
         stack.push_async_callback(self._close_agents)
         if self._given_router is None:
