@@ -14,7 +14,7 @@ from segue.testing import ScriptedModel, call
 KEY = "sk-proj-Zx81kQpLm42VnTyRwE7sHd93bGcXfA65"
 MAIL = "planted.person@example.org"
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n-----END PRIVATE KEY-----"
-SEEN_BY_AGENTS = ("checkpoints.db", "runs.db", "documents.db", "artefacts.db")
+SEEN_BY_AGENTS = ("checkpoints.db", "state.db", "runs.db", "documents.db", "artefacts.db")
 """Files of the data folder that hold what a model reads."""
 
 

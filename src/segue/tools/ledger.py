@@ -18,7 +18,7 @@ from typing import Any
 from segue.base.errors import StoreError
 from segue.base.ids import new_id
 from segue.context.effects import Came, Effect, EffectState, InFlight, before
-from segue.memory.database import Database, Row, Statement, open_database
+from segue.memory.database import Database, OwnedDatabase, Row, Statement, open_database
 from segue.memory.locks import FileLocks, Held, Locks
 from segue.memory.sealing import Plain, Seal
 
@@ -70,10 +70,19 @@ class DatabaseLedger:
         database: Where the rows lie; it is not closed with the ledger.
         locks: What tells the living from the dead; `None` where no other process writes to this database.
         sealer: Seals arguments and results; `None` marks them as plain.
+        own: The database, where it is this ledger's to open, at the first effect, and to close.
     """
 
-    def __init__(self, database: Database, *, locks: Locks | None = None, sealer: Seal | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        locks: Locks | None = None,
+        sealer: Seal | None = None,
+        own: OwnedDatabase | None = None,
+    ) -> None:
         self._database = database
+        self._own = own
         self._locks = locks
         self._rows = _Rows(sealer or Plain())
         self._flying = InFlight()
@@ -85,7 +94,7 @@ class DatabaseLedger:
 
     async def claim(self, effect: Effect, *, over: Effect | None = None) -> Effect | None:
         """See `Ledger`. One statement where nobody has claimed it before."""
-        ours = replace(effect, owner=await self._own())
+        ours = replace(effect, owner=await self._me())
         self._flying.begin(ours.claim)
         try:
             found = await self._claimed(ours, over)
@@ -189,14 +198,14 @@ class DatabaseLedger:
 
     async def aclose(self) -> None:
         """Let go of the owner's lock; what this process left open counts as unknown from now on."""
-        self._owner, self._alive = "", None
+        self._owner, self._alive, self._ready = "", None, False
         await self._stack.aclose()
 
-    async def _own(self) -> str:
+    async def _me(self) -> str:
         """This ledger's id as an owner, held by its lock from the first claim on."""
         if not self._owner or self._lost():
+            await self._make()
             async with self._opening:
-                await self._make()
                 if not self._owner or self._lost():
                     owner = new_id("own")
                     if self._locks is not None:
@@ -214,7 +223,11 @@ class DatabaseLedger:
         return await self._database.execute(sql, parameters)
 
     async def _make(self) -> None:
-        if not self._ready:
+        async with self._opening:
+            if self._ready:
+                return
+            if self._own is not None:
+                self._stack.push_async_callback((await self._own.start()).close)
             await self._database.transaction(_schema(self._database.dialect))
             self._ready = True
 
@@ -224,9 +237,11 @@ async def open_ledger(saver: Any, folder: Path, stack: AsyncExitStack) -> Databa
 
     It is closed with the stack.
     """
+    locks, sealer = FileLocks(folder / "locks"), getattr(saver, "sealer", None)
     shared: Database | None = getattr(saver, "database", None)
-    database = shared or await stack.enter_async_context(open_database(folder / "state.db"))
-    ledger = DatabaseLedger(database, locks=FileLocks(folder / "locks"), sealer=getattr(saver, "sealer", None))
+    own = None if shared else open_database(folder / "state.db")
+    database: Any = shared or own
+    ledger = DatabaseLedger(database, locks=locks, sealer=sealer, own=own)
     stack.push_async_callback(ledger.aclose)
     return ledger
 
