@@ -15,7 +15,7 @@ from segue.base.usage import Usage
 from segue.context.decisions import InterruptRequest
 from segue.graphs.typed import OutputType
 
-RunStatus = Literal["running", "completed", "waiting", "stopped", "failed"]
+RunStatus = Literal["queued", "running", "completed", "waiting", "stopped", "failed"]
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Run:
 
     @property
     def status(self) -> RunStatus:
-        """`completed`, `waiting`, `stopped`, `failed`; `running` while a living process has it."""
+        """`completed`, `waiting`, `stopped`, `failed`; `queued` until it begins, `running` while a process has it."""
         return self.record.status
 
     @property

@@ -72,15 +72,23 @@ class RunRecords:
         Raises:
             StoreError: It cannot be written.
         """
-        row = (
-            record.tenant, record.run_id, record.thread_id, record.agent, record.status, record.started_at,
-            record.updated_at, orjson.dumps(record, default=str),
-        )  # fmt: skip
+        row = _row(record)
         self._must_be_there()
         with store_errors(self._path), self._lock, self._db:
             self._db.execute("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?)", row)
             if record.status != "running":
                 self._db.execute("DELETE FROM spent WHERE tenant = ? AND run_id = ?", row[:2])
+
+    def add(self, record: RunRecord) -> bool:
+        """Keep the record of a run that is new; `False` where there is one of this id already, which stays.
+
+        Raises:
+            StoreError: It cannot be written.
+        """
+        self._must_be_there()
+        with store_errors(self._path), self._lock, self._db:
+            done = self._db.execute("INSERT OR IGNORE INTO runs VALUES (?,?,?,?,?,?,?,?)", _row(record))
+        return done.rowcount == 1
 
     def note_spent(self, tenant: str, run_id: str, spending: dict[str, Any]) -> None:
         """Keep what a run that goes on has spent, so that a kill does not lose it; passed over where that cannot be."""
@@ -154,6 +162,13 @@ def cut_short(record: RunRecord) -> RunRecord:
     record.status, record.stop_reason = "stopped", "crashed"
     record.error = "the process that it ran in ended before it did; ws.resume goes on with it"
     return record
+
+
+def _row(record: RunRecord) -> tuple[Any, ...]:
+    return (
+        record.tenant, record.run_id, record.thread_id, record.agent, record.status, record.started_at,
+        record.updated_at, orjson.dumps(record, default=str),
+    )  # fmt: skip
 
 
 def _is_lock(error: StoreError) -> bool:

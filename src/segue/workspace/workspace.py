@@ -15,11 +15,12 @@ from segue.base.principal import LOCAL
 from segue.context.run import RunContext
 from segue.tracing import About
 from segue.tracing.spans import new_trace_id
+from segue.workspace.accepting import Accepting
 from segue.workspace.effects import Effects
 from segue.workspace.starting import Starting
 
 
-class Workspace(Starting, Effects):
+class Workspace(Starting, Effects, Accepting):
     """Where runs happen. Use it as a context manager: `async with Workspace.open() as ws`."""
 
     @asynccontextmanager
