@@ -76,7 +76,8 @@ class TracedNode(Runnable[Any, Any]):
         )  # fmt: skip
         span.set(segue__step=metadata.get("langgraph_step"), segue__agent=ctx.agent or None)
         with span:
-            yield span, with_context(config, ctx.at(span_id=span.span_id))
+            place = str(metadata.get("langgraph_checkpoint_ns") or "")
+            yield span, with_context(config, ctx.at(span_id=span.span_id, place=place))
 
     def _leave(self, span: Span, config: RunnableConfig, output: Any) -> None:
         changed = _changed(output)
