@@ -68,8 +68,16 @@ class OwnedDatabase(Database, AbstractAsyncContextManager["OwnedDatabase"], Prot
         """Connect. Raises a `StoreError` where that fails."""
         ...
 
+    def start_now(self) -> OwnedDatabase:
+        """`start` for code that is not async."""
+        ...
+
     async def close(self) -> None:
         """Disconnect; what was acknowledged stays."""
+        ...
+
+    def close_now(self) -> None:
+        """`close` for code that is not async."""
         ...
 
 
