@@ -6,15 +6,12 @@ them; anything else comes back as the data that it was written from.
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from segue.base.errors import ConfigError, StoreError
-from segue.base.stores import use_wal
 
 
 def strict_serde(types: Sequence[str] = ()) -> Any:
@@ -55,54 +52,23 @@ def _quiet(record: Any) -> bool:
     return "os.getcwd" not in record.getMessage()
 
 
-def open_saver(path: Path, *, types: Sequence[str] = ()) -> AbstractAsyncContextManager[Any]:
-    """LangGraph's SQLite saver on a file, made if missing, closed at the end.
+def open_saver(
+    place: Path | str,
+    *,
+    types: Sequence[str] = (),
+    key: bytes | str | None = None,
+    old_keys: Sequence[bytes | str] = (),
+) -> AbstractAsyncContextManager[Any]:
+    """The saver of a path or of a database's URL, open inside `async with`; it is made where missing.
+
+    Its `database` and `sealer` are there for what else belongs beside the checkpoints.
 
     Raises:
-        StoreError: On entering: the file cannot be opened.
+        ConfigError: The URL, the key or the name of a type is unusable.
+        StoreError: On entering: the database cannot be opened.
     """
-    return _OpenSaver(path, types)
+    from segue.memory.savers.opening import PostgresSaver, SqliteSaver
 
-
-class _OpenSaver(AbstractAsyncContextManager[Any]):
-    """A class, not a generator: a loop that ends closes every generator by itself, beside whoever holds this one."""
-
-    def __init__(self, path: Path, types: Sequence[str]) -> None:
-        self._path = path
-        self._types = types
-        self._db: Any = None
-
-    async def __aenter__(self) -> Any:
-        import aiosqlite
-
-        try:
-            await asyncio.to_thread(_prepared, self._path)
-            self._db = await aiosqlite.connect(self._path)
-        except Exception as error:
-            raise StoreError(f"the checkpoint file {self._path} cannot be opened: {error}") from error
-        try:
-            return await self._saver()
-        except BaseException:
-            await self._db.close()
-            raise
-
-    async def __aexit__(self, *error: object) -> None:
-        await self._db.close()
-
-    async def _saver(self) -> Any:
-        from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-
-        await self._db.execute("PRAGMA synchronous=NORMAL")
-        await self._db.execute("PRAGMA secure_delete=ON")
-        saver = AsyncSqliteSaver(self._db, serde=strict_serde(self._types))
-        await saver.setup()
-        return saver
-
-
-def _prepared(path: Path) -> None:
-    """The file, in write-ahead logging, so that nobody who starts at the same time finds it locked."""
-    db = sqlite3.connect(path)
-    try:
-        use_wal(db)
-    finally:
-        db.close()
+    if str(place).startswith(("postgresql://", "postgres://")):
+        return PostgresSaver.open(str(place), key=key, old_keys=old_keys, types=types)
+    return SqliteSaver.open(place, key=key, old_keys=old_keys, types=types)

@@ -134,7 +134,7 @@ class OpenWorkspace:
         self.notifier = open_notifiers(self.settings.notify, logged, environ, stack)
         self.audit = await open_audit(self.settings.audit, self.data_dir, environ, stack)
         self.saver = await stack.enter_async_context(
-            open_saver(self.data_dir / "checkpoints.db", types=self.settings.checkpoint_types)
+            open_saver(self.data_dir / "state.db", types=self.settings.checkpoint_types)
         )
         self.turns = ThreadTurns(FileLocks(self.data_dir / "locks"), self.settings.thread_wait_s)
         self.ledger = await open_ledger(self.saver, self.data_dir, stack)
