@@ -6,12 +6,12 @@ Who begins it, and when, is decided in `segue.jobs`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from segue.agents.run import RunRecord
 from segue.base.budget import Budget
 from segue.base.errors import BadInput
-from segue.base.messages import Message, redacted
+from segue.base.messages import redacted
 from segue.base.principal import LOCAL, Principal
 from segue.tracing.spans import new_trace_id
 from segue.workspace.checks import request_of
@@ -64,7 +64,7 @@ class Accepting(OpenWorkspace):
             agent=agent,
             source=source,
             trace_id=new_trace_id(),
-            request=[dict(redacted(cast(Message, each), redact)) for each in request_of(request)],
+            request=[dict(redacted(each, redact)) for each in request_of(request)],
             started_at=now,
             updated_at=now,
             status="queued",
