@@ -1,8 +1,8 @@
 """Group commit: transactions of many writers in, one commit of SQLite for all who came within 2 ms.
 
-A transaction waits in a queue of its event loop and is run as a whole inside one call, so that nobody's pause ever
-holds the file's lock. Where one of a group fails, the others are run by themselves. While another process writes, the
-queue tries again, without blocking the loop, for up to `BUSY_S` seconds from when a transaction came.
+Who is in a hurry commits at once and takes along all who wait. A transaction is run as a whole inside one call, so that
+nobody's pause ever holds the file's lock. Where one of a group fails, the others are run by themselves. While another
+process writes, the queue tries again, without blocking the loop, for up to `BUSY_S` seconds from when one came.
 """
 
 from __future__ import annotations
@@ -51,8 +51,7 @@ class CommitQueue:
         self.loop = loop
         self._run_all = run_all
         self._waiting: list[_Waiting] = []
-        self._timer: asyncio.Handle | None = None
-        self._urgent = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -61,7 +60,10 @@ class CommitQueue:
         """Run the statements as one transaction with the next commit; cancelled before it, they are left out."""
         item = _Waiting(statements, self.loop.create_future())
         self._waiting.append(item)
-        self._schedule(soon=soon)
+        if soon:
+            self.flush()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(GROUP_S, self.flush)
         return await item.done
 
     def flush(self) -> None:
@@ -104,7 +106,6 @@ class CommitQueue:
         self._waiting[:0] = [item for item in items if not item.done.done()]
         if self._waiting:
             self._unschedule()
-            self._urgent = True
             self._timer = self.loop.call_later(_PAUSE_S, self.flush)
 
     def _one_by_one(self, items: list[_Waiting]) -> None:
@@ -117,16 +118,7 @@ class CommitQueue:
                     return
                 item.fail(error)
 
-    def _schedule(self, *, soon: bool) -> None:
-        if self._timer is not None:
-            if not soon or self._urgent:
-                return
-            self._timer.cancel()
-        self._urgent = soon
-        self._timer = self.loop.call_soon(self.flush) if soon else self.loop.call_later(GROUP_S, self.flush)
-
     def _unschedule(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None
-        self._urgent = False

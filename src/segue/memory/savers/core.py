@@ -32,6 +32,7 @@ class Shared:
     """What all views of one database share."""
 
     seal: Seal
+    segments: schema.Segments
     cache: LiveCache
     verify: bool = False
     threads: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -91,6 +92,10 @@ class Core:
     tenant: str
     codec: Codec
 
+    def reader(self) -> Reader:
+        """What opens rows, and shares among them what it decoded."""
+        return Reader(self.codec, self.shared.seal, self.shared.segments)
+
     def put(
         self, place: Place, parent_id: str | None, checkpoint: Any, metadata: Any, new_versions: Any, tasks: list[Task]
     ) -> Steps[None]:
@@ -134,7 +139,7 @@ class Core:
 
     def get(self, place: Place, checkpoint_id: str | None) -> Steps[CheckpointTuple | None]:
         """The checkpoint, or the newest one."""
-        reader = Reader(self.codec, self.shared.seal)
+        reader = self.reader()
         if checkpoint_id is None:
             rows = yield from ask(schema.LATEST, *place)
         else:
@@ -209,14 +214,14 @@ class Core:
     def _draft(self, place: Place, thread: int, parent: Head | None, *, fresh: bool = False) -> Draft:
         shared = self.shared
         number: Callable[[], int] = lambda: shared.number("lineage")  # noqa: E731
-        return Draft(place, thread, self.codec, shared.seal, number, parent, fresh, shared.verify)
+        return Draft(place, thread, self.codec, shared.seal, shared.segments, number, parent, fresh, shared.verify)
 
     def _parent(self, place: Place, parent_id: str | None, checkpoint: Any, new_versions: Any) -> Steps[Head | None]:
         """What is known of the parent, with those of its lists that the checkpoint goes on with."""
         if parent_id is None:
             return None
         head = self.shared.cache.get(place, parent_id)
-        reader = Reader(self.codec, self.shared.seal)
+        reader = self.reader()
         if head is None or head.codec is not self.codec:
             rows = yield from ask(schema.ONE, *place, parent_id)
             if not rows:

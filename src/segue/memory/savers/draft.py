@@ -60,6 +60,7 @@ class Draft:
     thread: int
     codec: Codec
     seal: Seal
+    segments: schema.Segments
     number: Callable[[], int]
     """Gives the number of a new lineage."""
     parent: Head | None
@@ -211,6 +212,7 @@ class Draft:
                 if encoded is None:
                     return False
                 behind = still_open and at == len(pieces) - 1 and bool(spans)
+                behind = behind and spans[-1] + len(encoded) < schema.MOST_ELEMENTS
                 size += self._store(spans, encoded, value[piece.start : piece.stop], behind=behind)
                 still_open = True
                 if digests is not None:
@@ -274,7 +276,7 @@ class Draft:
 
     def _segment(self, lineage: int, start: int, row: bytes) -> None:
         sealed = self.seal.seal(row, "segment", *self.place[:2], str(lineage), str(start))
-        self.statements.append((schema.PUT_SEGMENT, (lineage, start, sealed)))
+        self.statements.append((self.segments.put, (lineage, start, sealed)))
 
     def _lineage(self) -> int:
         lineage = self.number()

@@ -7,7 +7,7 @@ from typing import Any
 
 from segue.memory.savers import schema
 from segue.memory.savers.core import Core, place_of
-from segue.memory.savers.reading import Reader, Steps, ask
+from segue.memory.savers.reading import Steps, ask
 
 
 def history(core: Core, config: Any, channels: Sequence[str]) -> Steps[dict[str, Any]]:
@@ -16,7 +16,7 @@ def history(core: Core, config: Any, channels: Sequence[str]) -> Steps[dict[str,
     Writes on the checkpoint itself are pending and do not count.
     """
     place, checkpoint_id = place_of(core.tenant, config)
-    reader = Reader(core.codec, core.shared.seal)
+    reader = core.reader()
     found: dict[str, Any] = {channel: {"writes": []} for channel in channels}
     wanted = set(channels)
     if checkpoint_id is None:

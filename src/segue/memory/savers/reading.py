@@ -89,6 +89,7 @@ class Reader:
 
     codec: Codec
     seal: Seal
+    segments: schema.Segments
     _runs: dict[int, _Run] = field(default_factory=dict)
 
     def body(self, place: Place, checkpoint_id: str, parent: str | None, row: bytes) -> Body:
@@ -178,7 +179,7 @@ class Reader:
         return str(element[key])
 
     def _piece(self, place: Place, lineage: int) -> Steps[bytes]:
-        rows = yield from ask(schema.SEGMENTS, lineage, 1, lineage, 0)
+        rows = yield from ask(self.segments.read, lineage, 1, lineage, 0)
         if not rows:
             raise _missing(place, lineage, 0, 1)
         return self.seal.open(bytes(rows[0][1]), "segment", *place[:2], str(lineage), "0")
@@ -190,7 +191,7 @@ class Reader:
             if run.start <= start and stop <= end:
                 return run
             start, stop = min(start, run.start), max(stop, end)
-        rows = yield from ask(schema.SEGMENTS, lineage, stop, lineage, start)
+        rows = yield from ask(self.segments.read, lineage, stop, lineage, start)
         run = self._decoded(place, lineage, rows)
         if run.start > start or run.start + len(run.elements) < stop:
             raise _missing(place, lineage, start, stop)

@@ -28,7 +28,7 @@ from segue.memory.savers.draft import Task
 from segue.memory.savers.history import history
 from segue.memory.savers.live import LiveCache
 from segue.memory.savers.pending import Pending, settle
-from segue.memory.savers.reading import Ask, Reader, Steps, together
+from segue.memory.savers.reading import Ask, Steps, together
 from segue.memory.savers.values import Codec
 from segue.memory.sealing import Plain, Seal
 
@@ -63,7 +63,8 @@ class FlatSaver(BaseCheckpointSaver[int]):
 
         super().__init__(serde=serde or strict_serde())
         self.database = database
-        shared = Shared(seal or Plain(), LiveCache(most=LIVE_HEADS, most_bytes=live_bytes), verify)
+        cache = LiveCache(most=LIVE_HEADS, most_bytes=live_bytes)
+        shared = Shared(seal or Plain(), schema.SEGMENTS[database.dialect], cache, verify)
         self._core = Core(shared, tenant, Codec(self.serde))
         self._pendings: dict[int, Pending] = {}
         self._clones: dict[frozenset[tuple[str, ...]], FlatSaver] = {}
@@ -182,7 +183,7 @@ class FlatSaver(BaseCheckpointSaver[int]):
         `filter` compares values of the metadata; `before` names a checkpoint that is newer than those wanted.
         """
         await self._flush()
-        core, reader = self._core, self._reader()
+        core, reader = self._core, self._core.reader()
         numbers = await self._run(self._numbers(config, filter, before, limit))
         for page in pages(numbers, limit):
             for opened in await self._run(core.page(reader, page)):
@@ -201,7 +202,7 @@ class FlatSaver(BaseCheckpointSaver[int]):
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
         """`alist` for code that is not async."""
-        core, reader = self._core, self._reader()
+        core, reader = self._core, self._core.reader()
         for page in pages(self._run_now(self._numbers(config, filter, before, limit)), limit):
             for opened in self._run_now(core.page(reader, page)):
                 if matches(opened[-1].metadata, filter):
@@ -297,9 +298,6 @@ class FlatSaver(BaseCheckpointSaver[int]):
         return Task(
             place=place, checkpoint_id=checkpoint_id or "", task_id=task_id, task_path=task_path, writes=encoded
         )
-
-    def _reader(self) -> Reader:
-        return Reader(self._core.codec, self.sealer)
 
     def _numbers(
         self, config: Any, wanted: dict[str, Any] | None, before: Any, limit: int | None

@@ -148,7 +148,7 @@ def _take_out(core: Core, thread: str, choose: Any) -> Steps[None]:
         statements: list[Statement] = [(schema.DROP_CHECKPOINT, (at,)) for at in sorted(gone)]
         statements += [(schema.DROP_WRITES, (row[0],)) for row in writes if (row[1], row[2]) in lost]
         used = _used(core, thread, reader, left, [row for row in writes if (row[1], row[2]) not in lost])
-        statements += yield from _unused(number, used)
+        statements += yield from _unused(core.shared.segments, number, used)
         yield from core.shared.reserve("thread", 1)
         new = core.shared.number("thread")
         highest = max((one.number for one in held), default=0)
@@ -171,7 +171,7 @@ def _number(core: Core, thread: str) -> Steps[int | None]:
 
 def _all_of(core: Core, thread: str, number: int) -> Steps[tuple[list[_Kept], Reader]]:
     rows = yield from ask(schema.ALL_OF, number)
-    reader = Reader(core.codec, core.shared.seal)
+    reader = core.reader()
     out = []
     for at, ns, checkpoint_id, parent, run, other, row in rows:
         place = (core.tenant, thread, ns)
@@ -192,11 +192,11 @@ def _used(core: Core, thread: str, reader: Reader, left: Iterable[_Kept], writes
     return used
 
 
-def _unused(number: int, used: _Used) -> Steps[list[Statement]]:
+def _unused(segments: schema.Segments, number: int, used: _Used) -> Steps[list[Statement]]:
     """What drops the lineages and the parts of them that nobody refers to."""
     out: list[Statement] = []
     starts: dict[int, list[int]] = {}
-    for lineage, pos in (yield from ask(schema.POSITIONS, number)):
+    for lineage, pos in (yield from ask(segments.positions, number)):
         starts.setdefault(lineage, []).append(pos)
     for (lineage,) in (yield from ask(schema.LINEAGES, number)):
         if lineage not in used.ranges:
@@ -206,9 +206,9 @@ def _unused(number: int, used: _Used) -> Steps[list[Statement]]:
         held = starts.get(lineage, [])
         begins = max((pos for pos in held if pos <= first), default=0)
         if held and held[0] < begins:
-            out.append((schema.DROP_SEGMENTS, (lineage, 0, begins)))
+            out.append((segments.drop, (lineage, 0, begins)))
         if held and held[-1] >= last:
-            out.append((schema.DROP_SEGMENTS, (lineage, last, held[-1] + 1)))
+            out.append((segments.drop, (lineage, last, held[-1] + 1)))
     return out
 
 
@@ -226,7 +226,7 @@ def copy_thread(core: Core, source: str, target: str) -> Steps[None]:
         raise BadInput(f"thread {target!r} has checkpoints; copy to a thread that has none, or delete it first")
     held, reader = yield from _all_of(core, source, number)
     writes = yield from ask(schema.ALL_WRITES_OF, number)
-    segments = yield from ask(schema.SEGMENTS_OF, number)
+    segments = yield from ask(core.shared.segments.whole, number)
     lineages = sorted({row[0] for row in segments})
     yield from core.shared.reserve("lineage", len(lineages))
     moved = {old: core.shared.number("lineage") for old in lineages}
@@ -236,7 +236,7 @@ def copy_thread(core: Core, source: str, target: str) -> Steps[None]:
     for old, pos, row in segments:
         data = seal.open(bytes(row), "segment", core.tenant, source, str(old), str(pos))
         sealed = seal.seal(data, "segment", *place, str(moved[old]), str(pos))
-        out.append((schema.PUT_SEGMENT, (moved[old], pos, sealed)))
+        out.append((core.shared.segments.put, (moved[old], pos, sealed)))
     out += [_checkpoint_row(core, one, (*place, one.place[2]), new, moved) for one in held]
     for _, ns, checkpoint_id, task, path, row in writes:
         data = seal.open(bytes(row), "writes", core.tenant, source, ns, checkpoint_id, task, path)
