@@ -1,0 +1,164 @@
+"""Functions of nodes, read without being run: what they take out of the state, and whether they can ask a person.
+
+What is said here is proof or nothing: `None` and an empty answer mean that the code does not tell.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from langgraph.types import interrupt
+
+_ASKS = frozenset({"interrupt", "ask"})
+_RUNS = frozenset({"ainvoke", "invoke", "astream", "stream", "astream_events", "ainvoke_agent"})
+_GOES = frozenset({"Command", "Goto", "Send", "because"})
+
+
+def function_of(node: Any) -> Any:
+    """The Python function that a compiled node, or a runnable, calls; `None` where it is something else."""
+    at: Any = getattr(node, "bound", node)
+    for _ in range(8):
+        at = inspect.unwrap(at) if inspect.isroutine(at) else at
+        if isinstance(at, types.FunctionType):
+            return at
+        if isinstance(at, types.MethodType):
+            return at.__func__
+        at = next((held for name in ("inner", "afunc", "func") if (held := getattr(at, name, None)) is not None), None)
+        if at is None:
+            return None
+    return None
+
+
+def surely_read(function: Any) -> frozenset[str]:
+    """The keys that the function takes out of its first argument by `state["key"]`, whatever way it goes."""
+    found = _definition(function)
+    if found is None or not (arguments := [*found.args.posonlyargs, *found.args.args]):
+        return frozenset()
+    return frozenset(_reads(found.body, arguments[0].arg))
+
+
+def asks(function: Any) -> bool | None:
+    """Whether the function can ask a person; `None` where its code does not tell."""
+    return _mentions(function, _ASKS, frozenset({id(interrupt)}))
+
+
+def runs_graphs(function: Any) -> bool | None:
+    """Whether the function can call a graph; `None` where its code does not tell."""
+    return _mentions(function, _RUNS, frozenset())
+
+
+def goes_by_itself(function: Any) -> bool:
+    """Whether the function may say where to go next, so that the edges do not tell."""
+    return _mentions(function, _GOES, frozenset()) is not False
+
+
+def _definition(function: Any) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    except (OSError, TypeError, SyntaxError):
+        return None
+    first = tree.body[0] if tree.body else None
+    return first if isinstance(first, ast.FunctionDef | ast.AsyncFunctionDef) else None
+
+
+def _reads(body: list[ast.stmt], state: str) -> Iterator[str]:
+    """Reads in statements that always run: up to the first branch that may leave, or a change of the state."""
+    for statement in body:
+        if isinstance(statement, ast.Return | ast.Expr | ast.Assign | ast.AnnAssign | ast.AugAssign | ast.Raise):
+            if any(isinstance(each, ast.Name) and each.id == state for each in _targets(statement)):
+                return
+            yield from _in_expression(statement, state)
+            if isinstance(statement, ast.Return | ast.Raise):
+                return
+        elif not isinstance(statement, ast.Pass | ast.FunctionDef | ast.AsyncFunctionDef | ast.Import | ast.ImportFrom):
+            return
+
+
+def _targets(statement: ast.stmt) -> Iterator[ast.AST]:
+    """What is assigned to, down to the names in it."""
+    held: list[ast.expr] = []
+    if isinstance(statement, ast.Assign):
+        held = statement.targets
+    elif isinstance(statement, ast.AnnAssign | ast.AugAssign):
+        held = [statement.target]
+    for target in held:
+        yield from ast.walk(target)
+
+
+def _in_expression(part: ast.AST, state: str) -> Iterator[str]:
+    """Reads in what is always worked out: not in one side of a condition, not in another function."""
+    if isinstance(part, ast.Subscript) and isinstance(part.value, ast.Name) and part.value.id == state:
+        if isinstance(part.slice, ast.Constant) and isinstance(part.slice.value, str):
+            yield part.slice.value
+        return
+    held = list(ast.iter_child_nodes(part))
+    if isinstance(part, ast.IfExp):
+        held = [part.test]
+    elif isinstance(part, ast.BoolOp):
+        held = [part.values[0]]
+    elif isinstance(part, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        return
+    for each in held:
+        yield from _in_expression(each, state)
+
+
+def _mentions(function: Any, names: frozenset[str], objects: frozenset[int]) -> bool | None:
+    """Whether the function, or one that it can call, mentions one of these; `None` where a call leads out of sight."""
+    if not isinstance(function, types.FunctionType):
+        return None
+    certain = True
+    seen: set[int] = set()
+    left: list[Any] = [function]
+    while left:
+        at = left.pop()
+        if id(at) in seen:
+            continue
+        seen.add(id(at))
+        if len(seen) > 200:
+            return None
+        for code in _codes(at.__code__):
+            if names & {*code.co_names, *code.co_freevars}:
+                return True
+            for held in _held(at, code):
+                if id(held) in objects:
+                    return True
+                if isinstance(held, types.MethodType):
+                    held = held.__func__
+                if isinstance(held, types.FunctionType):
+                    left.append(inspect.unwrap(held))
+                elif _out_of_sight(held):
+                    certain = False
+    return False if certain else None
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for held in code.co_consts:
+        if isinstance(held, types.CodeType):
+            yield from _codes(held)
+
+
+def _held(function: types.FunctionType, code: types.CodeType) -> Iterator[Any]:
+    """What the names in the code stand for: globals, what modules of that name hold, and the function's closure."""
+    globals_ = function.__globals__
+    for name in code.co_names:
+        if name in globals_:
+            held = globals_[name]
+            yield held
+            if isinstance(held, types.ModuleType):
+                yield from (vars(held)[each] for each in code.co_names if each in vars(held))
+    for cell in function.__closure__ or ():
+        try:
+            yield cell.cell_contents
+        except ValueError:
+            continue
+
+
+def _out_of_sight(held: Any) -> bool:
+    """Whether what it does when it is called cannot be read: an object of somebody's class."""
+    return callable(held) and not isinstance(held, type | types.BuiltinFunctionType | types.ModuleType)

@@ -1,0 +1,295 @@
+"""What a thread's next steps are to the nodes and edges of the graph as it is now.
+
+Found here: nodes that are gone and were to run, work that was sent to nobody, joins that can never let through, tasks
+whose finished work or open question nothing belongs to any more, and nodes that ask nobody any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.channels.base import BaseChannel
+from langgraph.constants import START
+from langgraph.types import Send
+
+from segue.graphs.functions import asks, function_of, goes_by_itself, surely_read
+from segue.graphs.stored import BRANCH, JOIN, RESUME, SENDS, Join, Stored, join_of
+from segue.graphs.upgrade_state import lacking, lacks
+from segue.graphs.verdicts import Finding
+
+_RENAME = "Name it in a migration: renames={{{0!r}: '…'}}."
+
+
+@dataclass(frozen=True)
+class TaskNow:
+    """A task that runs next in the new graph."""
+
+    id: str
+    name: str
+    sent: Any = None
+    """What was sent to it, where it was."""
+
+
+def tasks_now(graph: Any, held: Stored) -> list[TaskNow]:
+    """The tasks that the checkpoint starts in the graph, with the ids that LangGraph will give them."""
+    found = [
+        TaskNow(held.push_id(each.node, index), each.node, each.arg)
+        for index, each in enumerate(held.sends)
+        if each.node in graph.nodes
+    ]
+    for name, node in graph.nodes.items():
+        ready = any(_ready(graph, held, trigger, name) for trigger in node.triggers)
+        if ready:
+            found.append(TaskNow(held.pull_id(name, node.triggers), name))
+    return found
+
+
+def _ready(graph: Any, held: Stored, trigger: str, name: str) -> bool:
+    """Whether a channel is there and new to the node."""
+    spec, value = graph.channels.get(trigger), held.values.get(trigger, _NOTHING)
+    if not isinstance(spec, BaseChannel) or value is _NOTHING or trigger not in held.versions:
+        return False
+    try:
+        available = spec.from_checkpoint(value).is_available()
+    except Exception:
+        return False
+    seen = held.tup.checkpoint["versions_seen"].get(name, {}).get(trigger)
+    return available and (seen is None or held.versions[trigger] > seen)
+
+
+_NOTHING = object()
+
+
+def flow_findings(graph: Any, held: Stored, now: list[TaskNow]) -> Iterator[Finding]:
+    """Everything about nodes, edges and tasks."""
+    yield from _unloadable(graph, held)
+    yield from _gone_nodes(graph, held)
+    yield from _joins(graph, held, now)
+    yield from _orphans(graph, held, now)
+    if not about_of(graph):
+        yield from _functions(graph, held, now)
+
+
+def _unloadable(graph: Any, held: Stored) -> Iterator[Finding]:
+    for name, value in held.branches.items():
+        spec = graph.channels.get(BRANCH + name)
+        if spec is None:
+            continue
+        try:
+            spec.from_checkpoint(value)
+        except Exception as error:
+            yield Finding(
+                kind="needs migration",
+                where=f"node {name}",
+                expected="a node that waits for all others (defer)",
+                found=f"one that was to run at once, which cannot be loaded so: {type(error).__name__}: {error}",
+                way_out="A migration of this version mends it, even an empty one.",
+            )
+
+
+def _gone_nodes(graph: Any, held: Stored) -> Iterator[Finding]:
+    done = [each for task, writes in held.outputs.items() if not _led_on(graph, held, task) for each in writes]
+    wanted: dict[str, str] = dict.fromkeys(held.branches, "it was to run next")
+    wanted |= {each.node: "work was sent to it" for each in held.sends}
+    for channel, value in done:
+        if channel.startswith(BRANCH):
+            wanted.setdefault(channel.removeprefix(BRANCH), "a node that has finished leads to it")
+        elif channel == SENDS and isinstance(value, Send):
+            wanted.setdefault(value.node, "a node that has finished sent work to it")
+    for name, why in wanted.items():
+        if name not in graph.nodes:
+            alien = name in _OURS and not about_of(graph)
+            yield Finding(
+                kind="breaks" if alien else "needs migration",
+                where=f"node {name}",
+                expected=f"a node {name}" + (": an agent's graph is no more here" if alien else ""),
+                found=why,
+                way_out="Let the run end before the change." if alien else _RENAME.format(name),
+            )
+
+
+def _led_on(graph: Any, held: Stored, task: str) -> bool:
+    """Whether the nodes that a finished task leads to now are led to by tasks that still run, too."""
+    now = tasks_now(graph, held)
+    name = next((each.name for each in now if each.id == task), None)
+    edges = graph.builder.edges
+    wanted = {target for source, target in edges if source == name}
+    others = {each.name for each in now if each.id not in held.outputs}
+    return bool(wanted) and wanted <= {target for source, target in edges if source in others}
+
+
+_OURS = frozenset({"generate", "act", "dispatch", "gather"})
+
+
+def about_of(graph: Any) -> dict[str, Any]:
+    """By node: the spec of the agent or team that it was drawn from; empty for graphs that people draw."""
+    return getattr(getattr(graph, "builder", None), "about", None) or {}
+
+
+def _joins(graph: Any, held: Stored, now: list[TaskNow]) -> Iterator[Finding]:
+    arrived = {join.channel: join for join in held.joins}
+    for writes in held.outputs.values():
+        for channel, value in writes:
+            if channel.startswith(JOIN) and channel not in graph.channels:
+                join = join_of(channel, {value})
+                if join is not None:
+                    arrived.setdefault(channel, join)
+    for join in arrived.values():
+        if join.channel in graph.channels:
+            continue
+        kind, why, way_out = _lost_join(graph, held, now, join)
+        if kind is None:
+            continue
+        found = f"{', '.join(sorted(join.seen))} arrived already"
+        yield Finding(kind=kind, where=str(join), expected=why, found=found, way_out=way_out)
+
+
+def _lost_join(graph: Any, held: Stored, now: list[TaskNow], join: Join) -> tuple[Any, str, str]:
+    names = {*join.sources, join.target}
+    if unknown := sorted(names - set(graph.nodes)):
+        return "needs migration", f"nodes that are there, not {', '.join(unknown)}", _RENAME.format(unknown[0])
+    same = [each for each in _joins_to(graph, join.target) if set(each) == set(join.sources)]
+    if same:
+        wanted = f"the sources in the order {' + '.join(same[0])}"
+        return "needs migration", wanted, "A migration of this version carries it over, even an empty one."
+    if join.target in reachable(graph, held, now):
+        return None, "", ""
+    waits = [" + ".join(each) for each in _joins_to(graph, join.target)] or ["nothing that still runs"]
+    return "breaks", f"{join.target} to wait for {waits[0]}", "Let the run end before the change."
+
+
+def _joins_to(graph: Any, target: str) -> list[tuple[str, ...]]:
+    return [tuple(sources) for sources, end in sorted(graph.builder.waiting_edges) if end == target]
+
+
+def reachable(graph: Any, held: Stored, now: Iterable[TaskNow]) -> set[str]:
+    """The nodes that may still run: everything, where a node says by itself where to go."""
+    builder = graph.builder
+    found = {each.name for each in now}
+    while True:
+        before = len(found)
+        for name in list(found):
+            ends = _ways_out(builder, name)
+            if ends is None:
+                return set(graph.nodes)
+            found |= ends
+        for sources, target in builder.waiting_edges:
+            channel = f"{JOIN}{'+'.join(sources)}:{target}"
+            seen = next((join.seen for join in held.joins if join.channel == channel), frozenset())
+            if set(sources) <= found | seen:
+                found.add(target)
+        if len(found) == before:
+            return found
+
+
+def _ways_out(builder: Any, name: str) -> set[str] | None:
+    """Where a node leads to, joins left out; `None` where only it knows."""
+    out = {target for source, target in builder.edges if source == name}
+    for branch in builder.branches.get(name, {}).values():
+        if branch.ends is None:
+            return None
+        out |= set(branch.ends.values())
+    spec = builder.nodes.get(name)
+    if spec is None:
+        return out
+    if spec.ends:
+        return out | set(spec.ends)
+    return None if goes_by_itself(function_of(spec.runnable)) else out
+
+
+def _orphans(graph: Any, held: Stored, now: list[TaskNow]) -> Iterator[Finding]:
+    """Tasks that finished or asked, and that no task of the new graph is."""
+    known = {each.id for each in now}
+    gone = {*held.branches, *(each.node for each in held.sends)} - set(graph.nodes)
+    for task in held.writes:
+        if task in known or not (task in held.outputs or task in held.waiting or _answered(held, task)):
+            continue
+        name = _name_of(graph, held, task)
+        if name in gone or (name is None and gone):
+            continue  # the node that is gone has been told
+        what = "its question" if task in held.waiting else "its finished work"
+        yield Finding(
+            kind="needs migration" if name else "breaks",
+            where=f"node {name}" if name else "a task of this step",
+            expected="to be led to as it is now",
+            found=f"{what}, of when other edges led to it: it would run again",
+            way_out="A migration of this version carries it over, even an empty one."
+            if name
+            else "Let the run end before the change.",
+        )
+
+
+def _answered(held: Stored, task: str) -> bool:
+    return any(channel == RESUME for channel, _ in held.writes[task])
+
+
+def _name_of(graph: Any, held: Stored, task: str) -> str | None:
+    names = {*graph.nodes, *held.branches, *(join.target for join in held.joins)}
+    for name in sorted(names):
+        triggers = graph.nodes[name].triggers if name in graph.nodes else [BRANCH + name]
+        if task in held.likely_ids(name, triggers):
+            return name
+    for index, each in enumerate(held.sends):
+        if task == held.push_id(each.node, index):
+            return each.node
+    return None
+
+
+def _functions(graph: Any, held: Stored, now: list[TaskNow]) -> Iterator[Finding]:
+    """What the functions of the next nodes tell: what they read, and whether they still ask."""
+    for each in now:
+        if each.id in held.outputs or each.name == START:
+            continue
+        spec = graph.builder.nodes.get(each.name)
+        if spec is None:
+            continue
+        function = function_of(spec.runnable)
+        yield from _reads(graph, held, each, spec, function)
+        if each.id in held.waiting and asks(function) is False and not graph.nodes[each.name].subgraphs:
+            yield Finding(
+                kind="breaks",
+                where=f"node {each.name}",
+                expected="a node that asks nobody",
+                found="a question that waits: its answer would be looked at by nobody",
+                way_out="Have it answered before the change, or keep asking.",
+            )
+
+
+def _reads(graph: Any, held: Stored, each: TaskNow, spec: Any, function: Any) -> Iterator[Finding]:
+    if each.sent is not None:
+        if not isinstance(each.sent, dict):
+            return
+        for name in sorted(surely_read(function) - each.sent.keys()):
+            yield Finding(
+                kind="breaks",
+                where=f"node {each.name}",
+                expected=f"{name!r} in what is sent to it",
+                found=f"work that was sent with {', '.join(map(repr, each.sent)) or 'nothing'}",
+                way_out=f"Have the node do without {name!r}, or let the run end before the change.",
+            )
+        return
+    there = _available(graph, held)
+    channels = [name for name in graph.builder.schemas.get(spec.input_schema, {}) if name in graph.channels]
+    values = {name: None for name in channels if name in there}
+    missing = lacking(spec.input_schema, values)
+    missing += [name for name in surely_read(function) if name in channels and name not in there]
+    for name in sorted({*missing}):
+        yield lacks(each.name, name)
+
+
+def _available(graph: Any, held: Stored) -> set[str]:
+    """The channels that a node finds a value in."""
+    found: set[str] = set()
+    for name, spec in graph.channels.items():
+        if not isinstance(spec, BaseChannel):
+            found.add(name)
+            continue
+        try:
+            made = spec.from_checkpoint(held.values[name]) if name in held.values else spec
+            if made.is_available():
+                found.add(name)
+        except Exception:
+            found.add(name)
+    return found
