@@ -12,6 +12,7 @@ import pytest
 from segue import Agent, Answer, Approve, Principal, Reject, Run, RunContext, Tool, Workspace, tool
 from segue.base.errors import StoreError
 from segue.context.effects import Effect
+from segue.context.events import ToolCalled, ToolFinished
 from segue.testing import ScriptedModel, call
 from segue.tools import running
 
@@ -148,8 +149,8 @@ async def test_an_event_says_where_a_result_comes_from(ws: Workspace) -> None:
     handle = await ws.start_resume(run.id, deps=broken)
     events = [event async for event in handle.events()]
 
-    called = [event.tool for event in events if event.type == "tool_called"]
-    reasons = {event.tool: event.reason for event in events if event.type == "tool_finished"}
+    called = [event.tool for event in events if isinstance(event, ToolCalled)]
+    reasons = {event.tool: event.reason for event in events if isinstance(event, ToolFinished)}
     assert called == ["breaks_once"]
     assert reasons == {"refund": "redelivered: it ran before the run was stopped", "breaks_once": ""}
 
@@ -521,7 +522,7 @@ async def test_a_cancel_between_the_return_of_a_tool_and_its_record_loses_nothin
 
     till, slow = Till(), Slow(ws.ledger)
     agent = till.agent(call("refund", order_id="7"))
-    ws.services = replace(ws.services, ledger=slow)  # type: ignore[arg-type]
+    ws.services = replace(ws.services, ledger=slow)
     handle = ws.start(agent, "go", thread_id="t")
     await slow.recording.wait()
     stopping = asyncio.ensure_future(handle.cancel())
@@ -556,7 +557,7 @@ async def test_a_claim_that_cannot_be_written_runs_nothing(ws: Workspace) -> Non
 
     till, whole = Till(), ws.services
     agent = till.agent(call("refund", order_id="7"))
-    ws.services = replace(whole, ledger=Broken(ws.ledger, "claim"))  # type: ignore[arg-type]
+    ws.services = replace(whole, ledger=Broken(ws.ledger, "claim"))
     run = await ws.run(agent, "go")
     assert (run.status, till.paid) == ("failed", [])
     assert "the disk is full" in run.error
@@ -572,7 +573,7 @@ async def test_a_record_that_cannot_be_written_leaves_the_effect_open(ws: Worksp
 
     till, whole = Till(), ws.services
     agent = till.agent(call("refund", order_id="7"))
-    ws.services = replace(whole, ledger=Broken(ws.ledger, "record"))  # type: ignore[arg-type]
+    ws.services = replace(whole, ledger=Broken(ws.ledger, "record"))
     run = await ws.run(agent, "go")
     assert (run.status, till.paid) == ("failed", [("7", 1)])
 
@@ -629,7 +630,7 @@ async def test_reads_are_not_written_down(ws: Workspace) -> None:
 
     statements: list[str] = []
     inner = ws.ledger._database
-    ws.ledger._database = Counting(inner, statements)  # type: ignore[assignment]
+    ws.ledger._database = Counting(inner, statements)
     await ws.run(Agent("a", model=ScriptedModel([call("look"), "done"]), tools=[look]), "go")
 
     assert statements == []
@@ -653,7 +654,7 @@ async def test_a_write_costs_two_durable_writes(ws: Workspace) -> None:
     till = Till()
     await ws.run(till.agent(call("refund", order_id="1")), "go")
     statements: list[str] = []
-    ws.ledger._database = Counting(ws.ledger._database, statements)  # type: ignore[assignment]
+    ws.ledger._database = Counting(ws.ledger._database, statements)
     await ws.run(till.agent(call("refund", order_id="7")), "go")
 
     assert [each for each in statements if each != "SELECT"] == ["INSERT", "UPDATE"]

@@ -15,7 +15,7 @@ def build() -> Any:
     """The command line as a Typer app."""
     import typer
 
-    from segue.cli import audit, chat, doctor, new, resume, run, trace
+    from segue.cli import audit, chat, doctor, effects, new, resume, run, trace
 
     app = typer.Typer(
         name="segue",
@@ -29,6 +29,7 @@ def build() -> Any:
         app.command(module.__name__.rpartition(".")[2])(module.command)
 
     app.add_typer(audit.app, name="audit")
+    app.add_typer(effects.app, name="effects")
 
     @app.callback(invoke_without_command=True)
     def face(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
