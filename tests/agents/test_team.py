@@ -383,7 +383,7 @@ async def test_a_worker_that_runs_over_the_budget_stops_the_run_with_what_it_has
     run = await ws.run(desk, "go", budget=Budget(model_calls=2))
 
     assert (run.status, run.stop_reason) == ("stopped", "budget")
-    assert "echo did a" in run.partial
+    assert "## a (echo): do a" in run.partial
 
 
 @pytest.mark.parametrize(

@@ -316,7 +316,7 @@ def look() -> str:
     [
         (Budget(model_calls=2), 2),
         (Budget(tool_calls=1), 2),
-        (Budget(tokens=100), 2),
+        (Budget(tokens=200), 2),
         (Budget(cost_usd=0.2), 2),
     ],
     ids=lambda each: str(each.to_dict()) if isinstance(each, Budget) else "",

@@ -78,9 +78,13 @@ class Reservation:
 class Left:
     """What one limit still allows."""
 
+    kind: str
+    """`tokens`, `cost_usd`, `model_calls` or `tool_calls`."""
     limit: float
     left: float
-    """May be below 0, where a model took more than it was allowed."""
+    """Neither spent nor held; may be below 0, where a model took more than it was allowed."""
+    unspent: float
+    """Not spent, though some of it may be held."""
     name: str
     """Whose budget it is; empty for the run's."""
 
@@ -122,6 +126,7 @@ class Meter:
         self.lock: threading.Lock = parent.lock if parent is not None else threading.Lock()
         self._held: dict[str, float] = dict.fromkeys(COUNTED, 0)
         self._waiting: list[asyncio.Future[None]] = []
+        self._said: set[str] = set()
 
     @classmethod
     def resumed(cls, budget: Budget | None, spending: Mapping[str, Any], **options: Any) -> Meter:
@@ -174,7 +179,8 @@ class Meter:
         for meter in self.chain():
             limit = getattr(meter.budget, name)
             if limit is not None:
-                out.append(Left(limit - keep, limit - keep - meter.used(name), keeper if keep else meter.name))
+                rest, owner = limit - keep, keeper if keep else meter.name
+                out.append(Left(name, rest, rest - meter.used(name), rest - meter.taken(name), owner))
             if own := meter.keep.get(name):
                 keep, keeper = keep + own, keeper or meter.name
         return out
@@ -200,6 +206,13 @@ class Meter:
             name for meter in self.chain() for name in COUNTED
             if (limit := getattr(meter.budget, name)) is not None and meter.taken(name) > limit + _HAIR
         })  # fmt: skip
+
+    def once(self, what: str) -> bool:
+        """Whether this is the first time that this is asked under the same topmost meter: for what is said once."""
+        said = self.top()._said
+        new = what not in said
+        said.add(what)
+        return new
 
     def held_by_others(self) -> bool:
         """Whether something is reserved at a limited meter of this chain, so that waiting may free some of it."""
@@ -268,7 +281,7 @@ class Meter:
             for each in self.left(name):
                 spent_up = name == "cost_usd" and want["model_calls"] > 0 and each.left <= 0
                 if spent_up or (want[name] and want[name] > each.left + _HAIR):
-                    raise over_budget(name, want[name], each)
+                    raise over_budget(want[name], each)
 
 
 def _let_go(waiting: asyncio.Future[None]) -> None:
@@ -276,12 +289,15 @@ def _let_go(waiting: asyncio.Future[None]) -> None:
         waiting.set_result(None)
 
 
-def over_budget(name: str, want: float, found: Left) -> RunStopped:
-    """What is raised where a budget does not allow a call."""
-    whose = f" of {found.name}" if found.name else ""
+def over_budget(want: float, found: Left, message: str = "") -> RunStopped:
+    """What is raised where a budget does not allow a call, or ended in the middle of one, as `message` says."""
+    name, whose = found.kind, f" of {found.name}" if found.name else ""
     limit, total = (f"{each:.15g}" for each in (found.limit, found.limit - found.left + want))
-    message = f"the next call could take {name} to {total}, above the budget of {limit}{whose}"
-    if not want:
+    if message:
+        message = f"{message}, where the budget of {name}={limit}{whose} ends"
+    elif want:
+        message = f"the next call could take {name} to {total}, above the budget of {limit}{whose}"
+    else:
         message = f"the budget of {name}={limit}{whose} is spent"
     way_out = f"Run again with Budget({name}=…) above that, or ask for less."
     if found.name:

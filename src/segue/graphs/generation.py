@@ -1,28 +1,48 @@
 """One generation: a conversation in, the model's complete message out, reserved, traced and streamed.
 
 The generation span is the leaf that carries tokens and cost. The text of the answer is streamed as events while it
-comes; tool calls are handed on only once they are complete.
+comes; tool calls are handed on only once they are complete. How much it may take is decided in
+`segue.graphs.allowance`; how much of a long thread the model reads, by the speaker's `recall`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
-from segue.base.errors import RunStopped
-from segue.base.ids import new_id
+import orjson
+
+from segue.base.errors import EndpointError, RunStopped
 from segue.base.messages import Message, redacted, text_of
-from segue.context.events import GenerationFinished, TextAdded, TextReset
+from segue.context.events import GenerationFinished
 from segue.context.run import RunContext
+from segue.graphs.allowance import TASK_SHARE, Allowance, allow
 from segue.graphs.attempts import record_retries
-from segue.router.errors import NoDeploymentLeft
-from segue.router.types import Delta, Generation, GenerationRequest, Reset, TextDelta
+from segue.graphs.showing import Seen
+from segue.router.errors import ContextOverflow, DeadlinePassed, NoDeploymentLeft
+from segue.router.types import Generation, GenerationRequest
 
-RESERVED_OUTPUT_TOKENS = 1024
-"""Held for an answer whose length nobody capped."""
-RESERVED_COST_USD = 0.0
-"""Held for its price: 0 until the router says what a route's answers cost."""
+_NOTHING_MADE = frozenset({"unreachable", "refused", "rate_limited", "bad_request", "context_overflow"})
+"""Failures of an attempt after which a server has generated nothing."""
+
+
+class Recall(Protocol):
+    """What of a long thread its model reads; see `segue.graphs.history`."""
+
+    async def view(self, ctx: RunContext[Any], speaker: Speaker, messages: Sequence[Message]) -> Sequence[Message]:
+        """The messages to send."""
+        ...
+
+    async def less(self, ctx: RunContext[Any], speaker: Speaker, sent: Sequence[Message]) -> bool:
+        """Make the next view shorter, since the model could not take this one; false where that cannot be."""
+        ...
+
+    def about(self) -> Mapping[str, Any]:
+        """What a trace says of it."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +59,8 @@ class Speaker:
     max_output_tokens: int | None = None
     prompt: Mapping[str, str] = field(default_factory=dict)
     """Of the template that the instructions come from: name, version, hash."""
+    recall: Recall | None = None
+    """What it reads of the thread; `None` is all of it."""
 
 
 async def generate(
@@ -51,46 +73,70 @@ async def generate(
 ) -> Generation:
     """Ask the speaker's model.
 
+    Where the model says that the conversation is too long for it, older messages are left out and it is asked once
+    more.
+
     Raises:
-        RunStopped: The budget does not allow the call, or the run's deadline has passed.
+        RunStopped: A budget does not allow the call or its whole answer, or the deadline has passed; `owner` says
+            whose.
         EndpointError: No deployment answered.
         BadInput: The speaker's model names no route.
     """
-    if ctx.seconds_left() == 0.0:
-        raise RunStopped("deadline", "the run's deadline has passed before the next generation")
-    router = ctx.services.router
-    request = GenerationRequest(
-        messages=[_system(speaker.instructions), *messages] if speaker.instructions else list(messages),
-        tools=speaker.tools,
-        tool_choice=tool_choice if speaker.tools else None,
-        output_schema=output_schema,
-        max_output_tokens=speaker.max_output_tokens,
-        temperature=speaker.temperature,
-    )
-    tokens = sum(message.get("tokens", 0) for message in request.messages)
-    tokens += speaker.max_output_tokens or RESERVED_OUTPUT_TOKENS
-    with (
-        ctx.meter.reserve(model_calls=1, tokens=_affordable(ctx, tokens), cost_usd=RESERVED_COST_USD) as held,
-        ctx.services.tracer.start(
-            "generation", speaker.name, tenant=ctx.principal.tenant, trace_id=ctx.trace_id, run_id=ctx.run_id,
-            parent_id=ctx.span_id,
-        ) as span,
-    ):  # fmt: skip
+    sent = messages if speaker.recall is None else await speaker.recall.view(ctx, speaker, messages)
+    request = _request(speaker, sent, tool_choice, output_schema)
+    try:
+        return await _generate(ctx, speaker, request)
+    except EndpointError as error:
+        if speaker.recall is None or not _overflown(error) or not await speaker.recall.less(ctx, speaker, sent):
+            raise
+    sent = await speaker.recall.view(ctx, speaker, messages)
+    return await _generate(ctx, speaker, _request(speaker, sent, tool_choice, output_schema))
+
+
+async def _generate(ctx: RunContext[Any], speaker: Speaker, request: GenerationRequest) -> Generation:
+    """One generation, made again where it was cut off by a share of what was left while there was more."""
+    route = ctx.services.router.resolve(speaker.model)
+    for share in (TASK_SHARE if ctx.task_id else 1, 1):
+        _in_time(ctx)
+        async with allow(ctx, request, route=route, share=share) as allowed:
+            generation = await _asked(ctx, speaker, allowed, route)
+        if not allowed.cut_off(generation.finish_reason) or generation.message.get("tool_calls"):
+            return generation
+        if allowed.whole:
+            break
+    raise allowed.stop(text_of(generation.message))
+
+
+async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, route: Any) -> Generation:
+    request, seen = allowed.request, Seen(ctx, speaker.name)
+    with ctx.services.tracer.start(
+        "generation", speaker.name, tenant=ctx.principal.tenant, trace_id=ctx.trace_id, run_id=ctx.run_id,
+        parent_id=ctx.span_id,
+    ) as span:  # fmt: skip
         span.payload(input=request.messages, parameters=_parameters(request))
         span.set(**{f"segue__prompt__{name}": told or None for name, told in speaker.prompt.items()})
-        route = router.resolve(speaker.model)
+        if speaker.recall is not None:
+            span.set(**speaker.recall.about())
+        _say_unpriced(ctx, allowed, span)
         try:
-            generation = await router.generate(
-                request, route=route, on_delta=_shower(ctx, speaker.name), deadline=ctx.deadline
-            )
-        except NoDeploymentLeft as error:
-            record_retries(ctx, span, error.attempts)
+            async with _deadline(ctx):
+                generation = await ctx.services.router.generate(
+                    request, route=route, on_delta=None if ctx.quiet else seen, deadline=ctx.deadline
+                )
+        except BaseException as error:
+            if isinstance(error, NoDeploymentLeft):
+                record_retries(ctx, span, error.attempts)
+            if _may_have_cost(error):
+                allowed.held.settle(allowed.unknown(seen.tokens))
             raise
         record_retries(ctx, span, generation.attempts)
-        held.settle(generation.usage)
+        usage = generation.usage if not seen.lost else generation.usage + allowed.unknown(seen.lost)
+        allowed.held.settle(replace(usage, model_calls=max(1, generation.usage.model_calls)))
+        _say_overrun(ctx, span)
         generation = replace(generation, message=redacted(generation.message, ctx.services.redact))
         span.payload(output=generation.message)
         _describe(span, generation)
+        span.set(segue__budget_cap=allowed.output_tokens)
     ctx.emit(
         GenerationFinished(
             run_id=ctx.run_id, at=ctx.now(), agent=speaker.name, model=generation.model, task_id=ctx.task_id,
@@ -101,30 +147,79 @@ async def generate(
     return generation
 
 
-def _affordable(ctx: RunContext[Any], tokens: int) -> int:
-    """The reservation, but no more than is left while anything is: an answer may be shorter than the worst case."""
-    left = ctx.meter.tokens_left()
-    return tokens if left is None or left <= 0 else min(tokens, left)
+def _request(
+    speaker: Speaker, messages: Sequence[Message], tool_choice: str | None, output_schema: Mapping[str, Any] | None
+) -> GenerationRequest:
+    sent = [_system(speaker.instructions), *messages] if speaker.instructions else list(messages)
+    estimate = sum(message.get("tokens", 0) for message in sent)
+    if speaker.tools or output_schema:
+        estimate += len(orjson.dumps([speaker.tools, output_schema])) // 4
+    return GenerationRequest(
+        messages=sent,
+        tools=speaker.tools,
+        tool_choice=tool_choice if speaker.tools else None,
+        output_schema=output_schema,
+        max_output_tokens=speaker.max_output_tokens,
+        temperature=speaker.temperature,
+        speaker=speaker.name,
+        input_estimate=estimate,
+    )
+
+
+def _in_time(ctx: RunContext[Any]) -> None:
+    if ctx.seconds_left() != 0.0:
+        return
+    owner = ctx.meter.late(ctx.services.clock.monotonic()) or ""
+    whose = f"the deadline of {owner}" if owner else "the run's deadline"
+    raise RunStopped("deadline", f"{whose} has passed before the next generation", owner=owner)
+
+
+@asynccontextmanager
+async def _deadline(ctx: RunContext[Any]) -> AsyncIterator[None]:
+    """Where a worker's own time is up inside, say whose it was; the run's own is said by whoever started it."""
+    try:
+        async with asyncio.timeout(ctx.seconds_left() if ctx.meter.parent is not None else None):
+            yield
+    except (TimeoutError, DeadlinePassed) as error:
+        owner = ctx.meter.late(ctx.services.clock.monotonic())
+        if owner is None:
+            raise
+        raise RunStopped("deadline", f"the deadline of {owner} passed during a generation", owner=owner) from error
+
+
+def _overflown(error: EndpointError) -> bool:
+    found = error.errors if isinstance(error, NoDeploymentLeft) else (error,)
+    return any(isinstance(each, ContextOverflow) for each in found)
+
+
+def _may_have_cost(error: BaseException) -> bool:
+    """Whether a server may have generated something before this: what is not known is counted."""
+    if isinstance(error, NoDeploymentLeft):
+        return any(attempt.outcome not in _NOTHING_MADE for attempt in error.attempts)
+    if isinstance(error, EndpointError):
+        return getattr(error, "outcome", "") not in _NOTHING_MADE
+    return isinstance(error, RunStopped | TimeoutError | asyncio.CancelledError)
+
+
+def _say_unpriced(ctx: RunContext[Any], allowed: Allowance, span: Any) -> None:
+    if allowed.unpriced and ctx.meter.once("unpriced"):
+        span.set(segue__unpriced=list(allowed.unpriced))
+        ctx.log.warning(
+            "Budget(cost_usd=…) cannot hold %s: no price is known; give it one in the settings, or bound tokens",
+            ", ".join(allowed.unpriced),
+        )
+
+
+def _say_overrun(ctx: RunContext[Any], span: Any) -> None:
+    """A model that takes more than it was allowed, or than its input was thought to be, overruns a budget by itself."""
+    if over := ctx.meter.over():
+        span.set(segue__over_budget=over)
+        if ctx.meter.once("overrun"):
+            ctx.log.warning("a model took more than it was allowed: the budget of %s is overrun", ", ".join(over))
 
 
 def _system(text: str) -> Message:
     return {"role": "system", "content": text, "tokens": len(text) // 4 + 4}
-
-
-def _shower(ctx: RunContext[Any], agent: str) -> Any:
-    if ctx.quiet:
-        return None
-
-    def show(delta: Delta) -> None:
-        match delta:
-            case TextDelta(text=text):
-                ctx.emit(TextAdded(run_id=ctx.run_id, at=ctx.now(), agent=agent, text=text, task_id=ctx.task_id))
-            case Reset(reason=reason):
-                ctx.emit(TextReset(run_id=ctx.run_id, at=ctx.now(), agent=agent, reason=reason, task_id=ctx.task_id))
-            case _:
-                pass
-
-    return show
 
 
 def _describe(span: Any, generation: Generation) -> None:
@@ -149,18 +244,3 @@ def _parameters(request: GenerationRequest) -> dict[str, Any]:
 
 def _plain_calls(message: Message) -> list[dict[str, Any]]:
     return [{"id": call["id"], **call["function"]} for call in message.get("tool_calls", ())]
-
-
-def with_fresh_ids(message: Message, known: Sequence[Message]) -> Message:
-    """The message, with a new id for each tool call whose id is missing, double, or already used in the thread."""
-    calls = message.get("tool_calls")
-    if not calls:
-        return message
-    used = {call["id"] for each in known for call in each.get("tool_calls", ())}
-    fresh = []
-    for call in calls:
-        if not call.get("id") or call["id"] in used:
-            call = {**call, "id": new_id("call")}
-        used.add(call["id"])
-        fresh.append(call)
-    return {**message, "tool_calls": fresh}

@@ -21,7 +21,8 @@ from segue.base.labels import Labels
 from segue.base.messages import Message, append, enter, open_calls, text_of, tool_result
 from segue.context.events import PlanMade, TaskFinished, TaskStarted
 from segue.context.run import RunContext
-from segue.graphs.generation import generate, with_fresh_ids
+from segue.graphs.call_ids import with_fresh_ids
+from segue.graphs.generation import generate
 from segue.graphs.graph import Graph
 from segue.graphs.guarding import GuardNodes, guard_plan, inspector, standing
 from segue.graphs.plan import (
@@ -119,6 +120,7 @@ def team_graph(spec: TeamSpec) -> Graph:
         return led(await _answer(spec, state, guards.at(ctx)), END, guards.after_answer)
 
     graph = Graph(TeamState, input_schema=TeamInput, output_schema=TeamOutput)
+    graph.about = {"dispatch": spec}
     guards.draw(graph)
     if guards.after_plan != "dispatch":
         graph.add_node("guard_plan", guard_plan_node, destinations=("dispatch", END), metadata=guards.badge("plan"))

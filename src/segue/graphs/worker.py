@@ -18,7 +18,8 @@ from segue.base.errors import RunStopped
 from segue.base.messages import Message, ToolCall, append, open_calls, text_of
 from segue.context.run import RunContext
 from segue.graphs.asking import ask
-from segue.graphs.generation import Speaker, generate, with_fresh_ids
+from segue.graphs.call_ids import with_fresh_ids
+from segue.graphs.generation import Speaker, generate
 from segue.graphs.graph import Graph
 from segue.graphs.guarding import GuardNodes, badges, inspector
 from segue.graphs.specs import WorkerSpec
@@ -69,6 +70,7 @@ def worker_graph(spec: WorkerSpec) -> Graph:
         )
 
     graph = Graph(WorkerState, input_schema=WorkerInput, output_schema=WorkerOutput)
+    graph.about = {"generate": spec, "act": spec}
     guards.draw(graph)
     graph.add_node("generate", generate_node, destinations=("act", guards.after_answer))
     again = ("act",) if any(tool.delegates for tool in spec.toolset.tools()) else ()
