@@ -79,10 +79,28 @@ def _adapter(question: str, schema: Any) -> TypeAdapter[Any]:
 
 
 def _id(ctx: RunContext[Any], key: str) -> str:
-    """Of this question: its place in the run, the call, its key, and how often that key was asked there before."""
+    """Of this question: what asks it, its key, and how often that key was asked there before."""
     count = ctx.asked.get(key, 0)
     ctx.asked[key] = count + 1
-    return derived_id("int", ctx.run_id, ctx.place, ctx.tool_call_id, key, str(count))
+    if ctx.tool_call_id:
+        return call_request_id(ctx, key, str(count))
+    return request_id(ctx, key, str(count))
+
+
+def request_id(ctx: RunContext[Any], *parts: str) -> str:
+    """The id of what a node asks a person, the same at each delivery of its task and another one the next time."""
+    return derived_id("int", ctx.place or ctx.run_id, *parts)
+
+
+def call_request_id(ctx: RunContext[Any], *parts: str) -> str:
+    """The id of what is asked about a tool call, the same at each delivery of it.
+
+    It stands on where the call is - thread, task or nodes, the calls around it - and not on the run or the checkpoint:
+    a graph that is resumed with LangGraph alone has another run around it each time, and one that was migrated another
+    checkpoint. Calls have ids of their own within a conversation.
+    """
+    nodes = "|".join(part.partition(":")[0] for part in ctx.place.split("|"))
+    return derived_id("int", ctx.thread_id, ctx.task_id or nodes, *ctx.calls, *parts)
 
 
 def fault_of(request: Mapping[str, Any], value: Any) -> str:

@@ -7,7 +7,7 @@ a node, a task or a tool call gets a copy that says which one it is (`ctx.at(...
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol
 
 from typing_extensions import TypeVar
@@ -22,6 +22,7 @@ from segue.tracing.logs import RunLog, run_log
 
 if TYPE_CHECKING:
     from segue.context.events import Event
+    from segue.router.forecast import Forecast
     from segue.router.types import Generation, GenerationRequest, OnDelta
     from segue.tracing.artefacts import ArtefactStore
     from segue.tracing.audit import AuditLog
@@ -46,6 +47,18 @@ class Generator(Protocol):
         deadline: float | None = None,
     ) -> Generation:
         """Answer one request."""
+        ...
+
+    async def forecast(
+        self,
+        route: Any = None,
+        *,
+        speaker: str = "",
+        input_tokens: int,
+        max_output_tokens: int | None = None,
+        priced: bool = False,
+    ) -> Forecast:
+        """What a generation by a route may come to."""
         ...
 
 
@@ -124,6 +137,8 @@ class RunContext(Generic[DepsT]):
     """Which task of the graph this is: the same at each delivery of it, and no other one's."""
     tool_name: str = ""
     """Inside a tool: its name."""
+    calls: tuple[str, ...] = ()
+    """The ids of the calls around this code, from the outermost: more than one where an agent is called as a tool."""
     asked: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
     """How often this delivery of the task or the call has asked each question; see `ask`."""
     branch: str = ""
@@ -132,10 +147,22 @@ class RunContext(Generic[DepsT]):
     """The effects of this run, where the services keep none."""
 
     def at(self, **changes: Any) -> RunContext[DepsT]:
-        """A copy that says where in the run it is."""
+        """A copy that says where in the run it is.
+
+        Made by hand: every node, edge and tool call takes one, and `dataclasses.replace` costs several times as much.
+
+        Raises:
+            TypeError: There is no such field.
+        """
         if changes.keys() & {"place", "tool_call_id"}:
             changes.setdefault("asked", {})
-        return replace(self, **changes)
+        if call_id := changes.get("tool_call_id"):
+            changes.setdefault("calls", (*self.calls, call_id))
+        if unknown := changes.keys() - self.__dataclass_fields__.keys():
+            raise TypeError(f"RunContext has no field {min(unknown)!r}")
+        copy = object.__new__(type(self))
+        copy.__dict__.update(self.__dict__, **changes)
+        return copy
 
     def ask(
         self,

@@ -15,10 +15,10 @@ from langgraph.constants import END, START
 from langgraph.types import Overwrite
 
 from segue.base.errors import BadInput
-from segue.base.ids import derived_id
 from segue.base.messages import Message, text_of
 from segue.context.decisions import Allow, Approve, Ask, Block, Decision, InterruptRequest, Reject, Rewrite
 from segue.context.events import TextAdded
+from segue.context.questions import request_id
 from segue.context.run import Inspect, Inspected, RunContext
 from segue.graphs.asking import ask
 from segue.graphs.graph import Graph
@@ -205,7 +205,7 @@ async def _judged(rails: Sequence[Rail], message: Message, ctx: RunContext[Any])
 def _answered(verdict: Ask, place: str, ctx: RunContext[Any]) -> Decision:
     """What a person makes of an ask."""
     request = InterruptRequest(
-        id=derived_id("int", ctx.run_id, place, ctx.agent, ctx.task_id),
+        id=request_id(ctx, place, ctx.agent, ctx.task_id),
         kind="approval",
         question=f"May the {place} of {ctx.agent} pass?",
         reason=verdict.reason,

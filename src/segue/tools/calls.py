@@ -15,6 +15,7 @@ from segue.base.labels import Labels
 from segue.base.messages import Message, ToolCall, tool_result
 from segue.context.decisions import InterruptRequest
 from segue.context.effects import Came, Effect
+from segue.context.questions import call_request_id
 from segue.context.run import RunContext
 from segue.tools.tool import Tool
 
@@ -78,6 +79,15 @@ class Ready:
         return ledgered(self.tool)
 
 
+def _said(call: ToolCall) -> tuple[str, str, str]:
+    """What tells a call of a reply from the others."""
+    return call["id"], call["function"]["name"], call["function"]["arguments"]
+
+
+def _expires_at(tool: Tool, ctx: RunContext[Any]) -> float | None:
+    return None if tool.approval_expires_s is None else ctx.now() + tool.approval_expires_s
+
+
 @dataclass(frozen=True)
 class Asked:
     """A call that a person must look at before it runs."""
@@ -88,7 +98,7 @@ class Asked:
     def request(self, ctx: RunContext[Any]) -> InterruptRequest:
         """As the person is asked; the id is the same at each delivery."""
         return InterruptRequest(
-            id=derived_id("int", ctx.run_id, self.item.delivery),
+            id=call_request_id(ctx, *_said(self.item.call)),
             kind="approval",
             tool=self.item.tool.name,
             arguments=self.item.raw,
@@ -96,6 +106,7 @@ class Asked:
             agent=ctx.agent,
             call_id=self.item.call["id"],
             scopes=sorted(self.item.tool.scopes),
+            expires_at=_expires_at(self.item.tool, ctx),
         )
 
 
@@ -110,7 +121,7 @@ class Doubtful:
     def request(self, ctx: RunContext[Any]) -> InterruptRequest:
         """As the person is asked; another try that is cut short asks anew."""
         return InterruptRequest(
-            id=derived_id("int", ctx.run_id, self.item.delivery, "effect", self.found.claim),
+            id=call_request_id(ctx, *_said(self.item.call), "effect", self.found.claim),
             kind="effect",
             tool=self.item.tool.name,
             arguments=self.found.arguments,

@@ -50,6 +50,8 @@ class Tool:
     timeout_s: float = 60.0
     approval: Approval = False
     """Whether a person is asked first: always, never, or a predicate over the arguments."""
+    approval_expires_s: float | None = None
+    """Seconds that a person has for the approval; `None` for what the workspace says. Past them it is rejected."""
     idempotency_key: tuple[str, ...] = ()
     """Arguments that make two calls the same effect."""
     scopes: frozenset[str] = frozenset()
@@ -160,6 +162,7 @@ def tool(
     reach: Reach = "own",
     timeout_s: float = 60.0,
     approval: Approval = False,
+    approval_expires_s: float | None = None,
     idempotency_key: str | Sequence[str] = (),
     scopes: Sequence[str] = (),
     retry_safe: bool = False,
@@ -177,8 +180,8 @@ def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Tool | Call
 
     Args:
         fn: A sync or async function; its first parameter may be a `RunContext`. A sync one runs in a thread.
-        options: The fields of `Tool`: effect, reach, timeout_s, approval, idempotency_key, scopes, retry_safe,
-            reconcile, trusted, name, description.
+        options: The fields of `Tool`: effect, reach, timeout_s, approval, approval_expires_s, idempotency_key,
+            scopes, retry_safe, reconcile, trusted, name, description.
 
     Raises:
         UserError: The function or an option does not make a tool; the message says why.
@@ -236,6 +239,9 @@ def _normal(name: str, parameters: dict[str, Any], options: dict[str, Any]) -> d
             raise UserError(f"tool {name!r}: {option}={out[option]!r}; it is one of {', '.join(choices)}")
     if not out.get("timeout_s", 1) > 0:
         raise UserError(f"tool {name!r}: timeout_s={out['timeout_s']!r}; a deadline is above 0 seconds")
+    expires_s = out.get("approval_expires_s")
+    if expires_s is not None and not expires_s > 0:
+        raise UserError(f"tool {name!r}: approval_expires_s={expires_s!r}; give seconds above 0, or None for no end")
     _check_approval(name, parameters, out.get("approval", False))
     check_reconcile(name, parameters, out.get("reconcile"))
     return out
