@@ -24,10 +24,13 @@ from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from segue.base.budget import Budget, Meter
+from segue.base.errors import UserError
 from segue.base.ports import default_workspace
 from segue.context.run import RunContext
+from segue.graphs.asking import ask
 from segue.graphs.migration import Change, Migration, read_migrations
 from segue.graphs.nodes import TracedNode, TracedPath, Ways
+from segue.graphs.origins import place_of, taken_up
 from segue.graphs.running import found_context, run_context, with_context
 
 
@@ -47,12 +50,14 @@ class Graph(StateGraph[Any, Any, Any, Any]):
         self.budget = budget
         """The most that one invocation may spend, within what its run may."""
         self.reasons: dict[tuple[str, str], str] = {}
+        self.timeouts: dict[str, float] = {}
+        """By node: the seconds that it may take, where it has a deadline."""
         self.version = version
         """What people call this state of the graph; threads are stamped with it."""
         self.migrations: dict[str, Migration] = read_migrations(migrations, version)
         """By the version that they start from."""
-        self.about: Any = None
-        """The spec that an agent's or a team's graph was drawn from."""
+        self.about: dict[str, Any] = {}
+        """By node: the spec of the agent or team that it was drawn from."""
 
     def migration(
         self, start: str, end: str, *, renames: Mapping[str, str] | None = None
@@ -69,13 +74,30 @@ class Graph(StateGraph[Any, Any, Any, Any]):
 
         return decorate
 
-    def add_node(self, node: Any, action: Any = None, **kwargs: Any) -> Any:
-        """LangGraph's `add_node`; the function may also take the run's context, typed `RunContext`."""
+    def add_node(self, node: Any, action: Any = None, *, timeout_s: float | None = None, **kwargs: Any) -> Any:
+        """LangGraph's `add_node`; the function may also take the run's context, typed `RunContext`.
+
+        Args:
+            node: Its name, or the function itself.
+            action: The function, where the first is a name.
+            timeout_s: Seconds that the node may take each time; past them it is cancelled and `NodeTimeout` raised.
+            kwargs: As LangGraph takes them.
+
+        Raises:
+            UserError: `timeout_s` is not above 0.
+        """
+        if timeout_s is not None and not timeout_s > 0:
+            raise UserError(f"node {node!r}: timeout_s={timeout_s!r}; a deadline is above 0 seconds")
+        before = set(self.nodes)
         if action is None and not isinstance(node, str):
-            if (inner := _with_ctx(node)) is not node:
-                return super().add_node(node.__name__, inner, **kwargs)
-            return super().add_node(node, **kwargs)
-        return super().add_node(node, _with_ctx(action), **kwargs)
+            inner = _with_ctx(node)
+            names = (node.__name__, inner) if inner is not node else (node,)
+            super().add_node(*names, **kwargs)
+        else:
+            super().add_node(node, _with_ctx(action), **kwargs)
+        if timeout_s is not None:
+            self.timeouts |= dict.fromkeys(set(self.nodes) - before, timeout_s)
+        return self
 
     def add_conditional_edges(self, source: str, path: Any, path_map: Any = None, *, because: str = "") -> Any:
         """LangGraph's `add_conditional_edges`; `because` is the reason where the router function names none."""
@@ -94,7 +116,8 @@ class CompiledGraph(CompiledStateGraph[Any, Any, Any, Any]):
     """A compiled, traced graph. Started without a run around it, it makes one in the default workspace."""
 
     async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:  # noqa: A002
-        """LangGraph's `astream`."""
+        """LangGraph's `astream`, after a thread of an older version was migrated."""
+        config = await taken_up(self, input, config)
         ctx = found_context(config)
         if ctx is not None:
             async for part in super().astream(input, with_context(config, self._within(ctx)), **kwargs):
@@ -130,10 +153,11 @@ def traced(
     held.__dict__.update(graph.__dict__)
     held.budget = getattr(graph, "budget", None)
     held.reasons = dict(getattr(graph, "reasons", {}))
+    held.timeouts = dict(getattr(graph, "timeouts", {}))
     held.version = version or getattr(graph, "version", "")
     given = read_migrations(migrations, held.version)
     held.migrations = {**getattr(graph, "migrations", {}), **given}
-    held.about = getattr(graph, "about", None)
+    held.about = dict(getattr(graph, "about", {}))
     held.compiled = False
     return held
 
@@ -143,7 +167,13 @@ def _compiled(graph: Graph, *args: Any, **kwargs: Any) -> CompiledGraph:
     ends = {name: tuple(spec.ends or ()) for name, spec in graph.nodes.items()}
     ways = Ways(set(graph.edges), set(graph.waiting_edges), cast(Any, ends))
     copied.nodes = {
-        name: replace(spec, runnable=cast(Any, TracedNode(name, cast("Runnable[Any, Any]", spec.runnable), ways)))
+        name: replace(
+            spec,
+            runnable=cast(
+                Any,
+                TracedNode(name, cast("Runnable[Any, Any]", spec.runnable), ways, timeout_s=copied.timeouts.get(name)),
+            ),
+        )
         for name, spec in graph.nodes.items()
     }
     branches = graph.branches.copy()
@@ -174,7 +204,7 @@ def _with_ctx(action: Any) -> Any:
 
     def given(kwargs: dict[str, Any]) -> dict[str, Any]:
         config = kwargs["config"] if own_config else kwargs.pop("config")
-        return {**kwargs, name: run_context(config)}
+        return {**kwargs, name: run_context(config).at(interrupt=ask, place=place_of(config))}
 
     if inspect.iscoroutinefunction(action):
 

@@ -91,6 +91,7 @@ def _draw(graph: Graph, member: Member, guards: Mapping[str, GuardNodes], target
             return led(step, "act", act)
         return _handed(step, state["messages"], transfers, guards) or led(step, "generate", name)
 
+    graph.about |= {name: spec, act: spec}
     own.draw_nodes(graph)
     onward = tuple(guards[target].before_entry for target in targets)
     graph.add_node(name, generate_node, destinations=(act, own.after_answer))

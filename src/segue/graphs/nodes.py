@@ -6,7 +6,8 @@ and leaves word where it goes next. It changes neither what a node reads nor wha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +15,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.constants import START
 from langgraph.types import Command, Send
 
+from segue.base.errors import Category, OperatorError
 from segue.context.events import EdgeTaken
 from segue.context.run import RunContext
 from segue.graphs.edges import (
@@ -26,15 +28,31 @@ from segue.graphs.edges import (
     sizes,
     structural,
 )
+from segue.graphs.origins import place_of
 from segue.graphs.running import edge_log, found_context, with_context
 from segue.graphs.steps import reason_of
 from segue.tracing.spans import Span, SpanRow
 
 
-class TracedNode(Runnable[Any, Any]):
-    """A node with its span, its incoming edges and its departures."""
+class NodeTimeout(OperatorError):
+    """A node ran past the deadline that `add_node(…, timeout_s=…)` gave it, and was cancelled."""
 
-    def __init__(self, name: str, inner: Runnable[Any, Any], ways: Ways) -> None:
+    category: Category = "run"
+
+    def __init__(self, node: str, timeout_s: float) -> None:
+        super().__init__(
+            f"node {node!r} did not finish within its deadline of {timeout_s:g} s and was cancelled.",
+            way_out="Raise timeout_s of its add_node, or have it do less at once.",
+        )
+        self.node = node
+        self.timeout_s = timeout_s
+
+
+class TracedNode(Runnable[Any, Any]):
+    """A node with its span, its incoming edges, its departures and its deadline."""
+
+    def __init__(self, name: str, inner: Runnable[Any, Any], ways: Ways, *, timeout_s: float | None = None) -> None:
+        self._timeout_s = timeout_s
         self.name: str | None = name
         self.node = name
         self.inner = inner
@@ -45,9 +63,9 @@ class TracedNode(Runnable[Any, Any]):
         """Run the node inside its span."""
         ctx = found_context(config)
         if ctx is None or config is None:
-            return await self.inner.ainvoke(input, config, **kwargs)
+            return await self._in_time(self.inner.ainvoke(input, config, **kwargs))
         with self._span(ctx, config) as (span, inside):
-            output = await self.inner.ainvoke(input, inside, **kwargs)
+            output = await self._in_time(self.inner.ainvoke(input, inside, **kwargs))
             if ctx.services.audit is not None:  # a decision is written down before a checkpoint builds on it
                 await ctx.services.audit.settle()
             self._leave(span, config, output)
@@ -65,6 +83,19 @@ class TracedNode(Runnable[Any, Any]):
             self._leave(span, config, output)
             return output
 
+    async def _in_time(self, work: Awaitable[Any]) -> Any:
+        """What the node gives; its own deadline is told from one inside it, and from the run's."""
+        if self._timeout_s is None:
+            return await work
+        limit = asyncio.timeout(self._timeout_s)
+        try:
+            async with limit:
+                return await work
+        except TimeoutError:
+            if limit.expired():
+                raise NodeTimeout(self.node, self._timeout_s) from None
+            raise
+
     @contextmanager
     def _span(self, ctx: RunContext[Any], config: RunnableConfig) -> Iterator[tuple[Span, RunnableConfig]]:
         metadata = config.get("metadata") or {}
@@ -76,8 +107,7 @@ class TracedNode(Runnable[Any, Any]):
         )  # fmt: skip
         span.set(segue__step=metadata.get("langgraph_step"), segue__agent=ctx.agent or None)
         with span:
-            place = str(metadata.get("langgraph_checkpoint_ns") or "")
-            yield span, with_context(config, ctx.at(span_id=span.span_id, place=place))
+            yield span, with_context(config, ctx.at(span_id=span.span_id, place=place_of(config)))
 
     def _leave(self, span: Span, config: RunnableConfig, output: Any) -> None:
         changed = _changed(output)

@@ -271,12 +271,11 @@ def _instead(other: Any) -> Callable[[], None]:
     """The module's class of this name is another one from now on."""
 
     def swap() -> None:
-        module = sys.modules[__name__]
-        if other is None:
-            delattr(module, "Cart")
-            return
-        other.__name__ = other.__qualname__ = "Cart"
-        module.Cart = other
+        held = vars(sys.modules[__name__])
+        held.pop("Cart", None)
+        if other is not None:
+            other.__name__ = other.__qualname__ = "Cart"
+            held["Cart"] = other
 
     return swap
 
