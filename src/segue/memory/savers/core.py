@@ -16,8 +16,8 @@ from langgraph.checkpoint.base import CheckpointTuple
 from segue.base.errors import BadInput, StoreError
 from segue.memory.database import Clash, Statement
 from segue.memory.savers import schema
-from segue.memory.savers.draft import Draft, Task
-from segue.memory.savers.live import Head, LiveCache, Place
+from segue.memory.savers.draft import Draft, Task, digests
+from segue.memory.savers.live import Head, LiveCache, LiveList, Place
 from segue.memory.savers.reading import Body, Reader, Steps, ask, head_of, together
 from segue.memory.savers.values import Codec
 from segue.memory.sealing import Seal
@@ -152,6 +152,7 @@ class Core:
         values = self._live_values(place, thread, found_id, bytes(row))
         if values is None:
             values, lists, pieces = yield from reader.values(place, body)
+            lists = {channel: self._watched(held) for channel, held in lists.items()}
             head = head_of(thread, found_id, row, body, self.codec, lists)
             head.pieces = pieces
             self._keep(place, head, values)
@@ -233,8 +234,14 @@ class Core:
             if channel in head.lists or not isinstance(entry, list) or entry[0] == "text":
                 continue
             if self.shared.verify or (channel in new_versions and type(values.get(channel)) is list):
-                head.lists[channel] = yield from reader.elements(place, entry)
+                head.lists[channel] = self._watched((yield from reader.elements(place, entry)))
         return head
+
+    def _watched(self, held: LiveList) -> LiveList:
+        """With `verify`, the list with a digest of each element as it was when it left here."""
+        if self.shared.verify:
+            held.digests = digests(self.codec, held.values())
+        return held
 
     def _live_values(self, place: Place, thread: int, checkpoint_id: str, row: bytes) -> dict[str, Any] | None:
         """The values out of the live cache, if all are there and nobody replaced the row."""

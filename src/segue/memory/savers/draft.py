@@ -197,7 +197,7 @@ class Draft:
             pieces = self._by_bytes(old, value) or pieces
         spans: Spans = []
         still_open, size = False, 0
-        digests: list[bytes] | None = [] if self.verify else None
+        hashes: list[bytes] | None = [] if self.verify and old.digests is not None else None
         done = 0
         for at, piece in enumerate(pieces):
             if isinstance(piece, Keep):
@@ -205,8 +205,8 @@ class Draft:
                 for span in triples(cut(old.spans, piece.start, piece.stop)):
                     add(spans, *span)
                 still_open = old.open and piece.stop == old.count
-                if digests is not None:
-                    digests += (old.digests or [])[piece.start : piece.stop]
+                if hashes is not None:
+                    hashes += (old.digests or [])[piece.start : piece.stop]
             else:
                 encoded = self.codec.elements(value[piece.start : piece.stop])
                 if encoded is None:
@@ -215,16 +215,16 @@ class Draft:
                 behind = behind and spans[-1] + len(encoded) < schema.MOST_ELEMENTS
                 size += self._store(spans, encoded, value[piece.start : piece.stop], behind=behind)
                 still_open = True
-                if digests is not None:
-                    digests += map(_digest, encoded)
+                if hashes is not None:
+                    hashes += map(_digest, encoded)
             done += piece.stop - piece.start
         if len(spans) > 3 * MOST_SPANS:
             return self._whole_list(channel, value, head)
         head.entries[channel] = spans
         if len(pieces) <= 2 and pieces and pieces[0] == Keep(0, old.count):
-            self._grown(channel, head, old, value[old.count :], spans, size, digests)
+            self._grown(channel, head, old, value[old.count :], spans, size, hashes)
         else:
-            head.lists[channel] = LiveList(value[:], len(value), spans, still_open, old.size + size, digests)
+            head.lists[channel] = LiveList(value[:], len(value), spans, still_open, old.size + size, hashes)
         return True
 
     def _grown(
@@ -235,10 +235,10 @@ class Draft:
         new: list[Any],
         spans: Spans,
         size: int,
-        digests: list[bytes] | None,
+        hashes: list[bytes] | None,
     ) -> None:
         def grow() -> None:
-            head.lists[channel] = old.grown(new, spans, size, digests)
+            head.lists[channel] = old.grown(new, spans, size, hashes)
 
         self._grow.append(grow)
 
@@ -253,8 +253,8 @@ class Draft:
         spans: Spans = []
         self._store(spans, encoded, value, behind=False)
         head.entries[channel] = spans
-        digests = list(map(_digest, encoded)) if self.verify else None
-        head.lists[channel] = LiveList(value[:], len(value), spans, True, size, digests)
+        hashes = list(map(_digest, encoded)) if self.verify else None
+        head.lists[channel] = LiveList(value[:], len(value), spans, True, size, hashes)
         return True
 
     def _by_bytes(self, old: LiveList, value: list[Any]) -> list[Piece] | None:
@@ -318,6 +318,12 @@ def _runs(metadata: dict[str, Any]) -> tuple[str | None, str | None]:
     ours = ours if isinstance(ours, str) else None
     theirs = theirs if isinstance(theirs, str) and theirs != ours else None
     return (ours, theirs) if ours is not None else (theirs, None)
+
+
+def digests(codec: Codec, values: list[Any]) -> list[bytes] | None:
+    """A hash of each element as it is encoded now."""
+    encoded = codec.elements(values)
+    return None if encoded is None else list(map(_digest, encoded))
 
 
 def _digest(encoded: bytes) -> bytes:
