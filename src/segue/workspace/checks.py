@@ -1,4 +1,4 @@
-"""What is checked before a run is started: its request, and the places for its thread and its data."""
+"""What is checked before a run is started: its request, and the place for its data."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from segue.base.errors import BadInput
 from segue.base.messages import Message, coerce
@@ -24,11 +23,6 @@ def request_of(request: Any) -> list[Message]:
     if not messages or not any(message.get("content") for message in messages):
         raise BadInput("a run needs a request: text, a message, or a list of messages")
     return messages
-
-
-def thread_key(tenant: str, thread_id: str) -> str:
-    """What a thread's checkpoints lie under; the `/` in a tenant's name must not make it another tenant's thread."""
-    return f"{quote(tenant, safe='')}/{thread_id}"
 
 
 def writable(wanted: Path) -> Path:

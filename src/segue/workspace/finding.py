@@ -11,7 +11,6 @@ from segue.base.errors import BadInput, names
 from segue.base.messages import Message
 from segue.base.principal import LOCAL, Principal
 from segue.tracing import TraceNode, build_tree
-from segue.workspace.checks import thread_key
 from segue.workspace.opening import OpenWorkspace
 from segue.workspace.records import cut_short
 
@@ -59,22 +58,19 @@ class Finding(OpenWorkspace):
     async def messages(self, thread_id: str, *, agent: Runnable, principal: Principal = LOCAL) -> list[Message]:
         """The conversation of a thread, oldest first; empty where there is none."""
         self._must_be_open()
-        snapshot = await self._graph(agent, principal.tenant).aget_state(self._place(principal.tenant, thread_id))
+        snapshot = await self._graph(agent, principal.tenant).aget_state(self._place(thread_id))
         return list(snapshot.values.get("messages", ()))
 
     def _graph(self, agent: Runnable, tenant: str) -> Any:
         """The agent's graph with the checkpoints of one tenant; made once for each."""
         held = self._graphs.setdefault(agent, {})
         if tenant not in held:
-            held[tenant] = agent.graph.copy({"checkpointer": self._saver_of(tenant)})
+            held[tenant] = agent.graph.copy({"checkpointer": self.saver.for_tenant(tenant)})
         return held[tenant]
 
-    def _saver_of(self, tenant: str) -> Any:
-        return self.saver
-
-    def _place(self, tenant: str, thread_id: str, checkpoint_id: str = "") -> dict[str, Any]:
-        """Where the checkpoints of a thread lie, as LangGraph is told."""
-        found = {"thread_id": thread_key(tenant, thread_id)}
+    def _place(self, thread_id: str, checkpoint_id: str = "") -> dict[str, Any]:
+        """Where the checkpoints of a thread lie, as LangGraph is told; whose they are, the graph's saver knows."""
+        found = {"thread_id": thread_id}
         return {"configurable": {**found, "checkpoint_id": checkpoint_id} if checkpoint_id else found}
 
     def _run_of(self, record: RunRecord) -> Run:

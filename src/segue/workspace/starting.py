@@ -23,7 +23,7 @@ from segue.workspace.answering import answers_for
 from segue.workspace.checks import request_of
 from segue.workspace.finding import Finding
 from segue.workspace.records import cut_short
-from segue.workspace.resuming import Superseded, went_on
+from segue.workspace.resuming import Superseded, has_newest
 from segue.workspace.run import RunHandle
 from segue.workspace.segment import Segment
 from segue.workspace.telling import note_answers
@@ -154,8 +154,8 @@ class Starting(Finding):
     async def _check_newest(self, agent: Runnable, record: RunRecord) -> None:
         """A run can only go on from the newest checkpoint of its thread."""
         try:
-            place = self._place(record.tenant, record.thread_id)
-            await went_on(self._graph(agent, record.tenant), place, record)
+            place = self._place(record.thread_id)
+            await has_newest(self._graph(agent, record.tenant), place, record)
         except Superseded:
             if record.status == "waiting":
                 record.status, record.stop_reason, record.interrupts = "stopped", "cancelled", []
@@ -230,7 +230,7 @@ class Starting(Finding):
                 record=record,
                 records=self.records,
                 services=self.services,
-                place=self._place(record.tenant, record.thread_id),
+                place=self._place(record.thread_id),
                 deps=deps,
                 handle=handle,
                 meter=Meter.resumed(
