@@ -1,0 +1,272 @@
+"""PostgresDatabase: the `Database` port on PostgreSQL, over psycopg's pool; a transaction is one round trip.
+
+Each event loop has its pool; code that is not async has one connection of its own. A connection that the server closed
+meanwhile is noticed before it is used. Whether a commit that broke off in the middle took place cannot be known; it is
+told as a `StoreError` that may be tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from segue.base.errors import ConfigError, StoreError
+from segue.memory.database import Clash, Row, Statement
+
+CONNECT_S = 10
+STATEMENT_S = 30
+POOL = 8
+_TRIES = 3
+
+
+class PostgresDatabase:
+    """One database by its URL; it connects on `async with`, `with`, `start()` or `start_now()`.
+
+    Args:
+        url: `postgresql://…`, as libpq reads it.
+
+    Raises:
+        ConfigError: psycopg is not installed.
+    """
+
+    dialect: Literal["sqlite", "postgres"] = "postgres"
+
+    def __init__(self, url: str) -> None:
+        _psycopg()
+        self.url = url
+        self.name = shown(url)
+        self._pools: dict[int, tuple[asyncio.AbstractEventLoop, Any]] = {}
+        self._sync: Any = None
+        self._mutex = threading.RLock()
+        self._open = False
+
+    @classmethod
+    def open(cls, url: str) -> Self:
+        """The database of a URL; it connects on `async with`, `with` or `start()`."""
+        return cls(url)
+
+    async def start(self) -> Self:
+        """Connect.
+
+        Raises:
+            StoreError: The server cannot be reached.
+        """
+        self._open = True
+        try:
+            await self.execute("SELECT 1")
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    def start_now(self) -> Self:
+        """`start` for code that is not async."""
+        self._open = True
+        self.execute_now("SELECT 1")
+        return self
+
+    async def close(self) -> None:
+        """Disconnect; closing twice does nothing."""
+        pools, self._pools = list(self._pools.values()), {}
+        for loop, pool in pools:
+            if loop is asyncio.get_running_loop():
+                await pool.close()
+        self.close_now()
+
+    def close_now(self) -> None:
+        """`close` for code that is not async."""
+        self._open = False
+        with self._mutex:
+            if self._sync is not None:
+                self._sync.close()
+                self._sync = None
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: object, where: TracebackType | None) -> None:
+        await self.close()
+
+    def __enter__(self) -> Self:
+        return self.start_now()
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, where: TracebackType | None) -> None:
+        self.close_now()
+
+    async def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """One statement; see `Database.execute`."""
+        with self._errors():
+            async with self._connection() as connection:
+                cursor = await connection.execute(translated(sql), parameters)
+                return await cursor.fetchall() if cursor.description else []
+
+    async def transaction(self, statements: Sequence[Statement], *, soon: bool = True) -> list[list[Row]]:
+        """Several statements, all or none; see `Database.transaction`. One that lost a deadlock is run again."""
+        for again in range(_TRIES):
+            with self._errors(), self._unlucky(again):
+                async with self._connection() as connection:
+                    return await _together(connection, statements)
+        raise AssertionError("unreachable")
+
+    def execute_now(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """One statement; see `Database.execute_now`."""
+        with self._mutex, self._errors():
+            cursor = self._sync_connection().execute(translated(sql), parameters)
+            return cursor.fetchall() if cursor.description else []
+
+    def transaction_now(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Several statements, all or none; see `Database.transaction_now`."""
+        for again in range(_TRIES):
+            with self._mutex, self._errors(), self._unlucky(again):
+                connection = self._sync_connection()
+                with connection.transaction():
+                    cursors = [connection.execute(translated(sql), held) for sql, held in statements]
+                    return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+        raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        pool = await self._pool()
+        async with pool.connection() as connection:
+            yield connection
+
+    async def _pool(self) -> Any:
+        loop = asyncio.get_running_loop()
+        held = self._pools.get(id(loop))
+        if held is not None and held[0] is loop:
+            return held[1]
+        if not self._open:
+            raise _final(f"{self.name} is not open.", "Use the database inside its `async with`.")
+        from psycopg_pool import AsyncConnectionPool
+
+        async def alive(connection: Any) -> None:
+            if stale(connection):
+                await connection.execute("SELECT 1")
+
+        pool = AsyncConnectionPool(
+            self.url,
+            kwargs={"autocommit": True, "connect_timeout": CONNECT_S, "application_name": "segue"},
+            min_size=1,
+            max_size=POOL,
+            open=False,
+            check=alive,
+            configure=_configured,
+            timeout=CONNECT_S,
+            reconnect_timeout=CONNECT_S,
+        )
+        self._pools[id(loop)] = (loop, pool)
+        await pool.open()
+        return pool
+
+    def _sync_connection(self) -> Any:
+        if not self._open:
+            raise _final(f"{self.name} is not open.", "Use the database inside its `with`.")
+        if self._sync is not None and (self._sync.closed or stale(self._sync)):
+            with suppress(Exception):
+                self._sync.close()
+            self._sync = None
+        if self._sync is None:
+            self._sync = _psycopg().connect(
+                self.url, autocommit=True, connect_timeout=CONNECT_S, application_name="segue"
+            )
+            self._sync.execute(_TIMEOUT)
+        return self._sync
+
+    @contextmanager
+    def _unlucky(self, again: int) -> Iterator[None]:
+        """Let pass what the server undid to let others go first, so that it is run again."""
+        errors = _psycopg().errors
+        try:
+            yield
+        except (errors.DeadlockDetected, errors.SerializationFailure):
+            if again + 1 >= _TRIES:
+                raise
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        psycopg = _psycopg()
+        try:
+            yield
+        except psycopg.IntegrityError as error:
+            raise Clash(f"{self.name} refused a row: {_said(error)}.") from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise StoreError(
+                f"{self.name} cannot be read or written: {_said(error)}.",
+                way_out="See whether the server runs and has room, and try again.",
+            ) from error
+        except psycopg.Error as error:
+            raise _final(f"{self.name} refused a statement: {_said(error)}.", "See the server's log.") from error
+
+
+@lru_cache(maxsize=512)
+def translated(sql: str) -> str:
+    """The statement with psycopg's `%s` for each `?`; text in quotes stays."""
+    parts = sql.split("'")
+    parts[::2] = [part.replace("%", "%%").replace("?", "%s") for part in parts[::2]]
+    parts[1::2] = [part.replace("%", "%%") for part in parts[1::2]]
+    return "'".join(parts)
+
+
+def stale(connection: Any) -> bool:
+    """Whether something came on a connection that nothing was asked of: most often, that the server closed it."""
+    try:
+        return bool(select.select([connection.fileno()], [], [], 0)[0])
+    except (OSError, ValueError):
+        return True
+    except Exception:
+        return True
+
+
+def shown(url: str) -> str:
+    """The URL without its password."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.hostname or ''}{parts.path}"
+
+
+_TIMEOUT = f"SET statement_timeout = {STATEMENT_S * 1000}"
+
+
+async def _configured(connection: Any) -> None:
+    await connection.execute(_TIMEOUT)
+
+
+async def _together(connection: Any, statements: Sequence[Statement]) -> list[list[Row]]:
+    try:
+        async with connection.pipeline():
+            await connection.execute("BEGIN")
+            cursors = [await connection.execute(translated(sql), held) for sql, held in statements]
+            await connection.execute("COMMIT")
+        return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
+    except BaseException:
+        if not connection.closed:
+            await connection.rollback()
+        raise
+
+
+def _psycopg() -> Any:
+    try:
+        import psycopg
+        import psycopg_pool  # noqa: F401
+    except ImportError as error:
+        raise ConfigError(
+            f"PostgreSQL is spoken to by psycopg, which is not here ({error}).",
+            way_out="Run: pip install 'segue[postgres]'",
+        ) from error
+    return psycopg
+
+
+def _said(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".")
+
+
+def _final(message: str, way_out: str) -> StoreError:
+    found = StoreError(message, way_out=way_out)
+    found.retryable = False
+    return found
