@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.postgres import postgres_server, postgres_url  # noqa: F401 - fixtures
 
 from segue import Workspace
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from langgraph.checkpoint.memory import InMemorySaver
-
-from segue.memory import SqliteSaver
 from tests.memory.savers.graphs import Move, build, play
+
+from segue.memory import PostgresSaver, SqliteSaver
 
 MOVES = st.lists(
     st.builds(
@@ -48,5 +46,21 @@ def test_any_moves_leave_the_history_that_the_memory_saver_leaves(
     moves: list[Move], key: str | None, small: bool
 ) -> None:
     wanted, found = asyncio.run(both(moves, key=key, live_bytes=1 if small else 1 << 20, verify=True))
+
+    assert found == wanted
+
+
+@pytest.mark.xdist_group("postgres")
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(moves=MOVES, key=st.sampled_from([None, KEY]))
+def test_postgresql_leaves_the_same_history_too(postgres_url: str, moves: list[Move], key: str | None) -> None:
+    async def compare() -> tuple[list[Any], list[Any]]:
+        oracle = InMemorySaver()
+        wanted = await play(build(oracle), oracle, moves)
+        async with PostgresSaver.open(postgres_url, key=key) as saver:
+            await saver.adelete_thread("t")
+            return wanted, await play(build(saver), saver, moves)
+
+    wanted, found = asyncio.run(compare())
 
     assert found == wanted
