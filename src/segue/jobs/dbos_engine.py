@@ -39,6 +39,7 @@ _IN_DBOS: dict[JobState, tuple[str, ...]] = {
 }
 _ENDED_IN_DBOS = ("SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED")
 _BATCH = 200
+_OURS = ("Exception encountered in asynchronous workflow", "Asyncio task cancelled")
 _T = TypeVar("_T")
 
 
@@ -115,10 +116,18 @@ class DbosEngine:
         from datetime import UTC, datetime
 
         until = datetime.fromtimestamp(before, UTC).isoformat()
-        rows = await self._rows(status=list(_ENDED_IN_DBOS), completed_before=until, load_input=False, limit=1000)
-        if ids := [row.workflow_id for row in rows]:
+        rows = await self._rows(status=list(_ENDED_IN_DBOS), completed_before=until, limit=1000)
+        ids = [place(each.segment.tenant, each.segment.id) for each in map(status_of, rows) if await self._over(each)]
+        if ids:
             await self._ask(lambda: self.client.delete_workflows(ids))
         return len(ids)
+
+    async def _over(self, status: SegmentStatus) -> bool:
+        """Whether nobody needs a segment any more: what waits for a person has to be found when they answer."""
+        if status.state not in ("waiting", "held"):
+            return True
+        newest = await self.of_run(status.segment.tenant, status.segment.run_id)
+        return newest[0].segment.id != status.segment.id
 
     async def pending(self) -> list[tuple[str, str]]:
         """What is being worked off: workflow id and worker, also of workers that are dead."""
@@ -158,6 +167,7 @@ class DbosEngine:
             system_database_url=self.url, serializer=JsonSerializer(), system_database_pool_size=_POOL,
             application_name=APPLICATION, retry_connection_errors=False,
         )  # fmt: skip
+        self._client.register_queue(QUEUE, worker_concurrency=0, on_conflict="never_update")
 
     def _put(self, segment: Segment, delay_s: float) -> bool:
         from dbos import EnqueueOptions
@@ -233,7 +243,7 @@ def quiet() -> None:
 
 def _told_by_us(record: Any) -> bool:
     message = record.getMessage()
-    return not (message.startswith(("Exception encountered in asynchronous workflow", "Asyncio task cancelled")))
+    return not (message.startswith(_OURS) or "was cancelled during execution" in message)
 
 
 def _in_wal(path: Path) -> None:

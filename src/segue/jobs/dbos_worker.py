@@ -31,6 +31,7 @@ _SEEN_DEAD = 2
 """Rounds in which a worker's lock must be free, where a lock can be lost by a living worker, which stops by then."""
 _STUCK = 12
 """Rounds after which a segment that is claimed for this worker and never began is handed back."""
+_AGAIN_S = 1.0
 _POOL = 5
 
 
@@ -78,12 +79,22 @@ class DbosWorking:
         try:
             outcome = await self._work(segment)
             if outcome.then is not None:
-                await self.engine.put(outcome.then, delay_s=outcome.delay_s)
+                await self._put(outcome.then, outcome.delay_s)
             if outcome.state == "queued":
                 await self._hand_back(key)
             return outcome
         finally:
             del self._busy[key]
+
+    async def _put(self, segment: Segment, delay_s: float) -> None:
+        """However long it takes: an outcome without what comes next would lose the job."""
+        while True:
+            try:
+                await self.engine.put(segment, delay_s=delay_s)
+                return
+            except StoreError as error:
+                _log.warning("what comes next for run %s cannot be queued yet: %s", segment.run_id, error)
+            await asyncio.sleep(_AGAIN_S)
 
     async def _hand_back(self, key: str) -> None:
         """Into the queue again, for any other worker; where that fails, they notice when this one has gone."""
@@ -143,13 +154,16 @@ class DbosWorking:
             "name": APPLICATION, "system_database_url": self.engine.url, "executor_id": self.name,
             "application_version": PROTOCOL, "sys_db_pool_size": _POOL, "run_migrations": False,
             "serializer": JsonSerializer(), "scheduler_polling_interval_sec": 3600.0, "log_level": "WARNING",
-            "enable_otlp": False, "notification_listener_polling_interval_sec": 60.0,
+            "enable_otlp": False,
         }  # fmt: skip
         DBOS(config=config)
-        step = DBOS.step(name="segment", preemptible=True)(self.run)
+
+        @DBOS.step(name="segment", preemptible=True)
+        async def segment(data: dict[str, Any]) -> dict[str, Any]:
+            return await self.run(data)
 
         async def segue_segment(data: dict[str, Any]) -> dict[str, Any]:
-            outcome = await step(data)
+            outcome = await segment(data)
             if outcome["state"] == "dead":
                 raise Dead(outcome["reason"])
             return outcome
@@ -158,7 +172,6 @@ class DbosWorking:
         DBOS.listen_queues([QUEUE])
         DBOS.launch()
         self._put_in_slots(_system())
-        DBOS.register_queue(QUEUE, polling_interval_sec=self.engine.poll_s, on_conflict="never_update")
 
     def _put_in_slots(self, system: Any) -> None:
         """How much this process takes is its own affair; DBOS reads one number for all from the queue's row."""

@@ -151,11 +151,15 @@ class Job:
     state: JobState
     reason: str = ""
     error_id: str = ""
+    agent: str = ""
     attempt: int = 1
     deliveries: int = 0
+    """How often a worker began with its newest segment; more than 1 after crashes."""
+    segments: int = 1
     worker: str = ""
     schedule: str = ""
     queued_at: float = 0.0
+    """Of its newest segment, as the times below; seconds since 1970."""
     begun_at: float | None = None
     ended_at: float | None = None
 

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from segue.base.errors import ConfigError
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, named
 from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
+from segue.workspace.sections import JobsSection
 from segue.workspace.watching import AuditSection, LoggingSection, NotifySection
 
 FILE = "segue.toml"
@@ -67,6 +68,7 @@ class WorkspaceSettings(BaseSettings):
     audit: AuditSection = AuditSection()
     notify: NotifySection = NotifySection()
     logging: LoggingSection = LoggingSection()
+    jobs: JobsSection = JobsSection()
 
     @field_validator("deployments", mode="before")
     @classmethod

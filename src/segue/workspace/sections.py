@@ -1,4 +1,4 @@
-"""`[jobs]`: where jobs are queued, how many run at a time, and what is tried again."""
+"""Sections of the settings that rooms above the workspace read: `[jobs]`, for runs that are worked off later."""
 
 from __future__ import annotations
 
