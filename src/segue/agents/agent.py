@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from segue.agents.runnable import Runnable, checked_name
 from segue.base.errors import UserError
 from segue.base.messages import Message, user
 from segue.context.run import RunContext
+from segue.graphs.migration import read_migrations
 from segue.graphs.specs import Worker, WorkerSpec
 from segue.graphs.typed import OutputType
 from segue.guards.given import as_rails
@@ -41,6 +42,8 @@ class Agent(Runnable):
         max_parallel_tools: int = 8,
         temperature: float | None = None,
         max_output_tokens: int | None = None,
+        version: str = "",
+        migrations: Mapping[str, Any] | None = None,
     ) -> None:
         """Describe the agent; nothing is opened or called yet.
 
@@ -61,6 +64,9 @@ class Agent(Runnable):
             max_parallel_tools: Tool calls of one generation that run side by side.
             temperature: `None` is the route's.
             max_output_tokens: Tokens of one generation; `None` is the route's.
+            version: What people call this state of it; threads are stamped with it.
+            migrations: By the version that they start from, oldest first: functions of the stored state that give the
+                next version's, or `Migration`s.
 
         Raises:
             UserError: A name, a tool or a type does not fit. The message names it.
@@ -72,6 +78,7 @@ class Agent(Runnable):
         self.toolset = as_toolset(tools)
         self.output = OutputType.of(output_type, f"Agent({name!r})")
         self.deps_type = deps_type
+        self.version, self.migrations = version, read_migrations(migrations, version)
         self.rails = as_rails(guards, f"Agent({name!r})")
         if max_rounds < 1:
             raise UserError(f"Agent({name!r}): max_rounds={max_rounds}; at least 1 generation is needed")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cached_property
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from segue.agents.run import Run
 from segue.base.errors import UserError
 from segue.base.ports import default_workspace
+from segue.graphs.migration import Migration
 from segue.graphs.typed import OutputType
 from segue.tools.results import jsonable
 
@@ -32,6 +34,10 @@ class Runnable:
     description: str
     output: OutputType | None
     deps_type: Any = None
+    version: str = ""
+    """What people call this state of it; threads are stamped with it, and `migrations` lead to it."""
+    migrations: Mapping[str, Migration] = {}
+    """By the version that they start from."""
     source: str = ""
     """Where it is defined, as `module:attr`; set by whoever loaded it from there."""
 
@@ -65,7 +71,9 @@ class Runnable:
     @cached_property
     def graph(self) -> CompiledGraph:
         """The compiled LangGraph graph: a node in anybody's graph, with `messages` in and `messages`, `output` out."""
-        compiled: CompiledGraph = self.draw().compile(name=self.name)
+        drawn = self.draw()
+        drawn.version, drawn.migrations = self.version, dict(self.migrations)
+        compiled: CompiledGraph = drawn.compile(name=self.name)
         return compiled
 
     async def run(self, request: Any, **options: Any) -> Run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from segue.agents import prompts
@@ -10,6 +10,7 @@ from segue.agents.foreign import GraphWorker
 from segue.agents.runnable import Runnable, checked_name
 from segue.base.errors import UserError
 from segue.graphs.generation import Speaker
+from segue.graphs.migration import read_migrations
 from segue.graphs.specs import TeamSpec, Worker
 from segue.graphs.typed import OutputType
 from segue.guards.given import as_rails
@@ -79,6 +80,8 @@ class Team(Runnable):
         description: str = "",
         output_type: Any = str,
         deps_type: Any = None,
+        version: str = "",
+        migrations: Mapping[str, Any] | None = None,
     ) -> None:
         """Put the team together.
 
@@ -91,6 +94,9 @@ class Team(Runnable):
             description: What it does, in a sentence.
             output_type: What its answer must be, as `Agent`'s.
             deps_type: What `deps` of a run must be an instance of.
+            version: What people call this state of it; threads are stamped with it.
+            migrations: By the version that they start from, oldest first: functions of the stored state that give the
+                next version's, or `Migration`s.
 
         Raises:
             UserError: No worker, two of one name, or something that is no worker. The message names it.
@@ -101,6 +107,7 @@ class Team(Runnable):
         self.members = tuple(workers)
         self.output = OutputType.of(output_type, f"Team({name!r})")
         self.deps_type = deps_type
+        self.version, self.migrations = version, read_migrations(migrations, version)
         self.rails = as_rails(guards, f"Team({name!r})")
         self.workers = _workers(self.name, self.members)
 

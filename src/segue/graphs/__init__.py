@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from segue.graphs.graph import CompiledGraph, Graph, traced
+    from segue.graphs.migration import Migration
     from segue.graphs.running import run_context
     from segue.graphs.steps import Goto, because
 
@@ -18,12 +19,13 @@ _HOMES = {
     "CompiledGraph": "graph",
     "Goto": "steps",
     "Graph": "graph",
+    "Migration": "migration",
     "because": "steps",
     "run_context": "running",
     "traced": "graph",
 }
 
-__all__ = ["CompiledGraph", "Goto", "Graph", "because", "run_context", "traced"]
+__all__ = ["CompiledGraph", "Goto", "Graph", "Migration", "because", "run_context", "traced"]
 
 
 def __getattr__(name: str) -> Any:

@@ -337,7 +337,7 @@ def _input(
 ) -> dict[str, Any]:
     """Input that no node has read yet: what the migration makes of the state with it, less that without."""
     both = _through(level, {**state, **start}, thread)
-    return {name: value for name, value in both.items() if name not in made or not _same(made[name], value)}
+    return {name: value for name, value in both.items() if name not in made or not same_value(made[name], value)}
 
 
 def _take(
@@ -359,11 +359,12 @@ def _take(
         del values[name]
         versions.pop(name, None)
     for name, value in made.items():
-        if name not in state or not _same(state[name], value):
+        if name not in state or not same_value(state[name], value):
             values[name], versions[name] = value, fresh
 
 
-def _same(left: Any, right: Any) -> bool:
+def same_value(left: Any, right: Any) -> bool:
+    """Whether two values of a channel are equal and of one type."""
     try:
         return type(left) is type(right) and bool(left == right)
     except Exception:
@@ -477,5 +478,5 @@ class _Names:
 
 
 __all__ = [
-    "Carried", "Put", "inner_graphs", "inner_stored", "migrate", "migrated_copy", "namespace_of", "stored_at",
+    "Carried", "Put", "inner_graphs", "inner_stored", "migrate", "migrated_copy", "same_value", "namespace_of", "stored_at",
 ]  # fmt: skip

@@ -6,28 +6,34 @@ graph brings are applied to a copy first. What each room finds is in `upgrade_st
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from typing import Any
 
 from segue.base.errors import UserError
-from segue.graphs.carrying import inner_graphs, inner_stored, migrated_copy, stored_at
+from segue.graphs.carrying import inner_graphs, inner_stored, migrated_copy, same_value, stored_at
 from segue.graphs.functions import function_of, runs_graphs
 from segue.graphs.stored import Stored
 from segue.graphs.upgrade_agents import agent_findings
 from segue.graphs.upgrade_flow import TaskNow, about_of, flow_findings, tasks_now
-from segue.graphs.upgrade_state import state_findings
+from segue.graphs.upgrade_state import Before, state_findings
 from segue.graphs.verdicts import Finding, Verdict, VerdictKind, verdict_of
-from segue.graphs.versions import STAMP
+from segue.graphs.versions import STAMP, differences, graph_shape, graph_version, read_stamp
 
 __all__ = ["Finding", "Verdict", "VerdictKind", "check_thread"]
 
 
-async def check_thread(graph: Any, config: Any) -> Verdict:
+Shapes = Callable[[str], Mapping[str, Any] | None]
+"""The shape of a graph by its hash, as `versions.graph_shape` gives it; `None` where it is not known."""
+
+
+async def check_thread(graph: Any, config: Any, *, shapes: Shapes = lambda digest: None) -> Verdict:
     """What will become of a thread when this graph goes on with it.
 
     Args:
         graph: A compiled graph with the checkpointer that holds the thread.
         config: LangGraph's, with the thread's id.
+        shapes: Knows graphs that wrote threads: what was no otherwise there is not told. Without it every value is
+            looked at.
 
     Returns:
         The verdict over its newest checkpoint, after the migrations that the graph brings. A thread without
@@ -42,24 +48,43 @@ async def check_thread(graph: Any, config: Any) -> Verdict:
         return verdict_of(())
     stamp = str(held.tup.metadata.get(STAMP) or "")
     steps: tuple[str, ...] = ()
+    before: Stored | None = None
     try:
         if (copied := await migrated_copy(graph, config)) is not None:
             steps = tuple(map(str, copied.steps))
-            saver, held = copied.saver, await stored_at(copied.saver, config) or held
+            before, saver, held = held, copied.saver, await stored_at(copied.saver, config) or held
     except UserError as error:
         return verdict_of([_failed(error)], stored=stamp)
-    now = tasks_now(graph, held)
-    findings = [each async for each in _level(graph, saver, held)]
+    now, new = tasks_now(graph, held), graph_shape(graph)
+    _, digest = read_stamp(stamp)
+    old = new if digest == graph_version(graph) else shapes(digest) if digest else None
+    was = old
+    if old and before is not None:
+        old = _without(old, {name for name in held.state if not same_value(before.state.get(name), held.state[name])})
+    findings = [each async for each in _level(graph, saver, held, old, new)]
     if not any(each.kind == "breaks" for each in findings) and (broken := await _dry(graph, saver, config, findings)):
         findings.append(broken)
     following = tuple(each.name for each in now if each.id not in held.outputs)
-    return verdict_of(findings, stored=stamp, migrations=steps, next=following)
+    return verdict_of(
+        findings,
+        stored=stamp,
+        migrations=steps,
+        next=following,
+        changes=tuple(differences(was, new)) if was else (),
+    )
 
 
-async def _level(graph: Any, saver: Any, held: Stored) -> AsyncIterator[Finding]:
-    """What is found in one graph, and in the graphs inside of it."""
+def _without(shape: Mapping[str, Any], touched: set[str]) -> dict[str, Any]:
+    """A shape without the channels that a migration has written: what they hold is not what they held."""
+    return {**shape, "channels": {name: each for name, each in shape["channels"].items() if name not in touched}}
+
+
+async def _level(
+    graph: Any, saver: Any, held: Stored, old: Mapping[str, Any] | None, new: Mapping[str, Any]
+) -> AsyncIterator[Finding]:
+    """What is found in one graph, and in the graphs inside of it; `old` and `new` are its shapes."""
     now = tasks_now(graph, held)
-    for each in _here(graph, held, now):
+    for each in _here(graph, held, now, old, new):
         yield each
     for task in now:
         if task.id in held.outputs:
@@ -70,12 +95,16 @@ async def _level(graph: Any, saver: Any, held: Stored) -> AsyncIterator[Finding]
             for each in _no_graph(graph, task):
                 yield each
         for index, each_held in enumerate(inner if graphs else ()):
-            async for found in _level(graphs[min(index, len(graphs) - 1)], saver, each_held):
+            within = graphs[min(index, len(graphs) - 1)]
+            was = (old or {}).get("inside", {}).get(task.name)
+            async for found in _level(within, saver, each_held, was, graph_shape(within)):
                 yield found.inside(task.name)
 
 
-def _here(graph: Any, held: Stored, now: list[TaskNow]) -> Iterator[Finding]:
-    yield from state_findings(graph, held, frozenset())
+def _here(
+    graph: Any, held: Stored, now: list[TaskNow], old: Mapping[str, Any] | None, new: Mapping[str, Any]
+) -> Iterator[Finding]:
+    yield from state_findings(graph, held, Before.of(old, new))
     yield from flow_findings(graph, held, now)
     yield from agent_findings(graph, held, now)
 

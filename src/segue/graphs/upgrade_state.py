@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from langgraph.channels import BinaryOperatorAggregate, EphemeralValue, LastValue, Topic, UntrackedValue
@@ -23,17 +23,41 @@ from segue.graphs.verdicts import Finding
 _MIGRATE = "Write a migration that"
 
 
-def state_findings(graph: Any, held: Stored, kept_before: frozenset[str]) -> Iterator[Finding]:
+@dataclasses.dataclass(frozen=True)
+class Before:
+    """What is known of the channels in the graph that wrote the thread."""
+
+    same: frozenset[str] = frozenset()
+    """Those that are now as they were: what they hold fitted then as it does now."""
+    kept: frozenset[str] = frozenset()
+    """Those that kept their value from step to step."""
+    fleeting: frozenset[str] = frozenset()
+    """Those that did not."""
+
+    @classmethod
+    def of(cls, old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Before:
+        """From the shapes of the graph as it was, where it is known, and as it is."""
+        was, now = (old or {}).get("channels", {}), new["channels"]
+        fleeting = frozenset(name for name, each in was.items() if each["kind"] in _FLEETING)
+        same = frozenset(name for name, each in was.items() if now.get(name) == each)
+        return cls(same, frozenset(was) - fleeting, fleeting)
+
+
+_FLEETING = ("EphemeralValue", "UntrackedValue")
+
+
+def state_findings(graph: Any, held: Stored, before: Before) -> Iterator[Finding]:
     """What does not fit of the state, of input that nothing has read yet, and of what finished tasks wrote.
 
     Args:
         graph: The compiled graph.
         held: The checkpoint.
-        kept_before: Channels that are known to have kept their value from step to step in the old graph.
+        before: What is known of the graph that wrote it.
     """
     converts = converting(graph)
     for name, value in held.state.items():
-        yield from _channel(graph, held, name, value, kept_before, converts)
+        if name not in before.same:
+            yield from _channel(graph, held, name, value, before, converts)
     start = held.values.get(START)
     if isinstance(start, dict):
         for name, value in start.items():
@@ -50,14 +74,12 @@ def converting(graph: Any) -> bool:
     return isinstance(schema, type) and issubclass(schema, BaseModel)
 
 
-def _channel(
-    graph: Any, held: Stored, name: str, value: Any, kept_before: frozenset[str], converts: bool
-) -> Iterator[Finding]:
+def _channel(graph: Any, held: Stored, name: str, value: Any, before: Before, converts: bool) -> Iterator[Finding]:
     spec = graph.channels.get(name)
     if not isinstance(spec, BaseChannel):
         if not is_empty(value):
             yield gone(name, value)
-    elif isinstance(spec, UntrackedValue) or (isinstance(spec, EphemeralValue) and _was_kept(held, name, kept_before)):
+    elif isinstance(spec, UntrackedValue) or (isinstance(spec, EphemeralValue) and _was_kept(held, name, before)):
         if is_empty(value):
             return
         yield Finding(
@@ -82,10 +104,11 @@ def gone(name: str, value: Any) -> Finding:
     )
 
 
-def _was_kept(held: Stored, name: str, kept_before: frozenset[str]) -> bool:
+def _was_kept(held: Stored, name: str, before: Before) -> bool:
     """Whether the value is older than the newest step: a channel of one step would have lost it."""
     version = held.versions.get(name)
-    return name in kept_before or (version is not None and version < max(held.versions.values()))
+    older = version is not None and version < max(held.versions.values())
+    return name in before.kept or (older and name not in before.fleeting)
 
 
 def _update(graph: Any, name: str, value: Any, converts: bool) -> Iterator[Finding]:

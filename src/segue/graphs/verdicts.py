@@ -47,6 +47,9 @@ class Verdict:
     """The version and hash of the graph that the thread is stamped with; empty where with none."""
     next: tuple[str, ...] = ()
     """The nodes that run next; none at rest."""
+    changes: tuple[str, ...] = ()
+    """What of the graph is otherwise than it was when the thread was written, in words; empty where that graph is not
+    known."""
     thread_id: str = ""
     tenant: str = ""
     run_id: str = ""

@@ -37,12 +37,23 @@ async def went_on(graph: Any, config: Any, record: RunRecord) -> Any | None:
     Raises:
         Superseded: The run has checkpoints, and the newest of the thread is none of them.
     """
-    snapshot = await graph.aget_state(config)
-    if (snapshot.metadata or {}).get(RUN_ID) == record.run_id:
-        return snapshot
+    return await graph.aget_state(config) if await has_newest(graph, config, record) else None
+
+
+async def has_newest(graph: Any, config: Any, record: RunRecord) -> bool:
+    """Whether the newest checkpoint of the run's thread is the run's own; `False` where the run has none at all.
+
+    It is not loaded into the graph, which may have changed since.
+
+    Raises:
+        Superseded: As `went_on`.
+    """
+    held = await graph.checkpointer.aget_tuple(config)
+    if held is not None and held.metadata.get(RUN_ID) == record.run_id:
+        return True
     async for _ in graph.checkpointer.alist(config, filter={RUN_ID: record.run_id}, limit=1):
         raise Superseded(record.run_id)
-    return None
+    return False
 
 
 async def input_of(graph: Any, config: Any, record: RunRecord, fresh: dict[str, Any], *, resumed: bool) -> Any:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.types import Command
 
 from segue.agents.run import Run, RunRecord
 from segue.agents.runnable import Runnable
@@ -42,9 +43,12 @@ from segue.workspace.resuming import BRANCH, RUN_ID, input_of
 from segue.workspace.run import RunHandle
 from segue.workspace.telling import settle_and_tell
 from segue.workspace.turns import ThreadLost, ThreadTurns
+from segue.workspace.upgrade import migrated
 
 _NO_LIMIT = 100_000
 """LangGraph's own bound on super-steps, out of the way: rounds, tasks and budgets are bounded by name."""
+Change = tuple[dict[str, Any], str | Sequence[str]]
+"""State keys to change before anything runs, and the nodes to run next; none for those that are next anyway."""
 _log = logging.getLogger("segue.workspace")
 
 
@@ -65,6 +69,8 @@ class Segment:
     resumed: bool
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What people answered just now, by interrupt id."""
+    change: Change | None = None
+    """For a fork: what it begins with, instead of a request."""
     expires_s: float | None = None
     """Seconds that a person has for an approval that says nothing itself; `None` for no end."""
     span: Span | None = field(default=None, init=False)
@@ -161,7 +167,12 @@ class Segment:
         )
         span = self._begin_span()
         config = self._config()
+        if not record.starts_at:
+            await migrated(self.graph, config, record)
         given = await input_of(self.graph, config, record, self.agent.fresh_input(), resumed=self.resumed)
+        if self.change is not None:
+            values, goto = self.change
+            given = Command(update=values or None, goto=goto)
         goes_on = not isinstance(given, dict)
         if record.starts_at and (not goes_on or not self.resumed):
             config["configurable"]["checkpoint_id"] = record.starts_at

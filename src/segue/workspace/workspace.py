@@ -17,10 +17,11 @@ from segue.tracing import About
 from segue.tracing.spans import new_trace_id
 from segue.workspace.accepting import Accepting
 from segue.workspace.effects import Effects
-from segue.workspace.starting import Starting
+from segue.workspace.travel import Travel
+from segue.workspace.upgrade import Upgrades
 
 
-class Workspace(Starting, Effects, Accepting):
+class Workspace(Travel, Effects, Upgrades, Accepting):
     """Where runs happen. Use it as a context manager: `async with Workspace.open() as ws`."""
 
     @asynccontextmanager
