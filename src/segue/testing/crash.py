@@ -47,6 +47,7 @@ def check_crash_points(
     stops: Collection[Literal["crash", "cancel"]] = ("crash", "cancel"),
     kill_sample: int = 0,
     processes: int = 1,
+    max_problems: int | None = None,
     folder: Path | None = None,
 ) -> CrashReport:
     """Stop the scenario at every boundary, go on after each stop, and compare with a run that nothing stopped.
@@ -61,6 +62,7 @@ def check_crash_points(
             own, as is the one that goes on, where the scenario stands in a module under a name; else both are forked.
         processes: How many stops are tried at the same time, each in a folder of its own. With one, every process
             finds the scenario at the same path.
+        max_problems: After how many to leave it; `None` tries all stops.
         folder: Where to work; `None` is a temporary one, removed at the end.
 
     Raises:
@@ -68,7 +70,7 @@ def check_crash_points(
     """
     began = time.monotonic()
     place = Path(tempfile.mkdtemp(prefix="segue-crash-", dir=folder))
-    options = _Options(points, tuple(stops), kill_sample, processes)
+    options = _Options(points, tuple(stops), kill_sample, processes, max_problems)
     try:
         child = fork(partial(_checked, scenario, options, place))
         report: CrashReport = child.result(_FOR_EVER_S)
@@ -89,6 +91,10 @@ class _Options:
     stops: tuple[str, ...]
     kill_sample: int
     processes: int
+    max_problems: int | None
+
+    def enough(self, report: CrashReport) -> bool:
+        return self.max_problems is not None and len(report.problems) >= self.max_problems
 
     def sample(self, items: list[T]) -> list[T]:
         return items if self.points == "all" else spread(items, self.points)
@@ -171,7 +177,7 @@ class _Check:
             kind, number, where = said.split("\t")
             self.states.setdefault(self._disk.take(place.folder), Point(kind, int(number), where))  # type: ignore[arg-type]
 
-        child = fork(partial(played, self._scenario, place, reached))
+        child = fork(partial(played, self._scenario, place, reached), quiet=True)
         whole: Outcome = frozen(child, look, self._scenario.limit_s * 10)
         os.close(reader)
         os.close(writer)
@@ -181,7 +187,7 @@ class _Check:
         """Take up what the disk held, in another process, as after a crash at that boundary."""
         states = self._options.sample(list(self.states.items()))
         work = [(str(point), state, partial(played, self._scenario)) for state, point in states]
-        for where, outcome in self._tried(work):
+        for where, outcome in self._tried(work, report):
             report.crashes += 1
             _add(report, outcome, whole, "crash", where)
 
@@ -191,7 +197,7 @@ class _Check:
         work = [
             (f"await {number}", self._begin, partial(cancelled, self._scenario, number=number)) for number in numbers
         ]
-        for where, outcome in self._tried(work):
+        for where, outcome in self._tried(work, report):
             if not outcome.cancelled_at and not outcome.error:
                 report.not_reached += 1
                 continue
@@ -207,24 +213,30 @@ class _Check:
             (f"await {number}", self._begin, partial(killed_and_resumed, self._scenario, address, number=number))
             for number in numbers
         ]
-        for where, outcome in self._tried(work):
+        for where, outcome in self._tried(work, report):
             if outcome.cancelled_at == "":
                 report.not_reached += 1
                 continue
             report.kills += 1
             _add(report, outcome, whole, "kill", where)
 
-    def _tried(self, work: Sequence[tuple[str, Snapshot, Callable[[Place], Outcome]]]) -> Iterator[tuple[str, Outcome]]:
+    def _tried(
+        self, work: Sequence[tuple[str, Snapshot, Callable[[Place], Outcome]]], report: CrashReport
+    ) -> Iterator[tuple[str, Outcome]]:
         """Do each piece of work in a process of its own, on what the disk is to hold."""
         free, busy, left = list(self._places), dict[Any, tuple[str, Place, Child, float]](), list(work)[::-1]
         limit_s = self._scenario.limit_s * 1.5
         while left or busy:
+            if self._options.enough(report):
+                left.clear()
             while left and free:
                 where, state, does = left.pop()
                 place = free.pop(0)
                 self._disk.put_back(state, place.folder)
-                child = fork(partial(does, place))
+                child = fork(partial(does, place), quiet=True)
                 busy[child.says] = (where, place, child, time.monotonic() + limit_s)
+            if not busy:
+                return
             until = min(entry[3] for entry in busy.values())
             ready = wait(list(busy), timeout=max(0.0, until - time.monotonic()))
             late = [says for says, entry in busy.items() if entry[3] <= time.monotonic()]

@@ -1,4 +1,4 @@
-"""One cancel: a scenario is played, its run is cancelled at an await, and its thread has a next turn.
+"""One cancel: a scenario is played, its run is cancelled at an await, gone on with or not, and its thread has a turn.
 
 In: the scenario, its place and the number of the await. Out: an `Outcome` that also says who went on regardless: a task
 that did not end, an effect that was done by code which had been cancelled, a run that completed all the same.
@@ -21,7 +21,11 @@ _WENT_ON = ("tool_called", "task_started", "plan_made")
 
 
 def cancelled(scenario: Scenario, place: Place, number: int) -> Outcome:
-    """Play, cancel the run at this await, and have a next turn on its thread."""
+    """Play, cancel the run at this await, and have a next turn on its thread.
+
+    After every other cancel, the run that was cancelled is gone on with first: it must end as if nothing had stopped
+    it.
+    """
     return in_loop(scenario, *_Cancel(scenario, place, number).parts())
 
 
@@ -89,11 +93,14 @@ class _Cancel:
         for task in self._watcher.tasks:
             if task.cancelled and not task.done:
                 self._out.late.append(f"goes on after the run has ended, at {task.where()}")
+        player.stopped = False
         if run is None:
-            player.stopped = False
             await player.play()
             return
         await self._ended_in_order(run, player)
+        if self._number % 2:
+            self._out.resumed = True
+            await player.play()
         again = await player.turn(self._scenario.next_request)
         if again.status != "completed":
             self._out.error = f"the turn after a cancelled one is {again.status}: {again.stop_reason or again.error}"

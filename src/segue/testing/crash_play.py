@@ -19,6 +19,7 @@ from segue.testing.crash_scenario import Scenario
 from segue.testing.crash_watch import Point, Watcher, watched_writes
 
 THREAD = "crash-points"
+_GOES_ON = ("crashed", "cancelled", "drained")
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class Outcome:
     """All that were passed."""
     cancelled_at: str = ""
     """Where the cancel came; empty where the boundary was never reached."""
+    resumed: bool = False
+    """Whether the cancelled run was gone on with: the end is that of a run which nothing stopped, then."""
     late: list[str] = field(default_factory=list)
     """What went on after it was cancelled."""
     modules: list[str] = field(default_factory=list)
@@ -86,7 +89,8 @@ class Player:
         if scenario.play is not None:
             self._out.turns = [scenario.same(_plain(await scenario.play(ws, self._world)))]
             return
-        self.agent = scenario.agent(self._world) if scenario.agent else None
+        self.agent = self.agent or (scenario.agent(self._world) if scenario.agent else None)
+        self._out.turns = []
         runs = ws.runs(principal=scenario.principal, thread_id=THREAD, limit=1000)[::-1]
         for index, request in enumerate(scenario.requests):
             run = runs[index] if index < len(runs) else None
@@ -106,7 +110,7 @@ class Player:
         if run is None:
             self.handle = ws.start(self.agent, request, thread_id=THREAD, **given)
             run = await self.handle
-        elif run.status == "running":
+        elif run.status == "running" or run.stop_reason in _GOES_ON:
             self.handle = await ws.start_resume(run.id, agent=self.agent, **given)
             run = await self.handle
         while run.status == "waiting" and not self.stopped:
@@ -169,7 +173,7 @@ def in_loop(scenario: Scenario, watcher: Watcher, work: Callable[[Outcome], Any]
 
     try:
         with watched_writes(watcher):
-            asyncio.run(bounded())
+            asyncio.new_event_loop().run_until_complete(bounded())  # never closed: a task that does not end may be left
     except BaseException as error:
         out.error = _traced(error)
     out.awaits, out.boundaries = watcher.awaits, watcher.boundaries

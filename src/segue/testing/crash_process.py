@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import multiprocessing
 import os
 import signal
@@ -65,8 +66,8 @@ class Child:
         self.says.close()
 
 
-def fork(work: Callable[[], Any]) -> Child:
-    """Begin the work in a process of its own.
+def fork(work: Callable[[], Any], *, quiet: bool = False) -> Child:
+    """Begin the work in a process of its own; `quiet`: what it prints and logs is not seen.
 
     Raises:
         UserError: This system has no fork.
@@ -84,6 +85,8 @@ def fork(work: Callable[[], Any]) -> Child:
         return Child(pid, receiver)
     try:
         _forget_the_loop()
+        if quiet:
+            _be_quiet()
         receiver.close()
         sender.send(("ended", work()))
     except UserError as error:
@@ -95,9 +98,9 @@ def fork(work: Callable[[], Any]) -> Child:
         os._exit(0)
 
 
-def in_child(work: Callable[[], Any], limit_s: float) -> Any:
+def in_child(work: Callable[[], Any], limit_s: float, *, quiet: bool = False) -> Any:
     """Do the work in a process of its own; errors as `Child.result`."""
-    return fork(work).result(limit_s)
+    return fork(work, quiet=quiet).result(limit_s)
 
 
 def freeze() -> None:
@@ -132,3 +135,11 @@ def _forget_the_loop() -> None:
         signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def _be_quiet() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    sys.stdout = sys.stderr = open(nowhere, "w", encoding="utf-8")  # noqa: SIM115
+    logging.lastResort = None

@@ -107,13 +107,13 @@ def judged(outcome: Outcome, whole: Outcome, stop: Stop, where: str) -> list[Pro
     """What is wrong after this stop."""
     if outcome.error:
         return [Problem("error", stop, where, outcome.error)]
-    half = stop == "cancel"  # a run that was cancelled need not have done everything
+    half = stop == "cancel" and not outcome.resumed  # a run that was cancelled need not have done everything
     missing = len(whole.effects) if half else outcome.given_up
     found = _effects(outcome, Counter(whole.effects), stop, where, may_miss=missing)
     found += [Problem("late", stop, where, what) for what in outcome.late]
     if half or outcome.given_up or found:
         return found
-    for name in ("turns", "messages", "state"):
+    for name in ("turns", "messages", "state") if stop != "cancel" else ("turns", "state"):
         was, now = getattr(whole, name), getattr(outcome, name)
         if was != now:
             found.append(Problem("differs", stop, where, f"{name}: {_difference(was, now)}"))
