@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 
 from segue.base.errors import StoreError
 from segue.memory.documents import Collection, HashingEmbedder, PassageFilter, SqliteIndex
-from segue.memory.documents.words import fts_query
+from segue.memory.documents.terms import query_terms, terms
 
 PAGES = {
     "returns.md": "# Returns\n\nAn item may be sent back within 30 days.\n\n## Damaged goods\n\n"
@@ -183,14 +182,10 @@ async def test_notes_name_the_files_that_could_not_be_read(collection: Collectio
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_a_query_that_fts_understands(text: str) -> None:
-    db = sqlite3.connect(":memory:")
-    db.execute("CREATE VIRTUAL TABLE words USING fts5 (text, heading, tokenize='porter unicode61')")
-    query = fts_query(text)
+def test_any_text_becomes_terms_of_plain_letters_and_digits(text: str) -> None:
+    found = [*query_terms(text), *terms(text)]
 
-    if query:
-        db.execute("SELECT rowid FROM words WHERE words MATCH ?", (query,)).fetchall()
-    db.close()
+    assert all(term.isascii() and term.isalnum() and len(term) <= 1024 for term in found)
 
 
 OPERATORS = st.lists(

@@ -8,11 +8,13 @@ in `segue.tools.connectors.documents`.
 from segue.memory.documents.chunk import Chunk, cut
 from segue.memory.documents.collection import Collection, RefreshReport
 from segue.memory.documents.embed import Embedder, HashingEmbedder
-from segue.memory.documents.index import Entry, Index, PassageFilter, Scope, Source
+from segue.memory.documents.filters import Between, PassageFilter
+from segue.memory.documents.index import Entry, Index, Scope, Source
 from segue.memory.documents.passage import Passage
 from segue.memory.documents.sqlite import SqliteIndex
 
 __all__ = [
+    "Between",
     "Chunk",
     "Collection",
     "Embedder",

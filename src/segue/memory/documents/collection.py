@@ -15,7 +15,8 @@ from weakref import WeakKeyDictionary
 
 from segue.memory.documents.chunk import Chunk, cut
 from segue.memory.documents.embed import Embedder, HashingEmbedder
-from segue.memory.documents.index import Entry, Index, PassageFilter, Scope, Source
+from segue.memory.documents.filters import PassageFilter
+from segue.memory.documents.index import Entry, Index, Scope, Source
 from segue.memory.documents.load import Found, Page, find_pages, read_page, title_of
 from segue.memory.documents.passage import Passage
 from segue.memory.documents.words import said
@@ -164,6 +165,7 @@ class Collection:
             embedder=self.embedder.name,
             note=page.note,
             title=title_of(page.text, found.path),
+            metadata=page.metadata,
         )
 
 

@@ -1,17 +1,18 @@
 """Index: the port that keeps chunks and finds them again.
 
-`SqliteIndex` is the one in the house. An adapter for another store takes the same entries; every key begins with the
-tenant, and a search sees one collection of one tenant only.
+`SqliteIndex` is the one in the house, `PostgresIndex` and `WeaviateIndex` the ones for many machines. Each takes the
+same entries and ranks by the same rules (`ranking`); every key begins with the tenant, and a search sees one collection
+of one tenant only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from segue.memory.documents.chunk import Chunk
+from segue.memory.documents.filters import PassageFilter, Value
 from segue.memory.documents.passage import Passage
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Source:
     note: str = ""
     """What was wrong with it."""
     title: str = ""
+    metadata: Mapping[str, Value] = field(default_factory=dict)
+    """What the page says of itself, for filters."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +56,8 @@ class Entry:
     vectors: NDArray[np.float32]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PassageFilter:
-    """Narrows a search; each field that is given must fit."""
-
-    paths: tuple[str, ...] = ()
-    """Shell patterns over the whole path, `handbook/*.md`; one that fits is enough."""
-
-    def fits(self, path: str) -> bool:
-        """Whether a passage at this path is wanted."""
-        return not self.paths or any(fnmatchcase(path, pattern) for pattern in self.paths)
-
-
 class Index(Protocol):
-    """Keeps entries by scope and path. Every method may be cancelled; a write is whole or not at all."""
+    """Keeps entries by scope and path. Every method may be cancelled; a file is written whole or not at all."""
 
     async def sources(self, scope: Scope) -> Mapping[str, Source]:
         """What is in the index, by path."""
@@ -93,5 +84,13 @@ class Index(Protocol):
         k: int,
         filter: PassageFilter | None = None,  # noqa: A002
     ) -> list[Passage]:
-        """The `k` best passages, best first; fewer or none where little fits."""
+        """The `k` best passages, best first; fewer or none where little fits.
+
+        Only passages whose vectors are as long as this one are looked at: others are from another embedder, and about
+        to be embedded anew.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections; the next call opens them again."""
         ...

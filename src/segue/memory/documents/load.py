@@ -7,14 +7,18 @@ outside the folder. Cutting a page is left to `chunk`.
 from __future__ import annotations
 
 import codecs
+import datetime
+import math
 import os
+import re
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from segue.base.errors import UserError
 from segue.base.ids import content_hash
+from segue.memory.documents.filters import Value
 from segue.tracing.detectors import find_secrets
 
 SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".txt", ".text", ".rst"})
@@ -66,6 +70,8 @@ class Page:
     """Hash of the file's bytes."""
     note: str = ""
     """What was not as it should be; with an empty text the file could not be read at all."""
+    metadata: Mapping[str, Value] = field(default_factory=dict)
+    """What its front matter says."""
 
 
 def find_pages(folder: Path) -> tuple[list[Found], list[str]]:
@@ -124,7 +130,8 @@ def read_page(found: Found) -> Page:
         return Page(found.path, "", "", f"not read: {error.strerror}")
     text, note = _decode(data)
     lines = without_secrets(text.replace("\r\n", "\n").replace("\r", "\n"))
-    return Page(found.path, lines, content_hash(data), note)
+    metadata, amiss = metadata_of(lines)
+    return Page(found.path, lines, content_hash(data), note or amiss, metadata)
 
 
 _BREAK = "\n"
@@ -151,6 +158,39 @@ def _decode(data: bytes) -> tuple[str, str]:
         return data.decode("utf-8"), ""
     except UnicodeDecodeError as error:
         return data.decode("cp1252", "replace"), f"not UTF-8 at byte {error.start}; read as Windows-1252"
+
+
+_FRONT = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
+_MAX_FRONT = 10_000
+
+
+def metadata_of(text: str) -> tuple[dict[str, Value], str]:
+    """What a page says of itself in its front matter, the lines of YAML between two `---` at its top; and a note.
+
+    Texts, numbers, truths, dates (as texts, `2026-01-31`) and lists of those are kept; anything else is left out.
+    """
+    match = _FRONT.match(text[:_MAX_FRONT]) if text.startswith("---") else None
+    if match is None:
+        return {}, ""
+    import yaml  # type: ignore[import-untyped]
+
+    try:
+        held = yaml.safe_load(match[1])
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        return {}, f"its front matter is no YAML: {' '.join(str(error).split())[:120]}"
+    found = held.items() if isinstance(held, dict) else ()
+    return {name: value for name, each in found if isinstance(name, str) and (value := _value(each)) is not None}, ""
+
+
+def _value(held: object) -> Value | None:
+    if isinstance(held, list):
+        several = [one for each in held if (one := _value(each)) is not None and not isinstance(one, tuple)]
+        return tuple(several)
+    if isinstance(held, datetime.date):
+        return held.isoformat()
+    if isinstance(held, float):
+        return held if math.isfinite(held) else None
+    return held if isinstance(held, str | int) else None
 
 
 def title_of(text: str, path: str) -> str:

@@ -1,8 +1,8 @@
-"""SqliteIndex: the index in one SQLite file, by words with FTS5 (bm25) and by likeness with an exact cosine.
+"""SqliteIndex: the index in one SQLite file, by words with FTS5 and by likeness with an exact cosine.
 
-The two rankings are joined by reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009; k = 60). Vectors are
-read once into a matrix and read again after a write of any process, which a counter in the file tells. A connection
-lives as long as one call; what is done to the file happens in a thread.
+How the two are ranked and joined stands in `ranking`. Vectors are read once into a matrix and read again after a write
+of any process, which a counter in the file tells. A connection lives as long as one call; what is done to the file
+happens in a thread.
 """
 
 from __future__ import annotations
@@ -17,20 +17,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from segue.base.errors import StoreError
+from segue.memory.documents import ranking
 from segue.memory.documents import sqlite_rows as rows
-from segue.memory.documents.index import Entry, PassageFilter, Scope, Source
+from segue.memory.documents.filters import PassageFilter
+from segue.memory.documents.index import Entry, Scope, Source
 from segue.memory.documents.passage import Passage
-from segue.memory.documents.words import fts_query
+from segue.memory.documents.ranking import CANDIDATES, NEAR, Key, Statistics
+from segue.memory.documents.terms import query_terms
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 _T = TypeVar("_T")
-_FUSION_K = 60
-_DEPTH = 50
-"""How far down each of the two rankings is read."""
+Fits = Callable[[str], bool]
 _BUSY_S = 10.0
+_HELD = 8
+"""Scopes whose vectors are kept in memory."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,10 @@ class _Vectors:
     """All vectors of one scope as they were at one generation of the file."""
 
     generation: int
-    ids: list[int]
-    paths: list[str]
+    keys: list[Key]
     matrix: NDArray[np.float32]
+    terms: int
+    """Of all passages together."""
 
 
 class SqliteIndex:
@@ -57,7 +61,7 @@ class SqliteIndex:
         self.file = Path(file)
         self.likeness_weight = likeness_weight
         self.min_similarity = min_similarity
-        self._held: dict[Scope, _Vectors] = {}
+        self._held: dict[str, _Vectors] = {}
         self._lock = threading.Lock()
         self._made = False
 
@@ -95,47 +99,44 @@ class SqliteIndex:
         wanted = filter or PassageFilter()
 
         def find(db: sqlite3.Connection) -> list[Passage]:
-            worded = self._by_words(db, scope, query, wanted)
-            alike = self._by_likeness(db, scope, vector, wanted)
-            found = _fuse([(worded, 1.0), (alike, self.likeness_weight)])
-            return [rows.passage(db, chunk_id, score) for chunk_id, score in found[:k]]
+            held = self._vectors(db, scope, vector.shape[0])
+            fits = _fitting(db, scope, wanted)
+            worded = _by_words(db, rows.mark(scope, vector.shape[0]), query, held, fits)
+            alike = self._by_likeness(held, vector, fits)
+            found = ranking.fuse(worded, alike, likeness_weight=self.likeness_weight)
+            return [rows.passage(db, scope, key, score) for key, score in found[:k]]
 
         return await self._in_thread(find)
 
-    def _by_words(self, db: sqlite3.Connection, scope: Scope, query: str, wanted: PassageFilter) -> list[int]:
-        matching = fts_query(query)
-        if not matching:
-            return []
-        found: list[int] = []
-        for chunk_id, path in db.execute(rows.BY_WORDS, (matching, scope.tenant, scope.collection)):
-            if wanted.fits(path):
-                found.append(chunk_id)
-                if len(found) == _DEPTH:
-                    break
-        return found
+    async def close(self) -> None:
+        """Let go of the vectors in memory."""
+        with self._lock:
+            self._held.clear()
 
-    def _by_likeness(
-        self, db: sqlite3.Connection, scope: Scope, vector: NDArray[np.float32], wanted: PassageFilter
-    ) -> list[int]:
+    def _by_likeness(self, held: _Vectors, vector: NDArray[np.float32], fits: Fits | None) -> list[Key]:
         import numpy as np
 
-        held = self._vectors(db, scope)
-        if not held.ids or held.matrix.shape[1] != vector.shape[0]:
+        if not held.keys:
             return []
         likeness = held.matrix @ vector
-        order = np.argsort(-likeness, kind="stable")
-        close = (int(at) for at in order if likeness[at] >= self.min_similarity and wanted.fits(held.paths[at]))
-        return [held.ids[at] for _, at in zip(range(_DEPTH), close, strict=False)]
+        if fits is not None:
+            likeness = np.where([fits(path) for path, _ in held.keys], likeness, -np.inf)
+        near = np.argsort(-likeness, kind="stable")[:NEAR]
+        near = near[np.isfinite(likeness[near])]
+        keys = [held.keys[at] for at in near]
+        return ranking.by_likeness(vector, keys, held.matrix[near], at_least=self.min_similarity)
 
-    def _vectors(self, db: sqlite3.Connection, scope: Scope) -> _Vectors:
+    def _vectors(self, db: sqlite3.Connection, scope: Scope, dims: int) -> _Vectors:
         generation = int(db.execute("SELECT number FROM generation").fetchone()[0])
+        mark = rows.mark(scope, dims)
         with self._lock:
-            held = self._held.get(scope)
-        if held is not None and held.generation == generation:
-            return held
-        held = _read_vectors(db, scope, generation)
+            held = self._held.pop(mark, None)
+        if held is None or held.generation != generation:
+            held = _read_vectors(db, scope, dims, generation)
         with self._lock:
-            self._held[scope] = held
+            self._held[mark] = held
+            while len(self._held) > _HELD:
+                del self._held[next(iter(self._held))]
         return held
 
     async def _in_thread(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
@@ -176,22 +177,32 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     db.execute("COMMIT")
 
 
-def _read_vectors(db: sqlite3.Connection, scope: Scope, generation: int) -> _Vectors:
+def _fitting(db: sqlite3.Connection, scope: Scope, wanted: PassageFilter) -> Fits | None:
+    """Whether a path may be looked at; `None` where all may."""
+    if wanted.is_empty:
+        return None
+    return frozenset(path for path, source in rows.sources(db, scope).items() if wanted.fits(source)).__contains__
+
+
+def _by_words(db: sqlite3.Connection, mark: str, query: str, held: _Vectors, fits: Fits | None) -> list[Key]:
+    asked = query_terms(query)
+    if not asked:
+        return []
+    candidates = rows.by_words(db, mark, asked, fits)
+    whole = fits is None and len(candidates) < CANDIDATES
+    holding = ranking.containing(asked, candidates) if whole else rows.containing(db, mark, asked)
+    return ranking.by_words(asked, candidates, Statistics(len(held.keys), held.terms, holding))
+
+
+def _read_vectors(db: sqlite3.Connection, scope: Scope, dims: int, generation: int) -> _Vectors:
     import numpy as np
 
     found = db.execute(
-        "SELECT id, path, vector FROM chunks WHERE tenant = ? AND collection = ? ORDER BY path, seq",
-        (scope.tenant, scope.collection),
+        "SELECT path, seq, vector, terms FROM chunks WHERE tenant = ? AND collection = ? AND scope = ? "
+        "ORDER BY path, seq",
+        (scope.tenant, scope.collection, rows.mark(scope, dims)),
     ).fetchall()
     flat = np.frombuffer(b"".join(row[2] for row in found), dtype=np.float32)
-    matrix = flat.reshape(len(found), -1) if found else flat.reshape(0, 0)
-    return _Vectors(generation, [row[0] for row in found], [row[1] for row in found], matrix)
-
-
-def _fuse(rankings: Sequence[tuple[Sequence[int], float]]) -> list[tuple[int, float]]:
-    """The rankings as one, each with its weight."""
-    scores: dict[int, float] = {}
-    for ranking, weight in rankings:
-        for place, chunk_id in enumerate(ranking, start=1):
-            scores[chunk_id] = scores.get(chunk_id, 0.0) + weight / (_FUSION_K + place)
-    return sorted(scores.items(), key=lambda each: (-each[1], each[0]))
+    return _Vectors(
+        generation, [(row[0], row[1]) for row in found], flat.reshape(-1, dims), sum(row[3] for row in found)
+    )

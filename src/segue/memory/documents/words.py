@@ -6,7 +6,6 @@ import re
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
 _LINK = re.compile(r"\[([^\]\n]*)\]\([^)\s]*\)")
-_MAX_QUERY_WORDS = 48
 
 
 def words(text: str) -> list[str]:
@@ -30,15 +29,3 @@ STOP_WORDS = frozenset(
 def said(text: str) -> str:
     """What the text says to a reader: without the targets of Markdown links, which repeat the words of other pages."""
     return _LINK.sub(r"\1", text)
-
-
-def fts_query(text: str) -> str:
-    """A query for SQLite's FTS5 that any text may be made into; empty where no word is left.
-
-    Every word is a quoted string, so that no character or word of the text is an operator. One word found is enough;
-    the ranking prefers passages with more of them. Stop words are left out unless there is nothing else.
-    """
-    clean = text.encode("utf-8", "ignore").decode("utf-8")
-    found = list(dict.fromkeys(words(clean)))
-    telling = [word for word in found if word not in STOP_WORDS] or found
-    return " OR ".join(f'"{word}"' for word in telling[:_MAX_QUERY_WORDS])

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from segue.memory.documents.collection import Collection, RefreshReport
 from segue.memory.documents.embed import Embedder
-from segue.memory.documents.index import Index, PassageFilter
+from segue.memory.documents.filters import PassageFilter
+from segue.memory.documents.index import Index
 from segue.memory.documents.load import FolderMissing, Found, find_pages, read_page, title_of
 from segue.memory.documents.passage import Passage
 from segue.memory.documents.place import state_file
