@@ -6,6 +6,7 @@ In a terminal it waits for you to approve the refund; without one it approves by
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,14 +20,16 @@ REQUEST = (
 
 
 def main() -> None:
-    """Build the data anew, so that the refund of the last demo is taken back, and run the desk."""
+    """Build the data anew, so that the refund of the last demo is taken back and forgotten, and run the desk."""
     sys.path.insert(0, str(HERE))
     from build import build
 
     from segue.cli.main import main as segue
 
     build(HERE / "data" / "shop.db", fresh=True)
-    os.environ.setdefault("SEGUE_DATA_DIR", str(HERE / "data" / "segue"))
+    kept = HERE / "data" / "segue"
+    if os.environ.setdefault("SEGUE_DATA_DIR", str(kept)) == str(kept):
+        shutil.rmtree(kept, ignore_errors=True)  # its effect ledger holds that the order was refunded
     arguments = ["run", str(HERE / "desk.py:desk"), REQUEST, "--trace", *sys.argv[1:]]
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         arguments.append("--approve-demo")

@@ -22,6 +22,8 @@ from segue import RunContext, tool
 HERE = Path(__file__).resolve().parent
 SHOP = HERE / "data" / "shop.db"
 RULE = HERE / "handbook" / "damaged-on-arrival.md"
+KEYS = "CREATE TABLE IF NOT EXISTS refund_keys (key TEXT PRIMARY KEY, record TEXT NOT NULL)"
+"""The shop keeps the key of each refund beside it: that is what a refund is looked up by after a stop."""
 TODAY = "2026-10-31"
 """The shop's last day: the example does not depend on the day it is run on."""
 
@@ -99,7 +101,17 @@ def check_damage_refund(order_id: int) -> dict[str, Any]:
         return _judge(db, order_id)
 
 
-@tool(effect="write", reach="account", approval=True, idempotency_key="order_id", retry_safe=True, timeout_s=10)
+def find_refund(ctx: RunContext[Any]) -> dict[str, Any] | None:
+    """What a refund that was cut short came to: its record, or nothing where the money has not moved."""
+    with shop() as db:
+        db.execute(KEYS)
+        known = db.execute("SELECT record FROM refund_keys WHERE key = ?", (ctx.idempotency_key,)).fetchone()
+    return None if known is None else json.loads(known["record"])
+
+
+@tool(
+    effect="write", reach="account", approval=True, idempotency_key="order_id", reconcile=find_refund, timeout_s=10
+)  # fmt: skip
 def refund_order(ctx: RunContext[Any], order_id: int) -> dict[str, Any]:
     """Refund the item of an order that arrived damaged, at the price of its line; a team lead approves it first.
 
@@ -107,15 +119,11 @@ def refund_order(ctx: RunContext[Any], order_id: int) -> dict[str, Any]:
         order_id: The number of the order to refund.
     """
     with shop() as db:
-        db.execute("CREATE TABLE IF NOT EXISTS refund_keys (key TEXT PRIMARY KEY, record TEXT NOT NULL)")
-        known = db.execute("SELECT record FROM refund_keys WHERE key = ?", (ctx.idempotency_key,)).fetchone()
-        if known is not None:  # the same call came before: the money moves once, and the answer is the same
-            record: dict[str, Any] = json.loads(known["record"])
-            return record
         found = _judge(db, order_id)
         if not found["allowed"]:
             raise ValueError(f"order {order_id} is not refunded: {found['why']} {found['citation']}")
         record = _refund(db, order_id, found)
+        db.execute(KEYS)  # in the same transaction, so that either both are there or neither
         db.execute("INSERT INTO refund_keys VALUES (?, ?)", (ctx.idempotency_key, json.dumps(record)))
     return record
 
