@@ -23,12 +23,13 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from segue.base.budget import Budget, Meter
+from segue.base.budget import Budget
 from segue.base.errors import UserError
 from segue.base.ports import default_workspace
 from segue.context.run import RunContext
 from segue.graphs.asking import ask
 from segue.graphs.migration import Change, Migration, read_migrations
+from segue.graphs.budgeting import within
 from segue.graphs.nodes import TracedNode, TracedPath, Ways
 from segue.graphs.origins import place_of, taken_up
 from segue.graphs.running import found_context, run_context, with_context
@@ -139,7 +140,7 @@ class CompiledGraph(CompiledStateGraph[Any, Any, Any, Any]):
 
     def _within(self, ctx: RunContext[Any]) -> RunContext[Any]:
         budget = getattr(self.builder, "budget", None)
-        return ctx.at(meter=Meter(budget, parent=ctx.meter)) if budget is not None else ctx
+        return within(ctx, budget, self.name) if budget is not None else ctx
 
 
 def traced(

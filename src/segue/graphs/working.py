@@ -13,6 +13,8 @@ from langgraph.errors import GraphBubbleUp
 
 from segue.base.errors import OperatorError, RunStopped, UserError
 from segue.base.messages import Message
+from segue.graphs.budgeting import ends_run, told_stop
+from segue.graphs.running import run_context
 from segue.graphs.specs import Worker
 
 
@@ -27,8 +29,8 @@ async def work(worker: Worker, graph: Any, messages: Sequence[Message], config: 
 
     Raises:
         UserError: Something is wired wrongly.
-        RunStopped: The run's budget or deadline is reached, or it was cancelled; a worker that goes round in a loop
-            fails by itself.
+        RunStopped: The run's budget or deadline is reached, or it was cancelled; a worker that goes round in a loop,
+            or whose own budget ends, fails by itself.
     """
     try:
         final = await graph.ainvoke(worker.enter(list(messages)), config)
@@ -39,9 +41,9 @@ async def work(worker: Worker, graph: Any, messages: Sequence[Message], config: 
     except (UserError, GraphBubbleUp):
         raise
     except RunStopped as stopped:
-        if stopped.reason != "loop":
+        if ends_run(stopped, worker.name, run_context(config)):
             raise
-        return f"error: {stopped.message}", True
+        return f"error: {told_stop(stopped)}", True
     except OperatorError as error:
         return f"error: {error}", True
     except Exception as error:
