@@ -70,6 +70,11 @@ async def input_of(graph: Any, config: Any, record: RunRecord, fresh: dict[str, 
         return first
     snapshot = await went_on(graph, config, record)
     if snapshot is None:
+        if (record.forked_from or {}).get("changed"):
+            raise BadInput(
+                f"run {record.run_id} ended before its first checkpoint, and what it was to change is not kept.",
+                way_out="Fork anew.",
+            )
         return first
     resume: dict[str, Any] = {}
     for interrupt in snapshot.interrupts:

@@ -25,7 +25,7 @@ from segue.workspace.finding import Finding
 from segue.workspace.records import cut_short
 from segue.workspace.resuming import Superseded, has_newest
 from segue.workspace.run import RunHandle
-from segue.workspace.segment import Segment
+from segue.workspace.segment import Change, Segment
 from segue.workspace.telling import note_answers
 
 
@@ -204,9 +204,15 @@ class Starting(Finding):
         )
 
     def _launch(
-        self, agent: Runnable, record: RunRecord, deps: Any, answers: dict[str, Any] | None = None
+        self,
+        agent: Runnable,
+        record: RunRecord,
+        deps: Any,
+        answers: dict[str, Any] | None = None,
+        *,
+        change: Change | None = None,
     ) -> RunHandle:
-        """`answers`: for a run that goes on; `None` for a new one."""
+        """`answers`: for a run that goes on; `None` for a new one. `change`: for a fork."""
         if self._draining:
             raise Draining()
         if record.run_id in self._running:
@@ -214,11 +220,17 @@ class Starting(Finding):
         handle = RunHandle(record.run_id, record.thread_id)
         self.add(agent)
         self._running[record.run_id] = handle
-        handle.begin(asyncio.get_running_loop().create_task(self._go(agent, record, deps, handle, answers)))
+        handle.begin(asyncio.get_running_loop().create_task(self._go(agent, record, deps, handle, answers, change)))
         return handle
 
     async def _go(
-        self, agent: Runnable, record: RunRecord, deps: Any, handle: RunHandle, answers: dict[str, Any] | None
+        self,
+        agent: Runnable,
+        record: RunRecord,
+        deps: Any,
+        handle: RunHandle,
+        answers: dict[str, Any] | None,
+        change: Change | None,
     ) -> Run:
         try:
             await self._ready(agent)
@@ -238,6 +250,7 @@ class Starting(Finding):
                     on_spent=partial(self.records.note_spent, record.tenant, record.run_id),
                 ),
                 resumed=answers is not None,
+                change=change,
                 answers=cast("dict[str, Any]", redact.data(answers or {})),
                 expires_s=self.settings.approval_expires_s,
             )  # fmt: skip
