@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from segue.agents import prompts
 from segue.agents.runnable import Runnable, checked_name
-from segue.base.errors import UserError
+from segue.base.budget import Budget
+from segue.base.errors import RunStopped, UserError
 from segue.base.messages import Message, user
 from segue.context.run import RunContext
+from segue.graphs.history import History
 from segue.graphs.migration import read_migrations
 from segue.graphs.specs import Worker, WorkerSpec
 from segue.graphs.typed import OutputType
@@ -38,7 +40,10 @@ class Agent(Runnable):
         guards: Sequence[Any] = (),
         output_type: Any = str,
         deps_type: Any = None,
+        budget: Budget | None = None,
+        history: History = None,
         max_rounds: int = 16,
+        max_repeats: int | None = 3,
         max_parallel_tools: int = 8,
         temperature: float | None = None,
         max_output_tokens: int | None = None,
@@ -60,7 +65,13 @@ class Agent(Runnable):
             guards: Rails, functions of `(text, ctx)`, guardrails-ai validators; asked in this order.
             output_type: What its answer must be: `str`, a pydantic model, a dataclass or any type with a JSON schema.
             deps_type: What `deps` of a run must be an instance of; `None` is not checked.
+            budget: The most that one run of it, one task or one call as a tool may spend, within what the run may. A
+                task that reaches it fails with what it has.
+            history: What of a long thread the model reads: `Window(...)` or `Summarise(...)`; `None` is as much as
+                fits the model's context, where that is known. The thread keeps all of it.
             max_rounds: Generations of one run before it is stopped as a loop.
+            max_repeats: How often the same call may give the same result before the model is told that it goes round;
+                if it goes on, the run is stopped as a loop. `None` for no bound.
             max_parallel_tools: Tool calls of one generation that run side by side.
             temperature: `None` is the route's.
             max_output_tokens: Tokens of one generation; `None` is the route's.
@@ -82,6 +93,9 @@ class Agent(Runnable):
         self.rails = as_rails(guards, f"Agent({name!r})")
         if max_rounds < 1:
             raise UserError(f"Agent({name!r}): max_rounds={max_rounds}; at least 1 generation is needed")
+        if max_repeats is not None and max_repeats < 1:
+            raise UserError(f"Agent({name!r}): max_repeats={max_repeats}; at least 1, or None for no bound")
+        self.budget = budget
         self.toolset.tools()
         if not callable(handoffs):
             _check_handoffs(self.name, handoffs)
@@ -98,6 +112,9 @@ class Agent(Runnable):
             temperature=temperature,
             max_output_tokens=max_output_tokens,
             rails=self.rails,
+            budget=budget,
+            history=history,
+            max_repeats=max_repeats,
         )
 
     def draw(self) -> Graph:
@@ -112,7 +129,7 @@ class Agent(Runnable):
         return handoff_graph(
             [
                 Member(
-                    spec=replace(each._draw(), output=self.output),
+                    spec=replace(each._draw(), output=self.output, budget=self.budget),
                     description=each.description,
                     targets=tuple(target.name for target in each.handoffs),
                 )
@@ -153,8 +170,8 @@ class Agent(Runnable):
             )
 
     def fresh_input(self) -> dict[str, Any]:
-        """A new run counts its rounds from 0."""
-        return {"rounds": 0, "blocked": ""}
+        """A new run counts its rounds, and what it spends of a budget of its own, from 0."""
+        return {"rounds": 0, "blocked": "", **({} if self.budget is None else {"spent": None})}
 
     async def open(self) -> None:
         """Connect the toolsets, also of those that it may hand over to."""
@@ -186,11 +203,17 @@ class Agent(Runnable):
 
     def as_tool(self, *, name: str | None = None, description: str | None = None) -> Tool:
         """The agent as a tool of another: a task in words in, its answer out."""
+        from segue.graphs.budgeting import ends_run, told_stop
         from segue.graphs.running import with_context
 
         async def delegate(ctx: RunContext[Any], task: str) -> Any:
-            final = await self.graph.ainvoke({"messages": [user(task)], **self.fresh_input()}, with_context(None, ctx))
-            return final["output"]
+            given, config = {"messages": [user(task)], **self.fresh_input()}, with_context(None, ctx)
+            try:
+                return (await self.graph.ainvoke(given, config))["output"]
+            except RunStopped as stopped:
+                if ends_run(stopped, self.name, ctx):
+                    raise
+                raise RuntimeError(told_stop(stopped)) from None
 
         delegate.__name__ = name or self.name
         delegate.__doc__ = (

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from segue.agents import prompts
 from segue.agents.foreign import GraphWorker
 from segue.agents.runnable import Runnable, checked_name
+from segue.base.budget import Budget
 from segue.base.errors import UserError
 from segue.graphs.generation import Speaker
+from segue.graphs.history import History
 from segue.graphs.migration import read_migrations
 from segue.graphs.specs import TeamSpec, Worker
 from segue.graphs.typed import OutputType
@@ -80,6 +82,8 @@ class Team(Runnable):
         description: str = "",
         output_type: Any = str,
         deps_type: Any = None,
+        budget: Budget | None = None,
+        history: History = None,
         version: str = "",
         migrations: Mapping[str, Any] | None = None,
     ) -> None:
@@ -94,6 +98,8 @@ class Team(Runnable):
             description: What it does, in a sentence.
             output_type: What its answer must be, as `Agent`'s.
             deps_type: What `deps` of a run must be an instance of.
+            budget: The most that one run of it, or one task of another team, may spend, within what the run may.
+            history: What of a long thread the planner reads, as `Agent`'s.
             version: What people call this state of it; threads are stamped with it.
             migrations: By the version that they start from, oldest first: functions of the stored state that give the
                 next version's, or `Migration`s.
@@ -109,6 +115,7 @@ class Team(Runnable):
         self.deps_type = deps_type
         self.version, self.migrations = version, read_migrations(migrations, version)
         self.rails = as_rails(guards, f"Team({name!r})")
+        self.budget, self.history = budget, history
         self.workers = _workers(self.name, self.members)
 
     def draw(self) -> Graph:
@@ -124,12 +131,15 @@ class Team(Runnable):
                 max_tasks=self.planner.max_tasks,
                 max_replans=self.planner.max_replans,
                 rails=self.rails,
+                budget=self.budget,
+                history=self.history,
             )
         )
 
     def fresh_input(self) -> dict[str, Any]:
         """A new run starts without plan and results."""
-        return {"plan": [], "results": None, "plans": 0, "wave": 0, "blocked": ""}
+        fresh: dict[str, Any] = {"plan": [], "results": None, "plans": 0, "wave": 0, "blocked": ""}
+        return fresh if self.budget is None else {**fresh, "spent": None}
 
     async def open(self) -> None:
         """Connect the workers' toolsets."""

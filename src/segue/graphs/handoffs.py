@@ -57,7 +57,7 @@ def handoff_graph(members: Sequence[Member]) -> Graph:
     held = {member.spec.name: member for member in members}
     entry = members[0].spec.name
     guards = {name: GuardNodes(each.spec.rails, name, name, prefix=f"{name}.") for name, each in held.items()}
-    graph = Graph(HandoffState, input_schema=WorkerInput, output_schema=HandoffOutput)
+    graph = Graph(HandoffState, budget=members[0].spec.budget, input_schema=WorkerInput, output_schema=HandoffOutput)
 
     async def leads(state: HandoffState) -> str:
         active = state.get("active") or entry

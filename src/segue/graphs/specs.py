@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from segue.base.budget import Budget
 from segue.base.messages import Message
 from segue.context.run import RunContext
-from segue.graphs.generation import Speaker
+from segue.graphs.generation import Recall, Speaker
 from segue.graphs.plan import plan_schema
 from segue.graphs.typed import OutputType
 from segue.guards.rail import Rail
@@ -33,8 +34,14 @@ class WorkerSpec:
     max_output_tokens: int | None = None
     rails: tuple[Rail, ...] = ()
     """In the order in which they are asked."""
+    budget: Budget | None = None
+    """The most that one invocation may spend, within what those above it may."""
+    history: Any = None
+    """What of a long thread the model reads: a `Window`, a `Summarise`, or `None`."""
+    max_repeats: int | None = 3
+    """How often the same call may give the same result before the model is told; `None` for no bound."""
 
-    def speaker(self, ctx: RunContext[Any]) -> Speaker:
+    def speaker(self, ctx: RunContext[Any], recall: Recall | None = None) -> Speaker:
         """The agent as one who generates."""
         text = self.instructions if isinstance(self.instructions, str) else self.instructions(ctx)
         return Speaker(
@@ -45,6 +52,7 @@ class WorkerSpec:
             temperature=self.temperature,
             max_output_tokens=self.max_output_tokens,
             prompt=getattr(self.instructions, "about", {}),
+            recall=recall,
         )
 
 
@@ -78,8 +86,12 @@ class TeamSpec:
     max_replans: int
     rails: tuple[Rail, ...] = ()
     """In the order in which they are asked; those on tool calls and results hold for every worker."""
+    budget: Budget | None = None
+    """The most that one invocation may spend, within what those above it may."""
+    history: Any = None
+    """What of a long thread the planner reads: a `Window`, a `Summarise`, or `None`."""
 
-    def speaker(self) -> Speaker:
+    def speaker(self, recall: Recall | None = None) -> Speaker:
         """The planner as one who generates, with the way to hand in a plan."""
         schema = plan_schema({worker.name: worker.description for worker in self.workers}, max_tasks=self.max_tasks)
         return Speaker(
@@ -89,4 +101,5 @@ class TeamSpec:
             tools=(schema,),
             temperature=self.planner.temperature,
             max_output_tokens=self.planner.max_output_tokens,
+            recall=recall,
         )

@@ -16,15 +16,17 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.constants import END
 from langgraph.types import Send
 
-from segue.base.errors import OperatorError
+from segue.base.errors import OperatorError, RunStopped
 from segue.base.labels import Labels
 from segue.base.messages import Message, append, enter, open_calls, text_of, tool_result
 from segue.context.events import PlanMade, TaskFinished, TaskStarted
 from segue.context.run import RunContext
+from segue.graphs.budgeting import before_answer, in_budget
 from segue.graphs.call_ids import with_fresh_ids
 from segue.graphs.generation import generate
 from segue.graphs.graph import Graph
 from segue.graphs.guarding import GuardNodes, guard_plan, inspector, standing
+from segue.graphs.history import Mark, ThreadRecall
 from segue.graphs.plan import (
     SUBMIT_PLAN,
     PlanInvalid,
@@ -40,10 +42,12 @@ from segue.graphs.specs import TeamSpec, Worker
 from segue.graphs.steps import Goto, led
 from segue.graphs.typed import conclude
 from segue.graphs.working import work
-from segue.guards.rail import Rail
 
 MAX_PLAN_REPAIRS = 2
 """How often a model is told what is wrong with its plan before its run fails."""
+
+ANSWER = "answer"
+"""Whose share is kept while a team plans again."""
 
 
 def merge(left: dict[str, TaskResult] | None, right: dict[str, TaskResult] | None) -> dict[str, TaskResult]:
@@ -65,6 +69,10 @@ class TeamState(TypedDict, total=False):
     output: Any
     blocked: str
     """Why a rail ended the run; empty where none did."""
+    history: Mark
+    """Where the messages begin that the planner reads."""
+    spent: dict[str, Any] | None
+    """Of a budget of its own: what this invocation has spent, kept over a stop."""
 
 
 class TeamInput(TypedDict, total=False):
@@ -76,6 +84,7 @@ class TeamInput(TypedDict, total=False):
     plans: int
     wave: int
     blocked: str
+    spent: dict[str, Any] | None
 
 
 class TeamOutput(TypedDict, total=False):
@@ -93,6 +102,8 @@ class WorkerTask(TypedDict):
     wave: int
     needs: list[TaskResult]
     """The results that the task depends on."""
+    spent: dict[str, Any] | None
+    """Of a budget of the team's own: what had been spent when the task was sent."""
 
 
 def team_graph(spec: TeamSpec) -> Graph:
@@ -102,7 +113,7 @@ def team_graph(spec: TeamSpec) -> Graph:
     guards = GuardNodes(spec.rails, spec.name, "plan")
 
     async def plan_node(state: TeamState, ctx: RunContext[Any]) -> Goto:
-        step = await _plan(spec, state, guards.at(ctx))
+        step = await _planned(spec, state, guards.at(ctx))
         return led(step, "dispatch", guards.after_plan)
 
     async def guard_plan_node(state: TeamState, ctx: RunContext[Any]) -> Goto:
@@ -117,9 +128,13 @@ def team_graph(spec: TeamSpec) -> Graph:
         return _gather(spec, state)
 
     async def answer_node(state: TeamState, ctx: RunContext[Any]) -> Goto:
-        return led(await _answer(spec, state, guards.at(ctx)), END, guards.after_answer)
+        recall = ThreadRecall(spec.history, state.get("history"))
+        with in_budget(spec.budget, state, ctx) as spent:
+            step = await _answer(spec, state, guards.at(ctx), recall)
+        step = Goto(step.goto, update={**(step.update or {}), **recall.update(), **spent()}, because=step.because)
+        return led(step, END, guards.after_answer)
 
-    graph = Graph(TeamState, input_schema=TeamInput, output_schema=TeamOutput)
+    graph = Graph(TeamState, budget=spec.budget, input_schema=TeamInput, output_schema=TeamOutput)
     graph.about = {"dispatch": spec}
     guards.draw(graph)
     if guards.after_plan != "dispatch":
@@ -127,22 +142,37 @@ def team_graph(spec: TeamSpec) -> Graph:
     graph.add_node("plan", plan_node, destinations=(guards.after_plan, "answer"))
     graph.add_node("dispatch", dispatch_node, destinations=names)
     for worker in spec.workers:
-        graph.add_node(worker.name, _worker_node(worker, spec.rails))
+        graph.add_node(worker.name, _worker_node(worker, spec))
         graph.add_edge(worker.name, "gather")
     graph.add_node("gather", gather_node, destinations=("dispatch", "plan", "answer"))
     graph.add_node("answer", answer_node, destinations=(guards.after_answer,))
     return graph
 
 
-async def _plan(spec: TeamSpec, state: TeamState, ctx: RunContext[Any]) -> Goto:
+async def _planned(spec: TeamSpec, state: TeamState, ctx: RunContext[Any]) -> Goto:
+    """Plan; where what is left after a first plan is kept for the answer, answer with what there is."""
+    recall, added = ThreadRecall(spec.history, state.get("history")), list[Message]()
+    with in_budget(spec.budget, state, ctx) as spent:
+        again = state.get("plans", 0) > 0
+        try:
+            step = await _plan(spec, state, before_answer(ctx, ANSWER) if again else ctx, recall, added)
+        except RunStopped as stopped:
+            if stopped.owner != ANSWER:
+                raise
+            step = Goto("answer", update={"messages": added, "plan": []}, because=f"no new plan: {stopped.message}")
+    return Goto(step.goto, update={**(step.update or {}), **recall.update(), **spent()}, because=step.because)
+
+
+async def _plan(
+    spec: TeamSpec, state: TeamState, ctx: RunContext[Any], recall: ThreadRecall, added: list[Message]
+) -> Goto:
     messages = state["messages"]
     done = {key: result["failed"] for key, result in (state.get("results") or {}).items()}
-    speaker = spec.speaker()
-    added: list[Message] = []
+    speaker = spec.speaker(recall)
     names = [worker.name for worker in spec.workers]
     for attempt in range(1 + MAX_PLAN_REPAIRS):
         generation = await generate(ctx, speaker, [*messages, *added])
-        message = with_fresh_ids(generation.message, [*messages, *added])
+        message = with_fresh_ids(generation.message, [*messages, *added], [*recall.sent(messages), *added])
         added.append(message)
         calls = message.get("tool_calls") or []
         if not calls:
@@ -182,8 +212,12 @@ def _refused(call: Any, why: str) -> Message:
 def _dispatch(state: TeamState) -> Goto:
     plan, results = state["plan"], state.get("results") or {}
     wave, number = next_wave(plan, results), state.get("wave", 0) + 1
+    spent = state.get("spent")
     sends = [
-        Send(task["worker"], {"task": task, "wave": number, "needs": [results[each] for each in task["depends_on"]]})
+        Send(
+            task["worker"],
+            {"task": task, "wave": number, "needs": [results[each] for each in task["depends_on"]], "spent": spent},
+        )
         for task in wave
     ]
     ids = ", ".join(task["id"] for task in wave)
@@ -194,8 +228,8 @@ def _dispatch(state: TeamState) -> Goto:
     )
 
 
-def _worker_node(worker: Worker, rails: Sequence[Rail]) -> Any:
-    graph = worker.load()
+def _worker_node(worker: Worker, spec: TeamSpec) -> Any:
+    graph, rails = worker.load(), spec.rails
 
     async def node(state: WorkerTask, config: RunnableConfig, ctx: RunContext[Any]) -> dict[str, Any]:
         task = state["task"]
@@ -205,7 +239,9 @@ def _worker_node(worker: Worker, rails: Sequence[Rail]) -> Any:
         ctx = ctx.at(agent=worker.name, task_id=task["id"], effects=effects, inspect=inspect, quiet=quiet)
         at = {"run_id": ctx.run_id, "task_id": task["id"], "worker": worker.name}
         ctx.emit(TaskStarted(at=ctx.now(), task=task["task"], wave=state["wave"], **at))
-        text, failed = await work(worker, graph, _messages_for(state), with_context(config, ctx))
+        with in_budget(spec.budget, state, ctx):
+            inside = with_context(config, before_answer(ctx, worker.name))
+            text, failed = await work(worker, graph, _messages_for(state), inside)
         ctx.emit(TaskFinished(at=ctx.now(), failed=failed, result=text, **at))
         result: TaskResult = {
             "id": task["id"], "worker": worker.name, "task": task["task"], "failed": failed, "text": text,
@@ -254,8 +290,8 @@ def _tell(state: TeamState, results: list[TaskResult]) -> list[Message]:
     return told
 
 
-async def _answer(spec: TeamSpec, state: TeamState, ctx: RunContext[Any]) -> Goto:
-    messages, speaker = state["messages"], spec.speaker()
+async def _answer(spec: TeamSpec, state: TeamState, ctx: RunContext[Any], recall: ThreadRecall) -> Goto:
+    messages, speaker = state["messages"], spec.speaker(recall)
     last = messages[-1]
     if last["role"] == "assistant" and not last.get("tool_calls"):
         if spec.output is None:

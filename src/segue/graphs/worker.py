@@ -16,12 +16,16 @@ from langgraph.constants import END
 
 from segue.base.errors import RunStopped
 from segue.base.messages import Message, ToolCall, append, open_calls, text_of
+from segue.context.events import ToolFinished
 from segue.context.run import RunContext
 from segue.graphs.asking import ask
+from segue.graphs.budgeting import in_budget
 from segue.graphs.call_ids import with_fresh_ids
 from segue.graphs.generation import Speaker, generate
 from segue.graphs.graph import Graph
 from segue.graphs.guarding import GuardNodes, badges, inspector
+from segue.graphs.history import Mark, ThreadRecall
+from segue.graphs.loops import notices
 from segue.graphs.specs import WorkerSpec
 from segue.graphs.steps import Goto, led
 from segue.graphs.typed import OutputType, conclude
@@ -39,6 +43,10 @@ class WorkerState(TypedDict, total=False):
     """Generations since the run began."""
     blocked: str
     """Why a rail ended the run; empty where none did."""
+    history: Mark
+    """Where the messages begin that the model reads."""
+    spent: dict[str, Any] | None
+    """Of a budget of its own: what this invocation has spent, kept over a stop."""
 
 
 class WorkerInput(TypedDict, total=False):
@@ -47,6 +55,7 @@ class WorkerInput(TypedDict, total=False):
     messages: Annotated[list[Message], append]
     rounds: int
     blocked: str
+    spent: dict[str, Any] | None
 
 
 class WorkerOutput(TypedDict, total=False):
@@ -69,7 +78,7 @@ def worker_graph(spec: WorkerSpec) -> Graph:
             spec, state, ctx.at(agent=spec.name, interrupt=ask, inspect=inspector(spec.rails, ctx.inspect))
         )
 
-    graph = Graph(WorkerState, input_schema=WorkerInput, output_schema=WorkerOutput)
+    graph = Graph(WorkerState, budget=spec.budget, input_schema=WorkerInput, output_schema=WorkerOutput)
     graph.about = {"generate": spec, "act": spec}
     guards.draw(graph)
     graph.add_node("generate", generate_node, destinations=("act", guards.after_answer))
@@ -80,6 +89,13 @@ def worker_graph(spec: WorkerSpec) -> Graph:
 
 async def generate_step(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
     """Ask the model: on to `act` where it asks for tools, to the end where it answers."""
+    recall = ThreadRecall(spec.history, state.get("history"))
+    with in_budget(spec.budget, state, ctx) as spent:
+        step = await _generate(spec, state, recall, ctx)
+    return Goto(step.goto, update={**(step.update or {}), **recall.update(), **spent()}, because=step.because)
+
+
+async def _generate(spec: WorkerSpec, state: WorkerState, recall: ThreadRecall, ctx: RunContext[Any]) -> Goto:
     messages, rounds = state["messages"], state.get("rounds", 0)
     if rounds >= spec.max_rounds:
         raise RunStopped(
@@ -87,12 +103,12 @@ async def generate_step(spec: WorkerSpec, state: WorkerState, ctx: RunContext[An
             f"{spec.name} asked its model {rounds} times without coming to an answer",
             way_out=f"Raise Agent(max_rounds={spec.max_rounds}) if the work is that long.",
         )
-    speaker = spec.speaker(ctx)
+    speaker = spec.speaker(ctx, recall)
     if spec.output is not None and not speaker.tools:
         data, said = await conclude(ctx, speaker, messages, spec.output)
         return Goto(END, update={"messages": said, "output": data}, because="the model answered")
     generation = await generate(ctx, speaker, messages)
-    message = with_fresh_ids(generation.message, messages)
+    message = with_fresh_ids(generation.message, messages, recall.sent(messages))
     if calls := message.get("tool_calls"):
         asked = ", ".join(call["function"]["name"] for call in calls)
         update = {"messages": [message], "rounds": rounds + 1}
@@ -116,8 +132,24 @@ async def _typed_answer(
 
 
 async def act_step(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
-    """Run tool calls that are open: back to `generate`, or to `act` where some are left."""
+    """Run tool calls that are open: back to `generate`, or to `act` where some are left.
+
+    Where they have been run often enough, the model is told so instead.
+    """
+    with in_budget(spec.budget, state, ctx) as spent:
+        step = await _act(spec, state, ctx)
+    return Goto(step.goto, update={**(step.update or {}), **spent()}, because=step.because)
+
+
+async def _act(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
     asked, tools = open_calls(state["messages"]), spec.toolset.tools()
+    if told := notices(state["messages"], asked, agent=spec.name, most=spec.max_repeats):
+        for call, message in zip(asked, told, strict=True):
+            ctx.emit(ToolFinished(
+                run_id=ctx.run_id, at=ctx.now(), agent=spec.name, call_id=call["id"], tool=call["function"]["name"],
+                failed=True, result=text_of(message), duration_s=0.0, task_id=ctx.task_id,
+            ))  # fmt: skip
+        return Goto("generate", update={"messages": told}, because="the same calls gave the same results before")
     calls = _next_calls(asked, tools)
     results = await execute_tool_calls(calls, tools, ctx, max_parallel=spec.max_parallel_tools)
     failed = sum(result.failed for result in results)
