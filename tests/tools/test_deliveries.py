@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from segue import Agent, Approve, Planner, Principal, Reject, Rewrite, RunContext, Team, Tool, Workspace, tool
+from segue.base.errors import StoreError
 from segue.base.messages import ToolCall, tool_call
 from segue.context.decisions import InterruptRequest, Response
 from segue.guards import rail
@@ -115,6 +117,34 @@ async def test_parallel_workers_whose_models_count_their_calls_alike_have_an_eff
 
     assert run.output == "all paid"
     assert len(PAID) == effects
+
+
+async def test_a_graph_that_langgraph_alone_resumes_gives_its_records_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from langgraph.checkpoint.memory import InMemorySaver
+
+    monkeypatch.chdir(tmp_path)
+    broken: list[int] = []
+
+    @tool(effect="read")
+    async def breaks_once() -> str:
+        """Break the first time."""
+        broken.append(1)
+        if len(broken) == 1:
+            raise StoreError("gone for a moment.")
+        return "whole again"
+
+    model = ScriptedModel([[call("pay", call_id="c1", to="ann"), call("breaks_once", call_id="c2")], "done"] * 2)
+    graph = Agent("a", model=model, tools=[pay, breaks_once]).graph.copy({"checkpointer": InMemorySaver()})
+    config: Any = {"configurable": {"thread_id": "t"}}
+    with pytest.raises(StoreError):
+        await graph.ainvoke({"messages": [{"role": "user", "content": "go"}]}, config)
+
+    resumed = await graph.ainvoke(None, config)
+    again = await graph.ainvoke({"messages": [{"role": "user", "content": "go on"}]}, config)
+
+    assert (resumed["output"], again["output"], len(PAID)) == ("done", "done", 2)
 
 
 async def test_an_agent_that_is_called_twice_as_a_tool_has_its_effects_twice(ws: Workspace) -> None:
@@ -269,7 +299,7 @@ def test_arguments_that_no_json_holds_still_tell_calls_apart() -> None:
     from segue.tools.calls import deliveries
 
     class Nowhere:
-        run_id, place, branch = "run_1", "", ""
+        run_id, place, branch, borrowed = "run_1", "", "", False
 
     calls = [tool_call("pay", text, call_id="c") for text in ('{"to": "\ud800"}', "{", "", "{")]
 

@@ -143,6 +143,8 @@ class RunContext(Generic[DepsT]):
     """How often this delivery of the task or the call has asked each question; see `ask`."""
     branch: str = ""
     """The fork that the run is in; empty outside one. In a fork each write is asked about first."""
+    borrowed: bool = False
+    """The graph was started without a run: this one lasts for the call, and tells nothing apart beyond it."""
     own_ledger: MemoryLedger = field(default_factory=MemoryLedger, repr=False, compare=False)
     """The effects of this run, where the services keep none."""
 

@@ -157,16 +157,17 @@ def given(call: ToolCall, tool: Tool | None, came: Came, source: Source, reason:
 def deliveries(calls: Sequence[ToolCall], ctx: RunContext[Any]) -> list[str]:
     """What each call of one reply is recognised by at its next delivery.
 
-    Made of the run, the conversation inside it, and the call as the checkpoint holds it. Two calls of one reply that
-    share an id are two.
+    Made of the run, the conversation inside it, and the call as the checkpoint holds it. A graph that was started
+    without a run has another one around it at each delivery: there it is the task of the graph that stays. Two calls of
+    one reply that share an id are two.
     """
     seen: dict[str, int] = {}
-    conversation = ctx.place.rpartition("|")[0]
+    run, conversation = ("", ctx.place) if ctx.borrowed and ctx.place else (ctx.run_id, ctx.place.rpartition("|")[0])
     out = []
     for call in calls:
         function = call["function"]
         said = hashlib.sha256(f"{function['name']}\x1f{function['arguments']}".encode("utf-8", "surrogatepass"))
-        name = derived_id("dlv", ctx.run_id, conversation, ctx.branch, call["id"], said.hexdigest())
+        name = derived_id("dlv", run, conversation, ctx.branch, call["id"], said.hexdigest())
         count = seen[name] = seen.get(name, 0) + 1
         out.append(name if count == 1 else derived_id("dlv", name, str(count)))
     return out

@@ -67,9 +67,9 @@ def _claim_of(item: Ready, ctx: RunContext[Any]) -> Effect:
 
 
 def key_of(item: Ready, ctx: RunContext[Any]) -> str:
-    """The idempotency key of a call."""
+    """The idempotency key of a call; its delivery says of which run it is."""
     tenant = ctx.principal.tenant
-    return item.tool.key_for(ctx.run_id, item.delivery, item.arguments, tenant=tenant, branch=ctx.branch)
+    return item.tool.key_for("", item.delivery, item.arguments, tenant=tenant, branch=ctx.branch)
 
 
 async def _performed(item: Ready, effect: Effect, ctx: RunContext[Any]) -> ToolResult:

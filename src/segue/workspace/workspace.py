@@ -34,5 +34,5 @@ class Workspace(Travel, Effects, Upgrades, Accepting):
         with self.tracer.start("run", graph.name, tenant=LOCAL.tenant, trace_id=trace_id, run_id=run_id) as span:
             yield RunContext(
                 run_id=run_id, thread_id=thread_id, trace_id=trace_id, services=self.services, deps=deps,
-                meter=Meter(), span_id=span.span_id,
+                meter=Meter(), span_id=span.span_id, borrowed=True,
             )  # fmt: skip
