@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict
 
 from segue.base.errors import BadInput
 from segue.base.ids import derived_id, new_id
+from segue.base.known import KnownIds
 from segue.base.labels import Integrity, Labels
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Message(TypedDict, total=False):
     note: NotRequired[bool]
     """For one request only: told to the model at the end of it, and kept nowhere."""
 
+
+_KNOWN = KnownIds()
 
 OTHER_PART_TOKENS = 1_000
 """What a part that is no text is taken for, such as an image."""
@@ -221,10 +224,13 @@ def append(left: list[Message] | None, right: Any) -> list[Message]:
     new = [coerce(item) for item in items if item is not None]
     if not old:
         return new
-    known = {message.get("id") for message in old}
+    known = _KNOWN.take(old)
     new = [message for message in new if message.get("id") not in known]
     closing = closed(old) if new and new[0]["role"] == "user" else []
-    return [*old, *closing, *new]
+    grown = [*old, *closing, *new]
+    known.update(message.get("id") for message in grown[len(old) :])
+    _KNOWN.grown(grown, known)
+    return grown
 
 
 def open_calls(messages: Sequence[Message]) -> list[ToolCall]:
