@@ -187,6 +187,8 @@ class SqliteDatabase:
     def _run_all(self, transactions: Sequence[Sequence[Statement]]) -> list[Results]:
         with self._mutex:
             db = self._connection()
+            if self._wal.wanted:
+                raise sqlite3.OperationalError("database is locked: its log is being brought home")
             run = db.execute
             run("BEGIN IMMEDIATE")
             try:

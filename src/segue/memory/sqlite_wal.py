@@ -1,7 +1,8 @@
 """The write-ahead log of a SQLite file: kept short by a thread, so that no writer pays for the disk's sync.
 
 Pages are first copied while writers go on; what little they added meanwhile is then copied under the write lock, and
-the log is cut to nothing. Whoever wants to write in those milliseconds finds the file locked and tries again.
+the log is cut to nothing. Whoever wants to write in those milliseconds finds the file locked and tries again; our own
+writers stand back by themselves, since they would never let go of it for long enough.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class WalKeeper:
         self._log = f"{path}-wal"
         self._writes = 0
         self._thread: threading.Thread | None = None
+        self.wanted = False
+        """Whether the log is about to be cut: writers of this process stand back."""
 
     def wrote(self) -> None:
         """A commit was made; now and then this looks at how long the log is."""
@@ -56,6 +59,8 @@ class WalKeeper:
             try:
                 db.execute("PRAGMA synchronous=NORMAL")
                 db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                self.wanted = True
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             finally:
+                self.wanted = False
                 db.close()
