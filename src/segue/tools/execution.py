@@ -21,10 +21,11 @@ from segue.context.effects import Effect
 from segue.context.events import ToolCalled, ToolFinished
 from segue.context.run import RunContext
 from segue.tools.asking import ask
+from segue.tools.asking_people import asked_together
 from segue.tools.calls import Judged, Prepared, Ready, ToolResult, deliveries, failed
 from segue.tools.effects import key_of, known, look_up, once, recall
 from segue.tools.judging import fitted, judge, prepare
-from segue.tools.running import repeatable
+from segue.tools.running import bubbles, repeatable
 from segue.tools.tool import Tool
 from segue.tracing.spans import Span
 
@@ -89,20 +90,26 @@ def _in_order(items: Sequence[Prepared]) -> list[list[Prepared]]:
 async def _side_by_side(items: list[Prepared], ctx: RunContext[Any], max_parallel: int) -> list[ToolResult]:
     gate = asyncio.Semaphore(max_parallel)
 
-    async def one(item: Prepared) -> ToolResult:
+    async def one(item: Prepared) -> ToolResult | Exception:
         if isinstance(item, ToolResult):
             return await _told(item, ctx)
-        async with gate:
-            return await _run(item, ctx)
+        try:
+            async with gate:
+                return await _run(item, ctx)
+        except Exception as error:
+            if not bubbles(error) or len(items) == 1:
+                raise
+            return error  # a person is asked: those beside it come to their end, or ask too
 
-    if len(items) == 1:
-        return [await one(items[0])]
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(item)) for item in items]
     except BaseExceptionGroup as errors:
         raise _first(errors) from errors
-    return [task.result() for task in tasks]
+    ended = [task.result() for task in tasks]
+    if waits := [each for each in ended if isinstance(each, Exception)]:
+        raise asked_together(waits)
+    return [each for each in ended if isinstance(each, ToolResult)]
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -56,8 +56,12 @@ async def has_newest(graph: Any, config: Any, record: RunRecord) -> bool:
     return False
 
 
-async def input_of(graph: Any, config: Any, record: RunRecord, fresh: dict[str, Any], *, resumed: bool) -> Any:
+async def input_of(
+    graph: Any, config: Any, record: RunRecord, fresh: dict[str, Any], *, resumed: bool
+) -> tuple[Any, bool]:
     """What to hand to the graph: the request, the answers, or nothing where a checkpoint says where the run was.
+
+    The second is whether the run begins, rather than goes on.
 
     Going on with nothing is only right where the newest checkpoint carries this run's id; else the run never reached
     its first checkpoint, and starts as it would have.
@@ -67,7 +71,7 @@ async def input_of(graph: Any, config: Any, record: RunRecord, fresh: dict[str, 
     """
     first = {"messages": list(record.request), **fresh} if record.request else None
     if not resumed:
-        return first
+        return first, True
     snapshot = await went_on(graph, config, record)
     if snapshot is None:
         if (record.forked_from or {}).get("changed"):
@@ -75,14 +79,14 @@ async def input_of(graph: Any, config: Any, record: RunRecord, fresh: dict[str, 
                 f"run {record.run_id} ended before its first checkpoint, and what it was to change is not kept.",
                 way_out="Fork anew.",
             )
-        return first
+        return first, True
     resume: dict[str, Any] = {}
     for interrupt in snapshot.interrupts:
         requests = requests_of(interrupt, record.run_id)
         chosen = {each["id"]: record.answers[each["id"]] for each in requests if each["id"] in record.answers}
         if chosen:
             resume[interrupt.id] = chosen if is_ours(interrupt) else chosen[requests[0]["id"]].get("value")
-    return Command(resume=resume) if resume else None
+    return (Command(resume=resume) if resume else None), False
 
 
 def requests_of(interrupt: Any, run_id: str) -> list[dict[str, Any]]:

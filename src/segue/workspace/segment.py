@@ -169,12 +169,12 @@ class Segment:
         config = self._config()
         if not record.starts_at:
             await migrated(self.graph, config, record)
-        given = await input_of(self.graph, config, record, self.agent.fresh_input(), resumed=self.resumed)
+        given, begins = await input_of(self.graph, config, record, self.agent.fresh_input(), resumed=self.resumed)
         if self.change is not None:
             values, goto = self.change
             given = Command(update=values or None, goto=goto)
         goes_on = not isinstance(given, dict)
-        if record.starts_at and (not goes_on or not self.resumed):
+        if record.starts_at and begins:
             config["configurable"]["checkpoint_id"] = record.starts_at
         log = EdgeLog(resumed=goes_on)
         if goes_on:
