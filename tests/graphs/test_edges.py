@@ -297,6 +297,28 @@ async def test_a_branch_of_a_join_is_taken_when_the_join_is_not_when_its_target_
     ]
 
 
+async def test_an_edge_that_a_graph_inside_commands_is_the_node_s_around_it(ws: Workspace) -> None:
+    def out(state: State) -> Command[Any]:
+        return Command(graph=Command.PARENT, goto="after", update={"log": ["inner"]})
+
+    inner = Graph(State)
+    inner.add_node("out", out)
+    inner.add_edge(START, "out")
+    graph = Graph(State)
+    graph.add_node("around", inner.compile(), destinations=("after", "other"))
+    graph.add_node("after", says("after"))
+    graph.add_node("other", says("other"))
+    graph.add_edge(START, "around")
+
+    found = await record(ws, graph.compile())
+
+    assert found.value["log"] == ["inner", "after"]
+    edge = next(edge for edge in found.edges() if edge.name == "around → after")
+    assert edge.attributes["segue.edge.kind"] == "goto"
+    assert edge.attributes["segue.edge.not_taken"] == ["other"]
+    assert {span.status for span in found.spans if span.kind == "node"} == {"ok"}
+
+
 @pytest.mark.parametrize("draw", GRAPHS, ids=lambda draw: str(draw.__name__))
 async def test_tracing_changes_neither_state_nor_structure(ws: Workspace, draw: Callable[[], Any]) -> None:
     graph = draw()

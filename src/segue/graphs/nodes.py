@@ -13,6 +13,7 @@ from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.constants import START
+from langgraph.errors import ParentCommand
 from langgraph.types import Command, Send
 
 from segue.base.errors import Category, OperatorError
@@ -106,8 +107,13 @@ class TracedNode(Runnable[Any, Any]):
             parent_id=ctx.span_id,
         )  # fmt: skip
         span.set(segue__step=metadata.get("langgraph_step"), segue__agent=ctx.agent or None)
-        with span:
-            yield span, with_context(config, ctx.at(span_id=span.span_id, place=place_of(config)))
+        try:
+            with span:
+                yield span, with_context(config, ctx.at(span_id=span.span_id, place=place_of(config)))
+        except ParentCommand as raised:
+            if (command := raised.args[0]).graph in _names_of(config):  # a graph inside says where this one goes
+                self._leave(span, config, Command(update=command.update, goto=command.goto))
+            raise
 
     def _leave(self, span: Span, config: RunnableConfig, output: Any) -> None:
         changed = _changed(output)
@@ -260,6 +266,12 @@ def _plain_reason(departure: Departure) -> str:
             return "taken up again after a stop"
         case _:
             return ""
+
+
+def _names_of(config: RunnableConfig) -> tuple[str, str]:
+    """What a command may call the task of this node by: with the ids of the tasks around it, and without."""
+    found = str((config.get("metadata") or {}).get("langgraph_checkpoint_ns", ""))
+    return found, "|".join(part.partition(":")[0] for part in found.split("|"))
 
 
 def namespace_of(metadata: dict[str, Any]) -> str:
