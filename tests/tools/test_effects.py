@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from segue import Agent, Answer, Approve, Principal, Reject, Run, RunContext, Tool, Workspace, tool
-from segue.base.errors import StoreError
+from segue import Agent, Allow, Answer, Approve, Block, Edit, Principal, Reject, Run, RunContext, Tool, Workspace, tool
+from segue.base.errors import StoreError, UserError
 from segue.context.effects import Effect
 from segue.context.events import ToolCalled, ToolFinished
+from segue.guards import rail
 from segue.testing import ScriptedModel, call
 from segue.tools import running
 
@@ -672,3 +673,107 @@ async def test_an_effect_says_what_it_was(ws: Workspace) -> None:
     assert effect.arguments == {"order_id": "7"}
     assert effect.came is not None
     assert (effect.came.content, effect.came.failed) == ("refunded 1", False)
+
+
+async def test_a_forked_run_asks_before_it_does_again_what_the_thread_has_done(ws: Workspace) -> None:
+    till = Till()
+    agent = till.agent(call("refund", order_id="7"))
+    first = await ws.run(agent, "refund", thread_id="t")
+    before = next(each for each in await ws.checkpoints("t") if each.next == ("act",))
+
+    fork = await ws.fork("t", before.id)
+    [request] = fork.interrupts
+    assert (fork.status, till.paid) == ("waiting", [("7", 1)])
+    assert f"this run is a fork; run {first.id} did this already" in request.reason
+    fork = await ws.resume(fork.id, {request.id: Approve()})
+
+    assert (fork.status, till.paid) == ("completed", [("7", 1)] * 2)
+    assert len({each.branch for each in await ws.effects(thread_id="t")}) == 2
+
+
+async def test_an_approval_is_worth_nothing_once_the_tools_arguments_have_changed(ws: Workspace) -> None:
+    till = Till(approval=True)
+    run = await ws.run(till.agent(call("refund", order_id="7")), "go")
+
+    @tool(name="refund", approval=True)
+    def changed(iban: str) -> str:
+        """Refund."""
+        raise AssertionError("nobody approved this")
+
+    agent = Agent("till", model=ScriptedModel(["done"]), tools=[changed])
+    run = await ws.resume(run.id, {run.interrupts[0].id: Approve()}, agent=agent)
+
+    assert run.output == "done"
+    assert "the arguments of refund do not fit: iban: Field required" in results(run)[-1]
+
+
+async def test_an_approval_counts_for_the_one_who_runs_only_while_they_hold_the_rights(ws: Workspace) -> None:
+    till = Till(scopes=["refunds"], approval=True)
+    ann = Principal("acme", "ann", scopes={"refunds"})
+    run = await ws.run(till.agent(call("refund", order_id="7")), "go", principal=ann)
+    record = ws.records.get("acme", run.id)
+    assert record is not None
+    record.scopes = []
+    ws.records.save(record)
+
+    run = await ws.resume(run.id, {run.interrupts[0].id: Approve()}, principal=ann)
+
+    assert (run.output, till.paid) == ("done", [])
+    assert results(run)[-1] == "error: refund was blocked: ann lacks the scope refunds"
+
+
+async def test_an_edited_approval_is_looked_at_by_the_rails_again(ws: Workspace) -> None:
+    @rail(places=("tool_call",))
+    async def at_most_ten(text: str) -> Any:
+        return Block("more than 10") if "50" in text else Allow()
+
+    till = Till(approval=True)
+    model = ScriptedModel([call("refund", order_id="7", amount=5), "done"])
+    agent = Agent("till", model=model, tools=[till.refund], guards=[at_most_ten])
+    run = await ws.run(agent, "go")
+    run = await ws.resume(run.id, {run.interrupts[0].id: Edit({"order_id": "7", "amount": 50})}, agent=agent)
+
+    assert (run.output, till.paid) == ("done", [])
+    assert results(run)[-1] == "error: refund was blocked: more than 10"
+
+
+@pytest.mark.parametrize(
+    ("reconcile", "says"),
+    [
+        ("look", "it is a function of"),
+        (lambda iban: None, "reconcile takes 'iban'; the arguments are amount, order_id"),
+        (lambda ctx, order_id, /: None, "by position"),
+        (int, "it is a function of"),
+    ],
+)
+def test_a_reconcile_that_cannot_be_called_is_told_where_the_tool_is_made(reconcile: Any, says: str) -> None:
+    with pytest.raises(UserError, match="tool 'refund'") as raised:
+        Till(reconcile=reconcile)
+
+    assert says in str(raised.value)
+
+
+async def test_a_tool_of_a_class_is_reconciled_by_its_own_method(ws: Workspace) -> None:
+    class Bank:
+        paid = ""
+
+        async def look(self, order_id: str) -> str:
+            return f"{self.paid} for {order_id}"
+
+        @tool(reconcile=look)
+        async def refund(self, ctx: RunContext[Any], order_id: str) -> str:
+            """Refund."""
+            self.paid = "receipt 1"
+            ctx.deps.set()
+            await asyncio.Event().wait()
+            return "never"
+
+    agent = Agent("a", model=ScriptedModel([call("refund", order_id="7"), "done"]), tools=[Bank().refund])
+    inside = asyncio.Event()
+    handle = ws.start(agent, "go", deps=inside, thread_id="t")
+    await inside.wait()
+    run = await handle.cancel()
+
+    run = await ws.resume(run.id, deps=inside)
+
+    assert results(run)[-1] == "receipt 1 for 7"
