@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 from rich.console import Console
 from rich.prompt import Prompt
@@ -24,9 +25,11 @@ def show_request(console: Console, request: InterruptRequest) -> None:
     if request.kind == "question":
         console.print(Text.assemble(("Question ", "bold yellow"), request.question))
         return
-    console.print(
-        Text.assemble(("Approval ", "bold yellow"), (request.agent, "cyan"), " wants to run ", (request.tool, "bold"))
-    )
+    if request.kind == "effect":
+        head: list[Any] = [("Doubt ", "bold yellow"), (request.agent, "cyan"), " ran ", (request.tool, "bold")]
+    else:
+        head = [("Approval ", "bold yellow"), (request.agent, "cyan"), " wants to run ", (request.tool, "bold")]
+    console.print(Text.assemble(*head))
     for name, value in request.arguments.items():
         console.print(Text(f"  {name}: {json.dumps(value, ensure_ascii=False)}"))
     console.print(Text(f"  {request.reason}", style="dim"))
@@ -37,6 +40,8 @@ def ask(console: Console, request: InterruptRequest) -> Response:
     show_request(console, request)
     if request.kind == "question":
         return Answer(Prompt.ask("Answer", console=console))
+    if request.kind == "effect":
+        return _cleared(console)
     match Prompt.ask("approve, edit or reject", choices=["a", "e", "r"], console=console):
         case "a":
             return Approve()
@@ -44,6 +49,17 @@ def ask(console: Console, request: InterruptRequest) -> Response:
             return Reject(Prompt.ask("Reason", default="", show_default=False, console=console))
         case _:
             return _edited(console, request)
+
+
+def _cleared(console: Console) -> Response:
+    """What came of a call that was cut short, by somebody who has looked."""
+    match Prompt.ask("do it again, leave it, or it was done", choices=["again", "leave", "done"], console=console):
+        case "again":
+            return Approve()
+        case "leave":
+            return Reject(Prompt.ask("Reason", default="", show_default=False, console=console))
+        case _:
+            return Answer(Prompt.ask("What did it give", default="done", console=console))
 
 
 def _edited(console: Console, request: InterruptRequest) -> Response:
