@@ -15,7 +15,7 @@ def build() -> Any:
     """The command line as a Typer app."""
     import typer
 
-    from segue.cli import audit, chat, check, doctor, effects, new, resume, run, trace
+    from segue.cli import audit, chat, check, doctor, effects, jobs, new, resume, run, trace, worker
 
     app = typer.Typer(
         name="segue",
@@ -25,10 +25,11 @@ def build() -> Any:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for module in (run, chat, resume, trace, check, new, doctor):
+    for module in (run, chat, resume, worker, trace, check, new, doctor):
         app.command(module.__name__.rpartition(".")[2])(module.command)
 
     app.add_typer(audit.app, name="audit")
+    app.add_typer(jobs.app, name="jobs")
     app.add_typer(effects.app, name="effects")
 
     @app.callback(invoke_without_command=True)

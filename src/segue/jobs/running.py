@@ -103,7 +103,8 @@ class Runner:
 
     async def _work(self, segment: Segment) -> Outcome:
         if switch := stops(await self.store.switches(), segment.tenant):
-            return await self._held(segment, f"the kill switch {switch.scope} is on: {switch.reason}")
+            why = f": {switch.reason}" if switch.reason else ""
+            return await self._held(segment, f"the kill switch {switch.scope} is on{why}")
         record = self.ws.records.get(segment.tenant, segment.run_id)
         if record is None:
             return Outcome(state="dead", reason=f"there is no record of run {segment.run_id}")

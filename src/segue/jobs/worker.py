@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from segue.base.errors import OperatorError, SegueError
 from segue.jobs.jobs import Jobs
@@ -20,6 +21,7 @@ from segue.jobs.store import stops
 _log = logging.getLogger("segue.jobs")
 _LOOK_S = 0.5
 _IDLE_ROUNDS = 3
+_ABORT_S = 2.0
 
 
 class WorkerLost(OperatorError):
@@ -40,10 +42,20 @@ class Worker:
         load: Finds the agent at a source.
         slots: Runs at a time; `None` is what the settings say.
         schedules: Whether it fires schedules as well, in turn with other workers.
+        on_lost: Called once its runs are stopped where its lock is lost, before anything is closed: what a process
+            that begins anew has no time for.
     """
 
-    def __init__(self, jobs: Jobs, *, load: Load, slots: int | None = None, schedules: bool = True) -> None:
-        self.jobs = jobs
+    def __init__(
+        self,
+        jobs: Jobs,
+        *,
+        load: Load,
+        slots: int | None = None,
+        schedules: bool = True,
+        on_lost: Callable[[], None] | None = None,
+    ) -> None:
+        self.jobs, self.on_lost = jobs, on_lost
         self.slots = slots or jobs.settings.concurrency
         self.schedules = schedules
         self.runner = Runner(
@@ -78,13 +90,20 @@ class Worker:
                     working.take(0)
                     await self.runner.drain(timeout_s=self.jobs.settings.drain_s)
                 else:
-                    await self.runner.abort()
+                    await self._abort()
             finally:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
         if lost:
             raise WorkerLost()
+
+    async def _abort(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ABORT_S):
+                await self.runner.abort()
+        if self.on_lost is not None:
+            self.on_lost()
 
     async def _until_stopped(self, working: Working) -> bool:
         """Whether it was the lock that ended it."""
