@@ -11,7 +11,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from langgraph.channels import DeltaChannel
@@ -21,10 +21,11 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.constants import START
 from langgraph.pregel._checkpoint import achannels_from_checkpoint
-from langgraph.types import Interrupt, Send
+from langgraph.types import Interrupt
 
 from segue.base.messages import open_calls
-from segue.graphs.migration import Migration, MigrationFailed, Step, chain, changed
+from segue.graphs.migration import MigrationFailed, Step, chain, changed
+from segue.graphs.naming import Level, Names
 from segue.graphs.origins import PLACES, before, places_of
 from segue.graphs.specs import WorkerSpec
 from segue.graphs.stored import (
@@ -37,34 +38,8 @@ from segue.graphs.stored import (
     Stored,
     interrupt_id,
     is_state,
-    namespace_of,
 )
 from segue.graphs.versions import STAMP, read_stamp, stamp_of
-
-
-@dataclass(frozen=True)
-class _Level:
-    """What the migrations say of one graph: of the thread's own, or of one inside."""
-
-    steps: tuple[Step, ...]
-
-    def renamed(self, name: str) -> str:
-        """The name of a node as it is now."""
-        for step in self.steps:
-            name = step.migration.renames.get(name, name)
-        return name
-
-    def inside(self, name: str) -> _Level:
-        """What they say of the graph that this node, by its old name, holds."""
-        found: list[Step] = []
-        for step in self.steps:
-            found.append(Step(step.start, replace(_inner(step, name), end=step.migration.end)))
-            name = step.migration.renames.get(name, name)
-        return _Level(tuple(found))
-
-
-def _inner(step: Step, name: str) -> Migration:
-    return step.migration.inside.get(name, Migration())
 
 
 @dataclass(frozen=True)
@@ -189,7 +164,7 @@ async def _carried(graph: Any, config: Any) -> Carried | None:
     if not steps:
         return None
     carried = Carried(tuple(steps))
-    await _Carrier(graph.checkpointer, carried).carry(graph, held, _Level(tuple(steps)), "", {})
+    await _Carrier(graph.checkpointer, carried).carry(graph, held, Level(tuple(steps)), "", {})
     root, earlier = carried.puts[-1], places_of(held.tup.metadata)
     places = {place: before(earlier, was) for place, was in carried.places.items()}
     metadata = {**root.metadata, STAMP: stamp_of(graph), PLACES: orjson.dumps(places).decode()}
@@ -204,15 +179,15 @@ class _Carrier:
         self._saver = saver
         self._carried = carried
 
-    async def carry(self, graph: Any, held: Stored, level: _Level, namespace: str, parents: Mapping[str, str]) -> None:
+    async def carry(self, graph: Any, held: Stored, level: Level, namespace: str, parents: Mapping[str, str]) -> None:
         """Put the new checkpoint of this graph behind those of the graphs inside."""
-        names = _Names(graph, level)
+        names = Names(graph, level)
         checkpoint = await self._checkpoint(graph, held, level, names)
         same_place = namespace == held.namespace
         metadata = {**held.tup.metadata, "parents": dict(parents)}
         if same_place:
             metadata |= {"source": "update", "step": held.step}
-        tup = CheckpointTuple(held.tup.config, checkpoint, metadata, None, None)
+        tup = CheckpointTuple(held.tup.config, cast(Any, checkpoint), cast(Any, metadata), None, None)
         new = Stored(tup, namespace)
         tasks = names.tasks(held, new)
         for old, (old_name, now, now_name) in tasks.items():
@@ -237,7 +212,7 @@ class _Carrier:
         self,
         graph: Any,
         held: Stored,
-        level: _Level,
+        level: Level,
         task: tuple[str, str],
         namespace: str,
         name: str,
@@ -252,7 +227,7 @@ class _Carrier:
             within = graphs[min(index, len(graphs) - 1)]
             await self.carry(within, inner, level.inside(old_name), place, parents)
 
-    async def _checkpoint(self, graph: Any, held: Stored, level: _Level, names: _Names) -> dict[str, Any]:
+    async def _checkpoint(self, graph: Any, held: Stored, level: Level, names: Names) -> dict[str, Any]:
         old = held.tup.checkpoint
         values, versions = dict(old["channel_values"]), dict(old["channel_versions"])
         fresh = self._saver.get_next_version(max(versions.values(), default=None), None)
@@ -299,7 +274,7 @@ class _Carrier:
         for name, channel in found.items():
             values[name], versions[name] = _DeltaSnapshot(channel.get()), fresh
 
-    def _writes(self, held: Stored, names: _Names, tasks: Mapping[str, str]) -> list[tuple[str, str, Any]]:
+    def _writes(self, held: Stored, names: Names, tasks: Mapping[str, str]) -> list[tuple[str, str, Any]]:
         out: list[tuple[str, str, Any]] = []
         for task, channel, value in held.tup.pending_writes or ():
             now = NULL_TASK if task == NULL_TASK else tasks.get(task)
@@ -313,7 +288,7 @@ class _Carrier:
             out.append((now, names.channel(channel), self._value(names, channel, value)))
         return out
 
-    def _value(self, names: _Names, channel: str, value: Any) -> Any:
+    def _value(self, names: Names, channel: str, value: Any) -> Any:
         if channel == INTERRUPT:
             return [self._interrupt(each) for each in (value if isinstance(value, list | tuple) else [value])]
         if channel == SENDS:
@@ -324,7 +299,7 @@ class _Carrier:
         return Interrupt(value=each.value, id=self._carried.interrupts.get(each.id, each.id))
 
 
-def _through(level: _Level, state: Mapping[str, Any], thread: str) -> dict[str, Any]:
+def _through(level: Level, state: Mapping[str, Any], thread: str) -> dict[str, Any]:
     """The state after every step."""
     at = copy.deepcopy(dict(state))
     for step in level.steps:
@@ -333,7 +308,7 @@ def _through(level: _Level, state: Mapping[str, Any], thread: str) -> dict[str, 
 
 
 def _input(
-    level: _Level, state: Mapping[str, Any], made: Mapping[str, Any], start: Mapping[str, Any], thread: str
+    level: Level, state: Mapping[str, Any], made: Mapping[str, Any], start: Mapping[str, Any], thread: str
 ) -> dict[str, Any]:
     """Input that no node has read yet: what the migration makes of the state with it, less that without."""
     both = _through(level, {**state, **start}, thread)
@@ -371,112 +346,6 @@ def same_value(left: Any, right: Any) -> bool:
         return False
 
 
-class _Names:
-    """Nodes, channels and tasks under their old and new names, in one graph."""
-
-    def __init__(self, graph: Any, level: _Level) -> None:
-        self._graph = graph
-        self._level = level
-
-    def renamed(self, name: str) -> str:
-        """A node's name as it is now."""
-        return self._level.renamed(name)
-
-    def channel(self, name: str) -> str:
-        """A channel's name as it is now."""
-        if name.startswith(BRANCH):
-            return BRANCH + self.renamed(name.removeprefix(BRANCH))
-        if not name.startswith(JOIN):
-            return name
-        sources, _, target = name.removeprefix(JOIN).rpartition(":")
-        wanted, end = [self.renamed(each) for each in sources.split("+")], self.renamed(target)
-        for held, to in self._graph.builder.waiting_edges:
-            if to == end and set(held) == set(wanted):
-                wanted = list(held)
-        return f"{JOIN}{'+'.join(wanted)}:{end}"
-
-    def channels(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """By their names as they are now."""
-        return {self.channel(name): value for name, value in values.items()}
-
-    def versions(self, versions: Mapping[str, Any]) -> dict[str, Any]:
-        """The same; of two that become one, the newer."""
-        out: dict[str, Any] = {}
-        for name, version in versions.items():
-            now = self.channel(name)
-            out[now] = max(out[now], version) if now in out else version
-        return out
-
-    def value(self, channel: str, value: Any) -> Any:
-        """What stands in a channel of LangGraph's own, as the graph now wants it."""
-        if channel.startswith(BRANCH):
-            return self._trigger(channel, value)
-        if channel.startswith(JOIN):
-            if isinstance(value, set | frozenset | list):
-                return {self.renamed(each) for each in value}
-            seen, finished = value
-            return ({self.renamed(each) for each in seen}, finished)
-        return value
-
-    def _trigger(self, channel: str, value: Any) -> Any:
-        spec = self._graph.channels.get(channel)
-        if spec is None:
-            return value
-        try:
-            spec.from_checkpoint(value)
-        except (TypeError, ValueError):
-            return (value, True)  # it was to run at once, and waits for all others now: they are done
-        return value
-
-    def sent(self, send: Any) -> Any:
-        """Work that was sent, to whoever does it now."""
-        if not isinstance(send, Send) or self.renamed(send.node) == send.node:
-            return send
-        made = copy.copy(send)
-        made.node = self.renamed(send.node)
-        return made
-
-    def seen(self, seen: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-        """What each node has seen."""
-        out: dict[str, dict[str, Any]] = {}
-        for node, held in seen.items():
-            now = out.setdefault(self.renamed(node), {})
-            for name, version in held.items():
-                channel = self.channel(name)
-                now[channel] = max(now[channel], version) if channel in now else version
-        return out
-
-    def tasks(self, held: Stored, new: Stored) -> dict[str, tuple[str, str, str]]:
-        """By a task's old id: the node's old name, the task's new id, the node's new name."""
-        found: dict[str, tuple[str, str, str]] = {}
-        for name, node in self._graph.nodes.items():
-            now = new.pull_id(name, node.triggers)
-            for old in self._old_names(name, held):
-                triggers = [self._back(each, name, old) for each in node.triggers]
-                for each in held.likely_ids(old, triggers):
-                    found.setdefault(each, (old, now, name))
-        for index, send in enumerate(held.sends):
-            name = self.renamed(send.node)
-            if name in self._graph.nodes:
-                found[held.push_id(send.node, index)] = (send.node, new.push_id(name, index), name)
-        return found
-
-    def _old_names(self, name: str, held: Stored) -> list[str]:
-        known = {*held.branches, *held.tup.checkpoint["versions_seen"], name}
-        known |= {old for step in self._level.steps for old in step.migration.renames}
-        return sorted(old for old in known if self.renamed(old) == name)
-
-    def _back(self, trigger: str, name: str, old: str) -> str:
-        """A trigger of a node as it was called before."""
-        if trigger == BRANCH + name:
-            return BRANCH + old
-        if not trigger.startswith(JOIN):
-            return trigger
-        sources, _, _ = trigger.removeprefix(JOIN).rpartition(":")
-        before = {now: was for step in self._level.steps for was, now in step.migration.renames.items()}
-        return f"{JOIN}{'+'.join(before.get(each, each) for each in sources.split('+'))}:{old}"
-
-
 __all__ = [
-    "Carried", "Put", "inner_graphs", "inner_stored", "migrate", "migrated_copy", "same_value", "namespace_of", "stored_at",
+    "Carried", "Put", "inner_graphs", "inner_stored", "migrate", "migrated_copy", "same_value", "stored_at",
 ]  # fmt: skip

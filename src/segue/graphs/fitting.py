@@ -11,7 +11,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, Union, get_args, get_origin, is_typeddict
 
@@ -30,6 +30,8 @@ class Misfit:
     """Keys and indices that lead to it; empty for the value itself."""
     wanted: str
     found: str
+    plain: bool = False
+    """Whether an object is wanted and its plain data stands there: its class was not to be had when it was read."""
 
 
 def misfits(kind: Any, value: Any, *, converts: bool = False) -> list[Misfit]:
@@ -89,7 +91,7 @@ def _made_of_data(made: Any, value: Any, path: Path = ()) -> Iterator[Misfit]:
     """Where a type would have made an object of plain data: the graph will not."""
     if isinstance(made, BaseModel) or dataclasses.is_dataclass(made):
         if not isinstance(value, type(made)):
-            yield Misfit(path, f"an instance of {type(made).__name__}", f"plain data, {short(value)}")
+            yield Misfit(path, f"an instance of {type(made).__name__}", f"plain data, {short(value)}", plain=True)
     elif isinstance(made, dict) and isinstance(value, dict):
         for key in made.keys() & value.keys():
             yield from _made_of_data(made[key], value[key], (*path, key))
@@ -107,7 +109,7 @@ def _unlike(found: list[Misfit]) -> list[Misfit]:
     out: dict[Path, Misfit] = {}
     for each in found:
         held = out.get(each.path)
-        out[each.path] = Misfit(each.path, f"{held.wanted}, or: {each.wanted}", held.found) if held else each
+        out[each.path] = replace(held, wanted=f"{held.wanted}, or: {each.wanted}") if held else each
     return list(out.values())
 
 

@@ -6,6 +6,7 @@ What is said here is proof or nothing: `None` and an empty answer mean that the 
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import textwrap
 import types
@@ -28,7 +29,10 @@ def function_of(node: Any) -> Any:
             return at
         if isinstance(at, types.MethodType):
             return at.__func__
-        at = next((held for name in ("inner", "afunc", "func") if (held := getattr(at, name, None)) is not None), None)
+        if isinstance(at, functools.partial) and at.args:
+            return None  # its first argument is not the state
+        # LangGraph keeps a sync function as `func`, beside an `afunc` of its own that runs it in a thread.
+        at = next((held for name in ("inner", "func", "afunc") if (held := getattr(at, name, None)) is not None), None)
         if at is None:
             return None
     return None

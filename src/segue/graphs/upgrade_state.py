@@ -21,6 +21,7 @@ from segue.graphs.stored import Stored, is_empty, is_state
 from segue.graphs.verdicts import Finding
 
 _MIGRATE = "Write a migration that"
+_Found = tuple[Finding, bool]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +57,9 @@ def state_findings(graph: Any, held: Stored, before: Before) -> Iterator[Finding
     """
     converts = converting(graph)
     for name, value in held.state.items():
-        if name not in before.same:
-            yield from _channel(graph, held, name, value, before, converts)
+        for found, plain in _channel(graph, held, name, value, before, converts):
+            if plain or converts or name not in before.same:
+                yield found
     start = held.values.get(START)
     if isinstance(start, dict):
         for name, value in start.items():
@@ -74,23 +76,30 @@ def converting(graph: Any) -> bool:
     return isinstance(schema, type) and issubclass(schema, BaseModel)
 
 
-def _channel(graph: Any, held: Stored, name: str, value: Any, before: Before, converts: bool) -> Iterator[Finding]:
+def _channel(
+    graph: Any, held: Stored, name: str, value: Any, before: Before, converts: bool
+) -> Iterator[tuple[Finding, bool]]:
+    """What is found in one channel, each with whether the class of an object was not to be had."""
     spec = graph.channels.get(name)
     if not isinstance(spec, BaseChannel):
         if not is_empty(value):
-            yield gone(name, value)
+            yield gone(name, value), False
     elif isinstance(spec, UntrackedValue) or (isinstance(spec, EphemeralValue) and _was_kept(held, name, before)):
         if is_empty(value):
             return
-        yield Finding(
-            kind="needs migration",
-            where=f"channel {name}",
-            expected=f"a channel that keeps its value, not {type(spec).__name__}",
-            found=short(value),
-            way_out=f"{_MIGRATE} moves it to a channel that is kept, or leaves it out.",
-        )
+        yield _not_kept(name, spec, value), False
     else:
         yield from _misfits(graph, name, spec, value, converts)
+
+
+def _not_kept(name: str, spec: Any, value: Any) -> Finding:
+    return Finding(
+        kind="needs migration",
+        where=f"channel {name}",
+        expected=f"a channel that keeps its value, not {type(spec).__name__}",
+        found=short(value),
+        way_out=f"{_MIGRATE} moves it to a channel that is kept, or leaves it out.",
+    )
 
 
 def gone(name: str, value: Any) -> Finding:
@@ -119,22 +128,22 @@ def _update(graph: Any, name: str, value: Any, converts: bool) -> Iterator[Findi
     if not isinstance(spec, BaseChannel):
         yield gone(name, value)
     elif isinstance(spec, LastValue | BinaryOperatorAggregate) and not _overwrites(value):
-        yield from _misfits(graph, name, spec, value, converts)
+        yield from (found for found, _ in _misfits(graph, name, spec, value, converts))
 
 
 def _overwrites(value: Any) -> bool:
     return type(value).__name__ == "Overwrite"
 
 
-def _misfits(graph: Any, name: str, spec: BaseChannel[Any, Any, Any], value: Any, converts: bool) -> Iterator[Finding]:
+def _misfits(graph: Any, name: str, spec: BaseChannel[Any, Any, Any], value: Any, converts: bool) -> Iterator[_Found]:
     if type(value).__name__ == "_DeltaSnapshot":
         value = value.value
     wanted = list[spec.typ] if isinstance(spec, Topic) else spec.typ  # type: ignore[name-defined]
     found = _of_schema(graph, name, value) if converts else misfits(wanted, value)
     for each in found:
-        yield _misfit(name, each)
+        yield _misfit(name, each), each.plain
     if not found and isinstance(spec, BinaryOperatorAggregate) and (why := _does_not_reduce(spec, value)):
-        yield _misfit(name, Misfit((), f"what its reducer takes ({why})", short(value)))
+        yield _misfit(name, Misfit((), f"what its reducer takes ({why})", short(value))), False
 
 
 def _of_schema(graph: Any, name: str, value: Any) -> list[Misfit]:
@@ -168,7 +177,9 @@ def _misfit(name: str, each: Misfit) -> Finding:
         where=f"channel {where}",
         expected=each.wanted,
         found=each.found,
-        way_out=f"{_MIGRATE} converts it.",
+        way_out="Name its class in checkpoint_types, where it is there; else write a migration that converts it."
+        if each.plain
+        else f"{_MIGRATE} converts it.",
     )
 
 

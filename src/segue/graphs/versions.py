@@ -6,6 +6,7 @@ tools with their arguments and effects. What it does not depend on is left out: 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from langgraph.channels.base import BaseChannel
+from pydantic import BaseModel
 
 from segue.graphs.fitting import schema_of
 from segue.graphs.specs import TeamSpec, WorkerSpec
@@ -58,6 +60,7 @@ def graph_shape(graph: Any) -> dict[str, Any]:
         "edges": sorted(f"{source} → {target}" for source, target in builder.edges),
         "joins": sorted(f"{'+'.join(sources)} → {target}" for sources, target in builder.waiting_edges),
         "branches": branches,
+        "state": _state(builder.state_schema),
         "channels": {name: _channel(spec) for name, spec in graph.channels.items() if _is_state(name, spec)},
         "inside": inside,
         "agents": {name: _agent(spec) for name, spec in getattr(builder, "about", {}).items()},
@@ -100,6 +103,17 @@ def _drawn(graph: Any) -> bool:
 
 def _is_state(name: str, spec: Any) -> bool:
     return isinstance(spec, BaseChannel) and not name.startswith(("branch:to:", "join:", "__"))
+
+
+def _state(schema: Any) -> Any:
+    """What a state class demands beside the types of its channels: bounds, and what must be there."""
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        return _type(schema)
+    if isinstance(schema, type) and dataclasses.is_dataclass(schema):
+        missing = dataclasses.MISSING
+        fields = dataclasses.fields(schema)
+        return sorted(each.name for each in fields if each.default is missing and each.default_factory is missing)
+    return ""
 
 
 def _channel(spec: BaseChannel[Any, Any, Any]) -> dict[str, Any]:

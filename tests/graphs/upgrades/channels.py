@@ -470,6 +470,16 @@ def reads_tone(seen: Any) -> Any:
     return line(with_field(str, "tone"), first=node(seen, "first"), second=second)
 
 
+def reads_tone_in_a_thread(seen: Any) -> Any:
+    """The same, in a node that is not async."""
+
+    def second(state: Any) -> Any:
+        seen.ran.append("second")
+        return {"log": [state["tone"]]}
+
+    return line(with_field(str, "tone"), first=node(seen, "first"), second=second)
+
+
 def reads_tone_if_there(seen: Any) -> Any:
     """The same, and it knows what to do without."""
 
@@ -488,6 +498,15 @@ PENDING = [
         "the node that is next reads a new channel",
         dies(Base),
         reads_tone,
+        "calm",
+        "needs migration",
+        where="channel tone",
+        migrations={"": lambda state: {**state, "tone": "calm"}},
+    ),
+    cut(
+        "the node that is next reads a new channel in a thread",
+        dies(Base),
+        reads_tone_in_a_thread,
         "calm",
         "needs migration",
         where="channel tone",

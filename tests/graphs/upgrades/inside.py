@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 
 from langchain_core.runnables import RunnableConfig
-from langgraph.graph import END, START
+from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 from tests.graphs.upgrades.building import asking, line, node
 from tests.graphs.upgrades.pair import Build, Pair, Seen, answer
@@ -210,6 +210,31 @@ def _consult(question: str) -> Any:
     return interrupt(question)
 
 
+def in_a_thread(seen: Seen, *, ask: bool = True, kind: Any = Graph) -> Any:
+    """The node is not async."""
+
+    def loud(state: State) -> Any:
+        return {"said": interrupt("Go on?"), "log": ["review"]}
+
+    def quiet(state: State) -> Any:
+        return {"said": "nobody", "log": ["review"]}
+
+    return line(State, kind=kind, review=loud if ask else quiet)
+
+
+class Reviewer:
+    """A node that is a method, and one that is an object."""
+
+    def __init__(self, *, ask: bool = True) -> None:
+        self.ask = ask
+
+    async def method(self, state: State) -> Any:
+        return {"said": interrupt("Go on?") if self.ask else "nobody", "log": ["review"]}
+
+    async def __call__(self, state: State) -> Any:
+        return await self.method(state)
+
+
 def by_helper(seen: Seen) -> Any:
     async def loud(state: State) -> Any:
         said = _consult("Go on?")
@@ -241,6 +266,33 @@ def two_ask(seen: Seen, left: str = "left") -> Any:
 
 INTERRUPTS = [
     waiting("a person is asked otherwise", review, lambda seen: review(seen, "Shall we?"), ("review",)),
+    waiting("a person is asked in a thread", in_a_thread, in_a_thread, ("review",)),
+    waiting(
+        "a person is asked in a thread, in a graph of LangGraph",
+        lambda seen: in_a_thread(seen, kind=StateGraph),
+        lambda seen: in_a_thread(seen, kind=StateGraph),
+        ("review",),
+    ),
+    waiting(
+        "nobody asks in the thread any more",
+        in_a_thread,
+        lambda seen: in_a_thread(seen, ask=False),
+        ("review",),
+        "breaks",
+        where="node review",
+    ),
+    waiting(
+        "a method asks",
+        lambda seen: line(State, review=Reviewer().method),
+        lambda seen: line(State, review=Reviewer().method),
+        ("review",),
+    ),
+    waiting(
+        "an object asks",
+        lambda seen: line(State, review=Reviewer()),
+        lambda seen: line(State, review=Reviewer()),
+        ("review",),
+    ),
     waiting("a person is asked by a helper", by_helper, by_helper, ("review",)),
     waiting("a helper asks the person from now on", review, by_helper, ("review",)),
     waiting(
