@@ -1,4 +1,4 @@
-"""An office that closes its month: three workers who write 24 times, each in a way of its own.
+"""An office that closes its month: three workers who write 23 times, each in a way of its own.
 
 The outside is a SQLite file. Some of it honours keys, some can be asked what was done, some can only be looked at by a
 person; two calls of one reply are the same, two have the same key, and one is approved first.
@@ -21,7 +21,7 @@ REQUEST = "Close the month."
 MONTH = "Pay the invoices."
 LETTERS = "Send the letters."
 ROOMS = "Order the rooms."
-WRITES = 24
+WRITES = 23
 
 
 @contextmanager

@@ -10,8 +10,11 @@ import pytest
 from tests.testing.outside import do, done
 from tests.testing.planted import GO, PLANTED, SAFE, careful
 
-from segue import Agent, RunContext, UserError, tool
+from segue import Agent, RunContext, UserError, Workspace, tool
 from segue.testing import Scenario, Script, ScriptedModel, call, check_crash_points
+
+pytest_plugins = ["pytester"]
+PLAIN = ("-p", "no:cacheprovider", "-p", "no:cov", "-o", "asyncio_default_fixture_loop_scope=function")
 
 
 @pytest.mark.parametrize("bug", PLANTED)
@@ -25,12 +28,12 @@ def test_each_planted_bug_is_found(bug: str) -> None:
 
 @pytest.mark.parametrize("name", SAFE)
 def test_what_is_safe_passes(name: str) -> None:
-    report = check_crash_points(SAFE[name])
+    report = check_crash_points(SAFE[name], points=8)
 
     assert report.ok, report
     assert (report.duplicates, report.lost, report.late) == (0, 0, 0)
-    assert report.crashes == report.states > 10
-    assert report.cancels > 10
+    assert report.crashes == 8
+    assert report.cancels + report.not_reached == 8
 
 
 def test_a_person_is_asked_where_nobody_else_knows_and_only_there() -> None:
@@ -42,10 +45,10 @@ def test_a_person_is_asked_where_nobody_else_knows_and_only_there() -> None:
 
 
 def test_an_interpreter_of_its_own_is_killed_and_another_one_goes_on() -> None:
-    report = check_crash_points(SAFED, stops=[], kill_sample=2)
+    report = check_crash_points(SAFED, stops=[], kill_sample=1)
 
     assert report.fresh
-    assert report.kills == 2
+    assert report.kills == 1
     assert report.ok, report
 
 
@@ -67,8 +70,7 @@ def test_stops_at_the_same_time_find_the_same() -> None:
 def test_a_problem_says_what_it_is_and_where_it_came_from() -> None:
     report = check_crash_points(PLANTED["a tool that swallows its cancel"][0], stops=["cancel"], max_problems=1)
 
-    assert "planted.py:" in str(report)
-    assert "'sent' was done by what had been cancelled" in str(report)
+    assert "'sent' was done by what had been cancelled at tests/testing/planted.py:" in str(report)
 
 
 def test_fewer_stops_are_spread_over_the_scenario() -> None:
@@ -147,7 +149,15 @@ def test_the_fixture_fails_a_test_that_does_not_survive(pytester: pytest.Pyteste
         """
     )
 
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:cov", "--strict-markers")
+    result = pytester.runpytest_inprocess(
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:cov",
+        "-o",
+        "asyncio_default_fixture_loop_scope=function",
+        "--strict-markers",
+    )
 
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*duplicate after a crash at*"])
@@ -163,12 +173,20 @@ def test_the_option_holds_before_what_a_test_says(pytester: pytest.Pytester) -> 
         """
     )
 
-    result = pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:cov", "--crash-points=1")
+    result = pytester.runpytest_inprocess(
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:cov",
+        "-o",
+        "asyncio_default_fixture_loop_scope=function",
+        "--crash-points=1",
+    )
 
     result.assert_outcomes(passed=1)
 
 
-def test_a_script_answers_by_the_request_alone() -> None:
+async def test_a_script_answers_by_the_request_alone(ws: Workspace) -> None:
     script = Script({"one": [call("look"), "seen"], "two": ["nothing"]})
     model = ScriptedModel(script)
 
@@ -178,13 +196,13 @@ def test_a_script_answers_by_the_request_alone() -> None:
         return "there"
 
     agent = Agent("a", model=model, tools=[look])
-    said = [agent.run_sync(request, thread_id="t").output for request in ("one", "two", "one", "three")]
+    said = [(await ws.run(agent, request, thread_id="t")).output for request in ("one", "two", "one", "three")]
 
     assert said == ["seen", "nothing", "seen", "There is nothing to do."]
 
 
-def test_a_script_that_is_asked_too_often_says_so() -> None:
-    run = Agent("a", model=ScriptedModel(Script({"one": []}))).run_sync("one")
+async def test_a_script_that_is_asked_too_often_says_so(ws: Workspace) -> None:
+    run = await ws.run(Agent("a", model=ScriptedModel(Script({"one": []}))), "one")
 
     assert run.status == "failed"
     assert "the script for 'one' has 0 replies" in run.error

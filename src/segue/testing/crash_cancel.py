@@ -92,7 +92,9 @@ class _Cancel:
         await self._settled()
         for task in self._watcher.tasks:
             if task.cancelled and not task.done:
-                self._out.late.append(f"goes on after the run has ended, at {task.where()}")
+                self._out.late.append(
+                    f"what was cancelled at {task.cancelled_at} goes on after the run has ended, at {task.where()}"
+                )
         player.stopped = False
         if run is None:
             await player.play()
@@ -134,7 +136,7 @@ class _Cancel:
         if before is None or now is None or self._threads.moved():
             return  # a thread that is in the middle of its work cannot be cancelled
         for effect in (now - before).elements():
-            self._out.late.append(f"{effect!r} was done by what had been cancelled, now at {task.where() or 'its end'}")
+            self._out.late.append(f"{effect!r} was done by what had been cancelled at {task.cancelled_at}")
 
     def _done(self) -> Counter[Hashable] | None:
         self._threads.mark()

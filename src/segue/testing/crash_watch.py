@@ -76,6 +76,18 @@ class Watcher:
         """Tell of each checkpoint that this saver keeps, before and after."""
         for name in ("aput", "aput_writes"):
             setattr(saver, name, self._around(getattr(saver, name), name))
+        view_of, views = getattr(saver, "for_tenant", None), dict[str, Any]()
+        if view_of is None:
+            return
+
+        def for_tenant(tenant: str) -> Any:
+            if tenant not in views:
+                views[tenant] = view_of(tenant)
+                if views[tenant] is not saver:
+                    self.saver(views[tenant])
+            return views[tenant]
+
+        saver.for_tenant = for_tenant
 
     def _around(self, method: Any, name: str) -> Any:
         async def saved(*args: Any, **options: Any) -> Any:
@@ -94,6 +106,8 @@ class Watched(collections.abc.Coroutine[Any, Any, Any]):
         self.coro = coro
         self.cancelled = False
         """Whether a cancel has got to it."""
+        self.cancelled_at = ""
+        """Where it hung then."""
         self._watcher = watcher
 
     def send(self, value: Any) -> Any:
@@ -104,7 +118,7 @@ class Watched(collections.abc.Coroutine[Any, Any, Any]):
         """Go on with an error."""
         first = error[0]
         if isinstance(first, asyncio.CancelledError) or first is asyncio.CancelledError:
-            self.cancelled = True
+            self.cancelled, self.cancelled_at = True, self.cancelled_at or self.where()
         return self._step(self.coro.throw, *error)
 
     def close(self) -> None:

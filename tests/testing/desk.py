@@ -1,4 +1,4 @@
-"""Scenarios that must survive every stop: the example desk, and an office that writes more than twenty times."""
+"""The example desk as a scenario: a request that ends in a refund, and a second turn."""
 
 from __future__ import annotations
 

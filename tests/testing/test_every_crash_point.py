@@ -1,0 +1,60 @@
+"""The example desk and an office of more than twenty writes are stopped at every boundary, and survive each stop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.testing.desk import DESK, REQUEST
+from tests.testing.office import OFFICE, WRITES
+from tests.testing.planted import PLANTED, SAFE
+
+from segue.testing import check_crash_points
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
+
+
+def test_the_office_does_each_write_once_wherever_it_is_stopped() -> None:
+    report = check_crash_points(OFFICE, kill_sample=20)
+
+    assert report.ok, report
+    assert report.writes == len(OFFICE.expected or ()) == WRITES
+    assert report.crashes == report.states > 100
+    assert report.cancels > 200
+    assert report.asked > report.given_up == 0
+    assert report.not_reached <= report.points // 50
+
+
+def test_the_desk_ends_with_the_same_answer_wherever_it_crashes() -> None:
+    report = check_crash_points(DESK, stops=["crash"], kill_sample=20)
+
+    assert report.ok, report
+    assert report.crashes == report.states > 100
+    assert report.writes == 1
+
+
+def test_the_desk_refunds_once_wherever_it_is_cancelled() -> None:
+    report = check_crash_points(replace(DESK, requests=[REQUEST]), points=200, stops=["cancel"])
+
+    assert report.ok, report
+    assert report.cancels >= 190
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_what_is_safe_passes_at_every_boundary(name: str) -> None:
+    report = check_crash_points(SAFE[name])
+
+    assert report.ok, report
+    assert report.crashes == report.states > 10
+
+
+@pytest.mark.parametrize("bug", PLANTED)
+def test_no_planted_bug_is_taken_for_another(bug: str) -> None:
+    scenario, kind = PLANTED[bug]
+
+    report = check_crash_points(scenario)
+
+    assert kind in {problem.kind for problem in report.problems} <= {kind, "differs", *PLANTED_TOO.get(bug, ())}, report
+
+
+PLANTED_TOO: dict[str, tuple[str, ...]] = {}
