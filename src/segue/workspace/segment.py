@@ -210,7 +210,8 @@ class Segment:
             drained = self.handle.drain_asked
             failed(record, error, timed_out=limit.expired(), drained=drained)
             record.error = record.error or why
-            record.partial = await reached(self.graph, self._config(), record, self.text)
+            said = self.text or getattr(error, "partial", "")
+            record.partial = await reached(self.graph, self._config(), record, said)
         if self.span is not None:
             self._end_span(self.span, error)
         record.duration_s += clock.monotonic() - began
