@@ -105,6 +105,7 @@ async def test_a_recorded_call_is_given_back_when_it_is_delivered_again(ws: Work
     assert (run.output, till.paid) == ("done", [("7", 1)])
     assert agent.model.requests[-1].messages[-2]["content"] == "refunded 1"
     assert "redelivered" in {each.get("segue.result_source") for each in await spans(ws, run)}
+    assert results(run) == ["refunded 1", "whole again"]
 
 
 async def test_an_approval_is_not_asked_again_for_what_is_recorded(ws: Workspace) -> None:

@@ -262,13 +262,26 @@ class Segment:
                     "text": event.text, "tool_calls": event.tool_calls,
                 })  # fmt: skip
             case ToolFinished():
-                self.record.trajectory.append({
+                self._keep_result({
                     "type": "tool_result", "agent": event.agent, "task_id": event.task_id, "call_id": event.call_id,
                     "tool": event.tool, "failed": event.failed, "result": event.result,
                 })  # fmt: skip
             case _:
                 pass
         self.handle.emit(event)
+
+    def _keep_result(self, result: dict[str, Any]) -> None:
+        """A call that was delivered again has one result: the newer one."""
+        trajectory = self.record.trajectory
+        for index in range(len(trajectory) - 1, -1, -1):
+            each = trajectory[index]
+            if each["agent"] == result["agent"] and each["task_id"] == result["task_id"]:
+                if each["type"] == "generation":
+                    break
+                if each["call_id"] == result["call_id"]:
+                    del trajectory[index]
+                    break
+        trajectory.append(result)
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
