@@ -23,6 +23,7 @@ from segue.base.messages import (
     tool_result,
     user,
     wire,
+    with_note_inside,
 )
 
 CALL = tool_call("look", {"n": 1}, call_id="c1")
@@ -128,3 +129,16 @@ def test_labels_survive_as_plain_data() -> None:
 
     assert Labels.from_dict(labels.to_dict()) == labels
     assert Labels.from_dict(Labels(integrity="tool").to_dict()) == Labels(integrity="tool")
+
+
+def test_a_note_at_the_end_is_put_into_the_text_before_it() -> None:
+    note = enter({"role": "system", "content": "little is left", "note": True})
+    result = tool_result("c1", "seen", name="look")
+
+    assert [each["content"] for each in with_note_inside([user("hi"), result, note])] == [
+        "hi",
+        "seen\n\nlittle is left",
+    ]
+    assert with_note_inside([assistant("hi"), note])[-1] is note
+    assert with_note_inside([user("hi"), assistant("there")])[-1]["content"] == "there"
+    assert result["content"] == "seen"
