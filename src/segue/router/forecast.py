@@ -11,9 +11,12 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import TYPE_CHECKING
 
 from segue.base.usage import Usage
-from segue.router.deployment import Deployment
+
+if TYPE_CHECKING:
+    from segue.router.deployment import Deployment
 
 UNLEARNED_OUTPUT_TOKENS = 1024
 """What an answer is expected to take where nothing was learned yet and nobody capped it."""
