@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import pytest
 
 from segue.base.errors import StoreError
 from segue.context.effects import Came, Effect, Ledger, MemoryLedger
+from segue.memory.checkpoints import open_saver
+from segue.memory.database import open_database
 from segue.memory.locks import FileLocks
 from segue.memory.sealing import Sealer, new_key
 from segue.memory.sqlite_database import SqliteDatabase
-from segue.tools.ledger import DatabaseLedger
+from segue.tools.ledger import DatabaseLedger, open_ledger
 
 
 def effect(key: str = "key_1", claim: str = "clm_1", **more: Any) -> Effect:
@@ -36,14 +39,36 @@ async def database(tmp_path: Path) -> AsyncIterator[SqliteDatabase]:
         yield opened
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
 async def ledger(request: pytest.FixtureRequest, database: SqliteDatabase, tmp_path: Path) -> AsyncIterator[Ledger]:
     if request.param == "memory":
         yield MemoryLedger()
-        return
-    made = DatabaseLedger(database, locks=FileLocks(tmp_path / "locks"))
-    yield made
-    await made.aclose()
+    elif request.param == "sqlite":
+        made = DatabaseLedger(database, locks=FileLocks(tmp_path / "locks"))
+        yield made
+        await made.aclose()
+    else:
+        url = request.getfixturevalue("postgres_url")
+        async with AsyncExitStack() as stack:
+            saver = await stack.enter_async_context(open_saver(url))
+            yield await open_ledger(saver, tmp_path, stack)
+
+
+@pytest.mark.xdist_group("postgres")
+async def test_the_owner_of_a_claim_is_known_to_live_on_another_machine(postgres_url: str, tmp_path: Path) -> None:
+    async with AsyncExitStack() as here, AsyncExitStack() as there:
+        ledgers = []
+        for stack, folder in ((here, "a"), (there, "b")):
+            saver = await stack.enter_async_context(open_saver(postgres_url))
+            ledgers.append(await open_ledger(saver, tmp_path / folder, stack))
+        await ledgers[0].claim(effect())
+        [found] = await ledgers[1].effects("acme")
+        assert found.under_way
+
+        await here.aclose()
+
+        [found] = await ledgers[1].effects("acme")
+        assert found.open
 
 
 async def test_a_claim_is_had_by_one(ledger: Ledger) -> None:
@@ -196,3 +221,17 @@ async def test_many_claims_at_once_have_one_winner_for_each_key(database: Sqlite
     won = await asyncio.gather(*(claim(n) for n in range(100)))
 
     assert sum(won) == 10
+
+
+@pytest.mark.parametrize("place", ["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))])
+async def test_those_who_begin_a_ledger_at_the_same_moment_share_it(
+    place: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = tmp_path / "new.db" if place == "sqlite" else request.getfixturevalue("postgres_url")
+    async with AsyncExitStack() as stack:
+        databases = [await stack.enter_async_context(open_database(url)) for _ in range(6)]
+        ledgers = [DatabaseLedger(each) for each in databases]
+
+        found = await asyncio.gather(*(each.claim(effect(claim=f"clm_{n}")) for n, each in enumerate(ledgers)))
+
+    assert found.count(None) == 1

@@ -8,59 +8,22 @@ owner's lock nobody holds was left by a process that died.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from segue.base.errors import StoreError
 from segue.base.ids import new_id
 from segue.context.effects import Came, Effect, EffectState, InFlight, before
-from segue.memory.database import Database, OwnedDatabase, Row, Statement, open_database
+from segue.memory.database import Clash, Database, OwnedDatabase, Row, open_database
 from segue.memory.locks import FileLocks, Held, Locks
 from segue.memory.sealing import Plain, Seal
+from segue.tools.ledger_rows import COLUMNS, Rows, insert, marks, schema, take_over
 
 _POLL_S = 0.05
 """How often a claim of another process is looked at."""
-_FIELDS = (
-    "tenant", "key", "delivery", "claim", "run_id", "thread_id", "branch", "call_id", "agent", "task_id", "tool",
-    "effect", "reach", "arguments", "state", "came", "owner", "claimed_at", "recorded_at", "approved_by",
-)  # fmt: skip
-_COLUMNS = ", ".join(_FIELDS)
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Effects as rows of one database."""
-
-    sealer: Seal
-
-    def values(self, effect: Effect) -> tuple[Any, ...]:
-        held = {name: getattr(effect, name) for name in _FIELDS}
-        held["arguments"] = self._sealed(effect, "arguments", effect.arguments)
-        held["came"] = None if effect.came is None else self.came(effect, effect.came)
-        return tuple(held.values())
-
-    def came(self, effect: Effect, came: Came) -> bytes:
-        return self._sealed(effect, "came", asdict(came))
-
-    def effect(self, row: Row) -> Effect:
-        held = dict(zip(_FIELDS, row, strict=True))
-        at = (held["tenant"], held["key"], held["claim"])
-        held["arguments"] = self._opened(held["arguments"], "arguments", at)
-        if held["came"] is not None:
-            came = self._opened(held["came"], "came", at)
-            held["came"] = Came(**{**came, "atoms": tuple((pointer, text) for pointer, text in came["atoms"])})
-        return Effect(**held)
-
-    def _sealed(self, effect: Effect, column: str, value: Any) -> bytes:
-        data = json.dumps(value, separators=(",", ":")).encode()
-        return self.sealer.seal(data, "effect", effect.tenant, effect.key, effect.claim, column)
-
-    def _opened(self, data: Any, column: str, at: tuple[str, str, str]) -> Any:
-        return json.loads(self.sealer.open(bytes(data), "effect", *at, column))
 
 
 class DatabaseLedger:
@@ -84,7 +47,7 @@ class DatabaseLedger:
         self._database = database
         self._own = own
         self._locks = locks
-        self._rows = _Rows(sealer or Plain())
+        self._rows = Rows(sealer or Plain())
         self._flying = InFlight()
         self._owner = ""
         self._alive: Held | None = None
@@ -107,7 +70,7 @@ class DatabaseLedger:
 
     async def _claimed(self, ours: Effect, over: Effect | None) -> Effect | None:
         while True:
-            sql, parameters = _replace(self._rows.values(ours), over) if over else _insert(self._rows.values(ours))
+            sql, parameters = take_over(self._rows.values(ours), over) if over else insert(self._rows.values(ours))
             if await self._database.execute(sql, parameters):
                 return None
             found = await self.find(ours.tenant, keys=[ours.key])
@@ -129,7 +92,7 @@ class DatabaseLedger:
         try:
             rows = await self._execute(
                 "UPDATE effects SET state = ?, came = ?, recorded_at = ?, owner = '' WHERE tenant = ? AND key = ? "
-                f"AND claim = ? AND state IN ({_marks(states)}) RETURNING claim",
+                f"AND claim = ? AND state IN ({marks(states)}) RETURNING claim",
                 (state, sealed, at, effect.tenant, effect.key, effect.claim, *states),
             )
         finally:
@@ -160,7 +123,7 @@ class DatabaseLedger:
         for column, wanted in (("delivery", deliveries), ("key", keys)):
             if wanted:
                 rows = await self._execute(
-                    f"SELECT {_COLUMNS} FROM effects WHERE tenant = ? AND {column} IN ({_marks(wanted)})",
+                    f"SELECT {COLUMNS} FROM effects WHERE tenant = ? AND {column} IN ({marks(wanted)})",
                     (tenant, *wanted),
                 )
                 found |= {each.key: each for each in map(self._rows.effect, rows)}
@@ -189,7 +152,7 @@ class DatabaseLedger:
         given = {name: value for name, value in wanted.items() if value}
         where = " AND ".join(f"{name} = ?" for name in given)
         rows = await self._execute(
-            f"SELECT {_COLUMNS} FROM effects WHERE {where} ORDER BY claimed_at DESC, key LIMIT ?",
+            f"SELECT {COLUMNS} FROM effects WHERE {where} ORDER BY claimed_at DESC, key LIMIT ?",
             (*given.values(), limit),
         )
         found = [self._rows.effect(row) for row in rows]
@@ -228,8 +191,15 @@ class DatabaseLedger:
                 return
             if self._own is not None:
                 self._stack.push_async_callback((await self._own.start()).close)
-            await self._database.transaction(_schema(self._database.dialect))
+            await self._schema()
             self._ready = True
+
+    async def _schema(self) -> None:
+        statements = schema(self._database.dialect)
+        try:
+            await self._database.transaction(statements)
+        except Clash:  # somebody else makes the table at this moment, which PostgreSQL tells as a clash
+            await self._database.transaction(statements)
 
 
 async def open_ledger(saver: Any, folder: Path, stack: AsyncExitStack) -> DatabaseLedger:
@@ -237,49 +207,24 @@ async def open_ledger(saver: Any, folder: Path, stack: AsyncExitStack) -> Databa
 
     It is closed with the stack.
     """
-    locks, sealer = FileLocks(folder / "locks"), getattr(saver, "sealer", None)
     shared: Database | None = getattr(saver, "database", None)
     own = None if shared else open_database(folder / "state.db")
     database: Any = shared or own
-    ledger = DatabaseLedger(database, locks=locks, sealer=sealer, own=own)
+    locks = await _locks_of(database, folder, stack)
+    ledger = DatabaseLedger(database, locks=locks, sealer=getattr(saver, "sealer", None), own=own)
     stack.push_async_callback(ledger.aclose)
     return ledger
 
 
+async def _locks_of(database: Any, folder: Path, stack: AsyncExitStack) -> Locks:
+    """Locks that everybody sees who writes to this database."""
+    if database.dialect == "postgres":
+        from segue.memory.postgres_locks import PostgresLocks
+
+        return await stack.enter_async_context(PostgresLocks(database.url))
+    place = getattr(database, "path", None)
+    return FileLocks((Path(place).parent if place else folder) / "locks")
+
+
 def _lock(owner: str) -> str:
     return f"owner/{owner}"
-
-
-def _marks(values: Sequence[Any]) -> str:
-    return ", ".join("?" * len(values))
-
-
-def _insert(values: Sequence[Any]) -> Statement:
-    sql = f"INSERT INTO effects ({_COLUMNS}) VALUES ({_marks(values)}) "
-    return sql + "ON CONFLICT (tenant, key) DO NOTHING RETURNING claim", values
-
-
-def _replace(values: Sequence[Any], over: Effect) -> Statement:
-    sets = ", ".join(f"{name} = ?" for name in _FIELDS)
-    where = "tenant = ? AND key = ? AND claim = ? AND state = ?"
-    return f"UPDATE effects SET {sets} WHERE {where} RETURNING claim", (
-        *values, over.tenant, over.key, over.claim, over.state,
-    )  # fmt: skip
-
-
-def _schema(dialect: str) -> list[Statement]:
-    data = "BYTEA" if dialect == "postgres" else "BLOB"
-    columns = (
-        "tenant TEXT NOT NULL, key TEXT NOT NULL, delivery TEXT NOT NULL, claim TEXT NOT NULL, run_id TEXT NOT NULL, "
-        "thread_id TEXT NOT NULL, branch TEXT NOT NULL, call_id TEXT NOT NULL, agent TEXT NOT NULL, "
-        "task_id TEXT NOT NULL, tool TEXT NOT NULL, effect TEXT NOT NULL, reach TEXT NOT NULL, "
-        f"arguments {data} NOT NULL, state TEXT NOT NULL, came {data}, owner TEXT NOT NULL, "
-        "claimed_at DOUBLE PRECISION NOT NULL, recorded_at DOUBLE PRECISION, approved_by TEXT NOT NULL, "
-        "PRIMARY KEY (tenant, key)"
-    )
-    return [
-        (f"CREATE TABLE IF NOT EXISTS effects ({columns})", ()),
-        ("CREATE INDEX IF NOT EXISTS effects_by_delivery ON effects (tenant, delivery)", ()),
-        ("CREATE INDEX IF NOT EXISTS effects_by_run ON effects (tenant, run_id)", ()),
-        ("CREATE INDEX IF NOT EXISTS effects_by_thread ON effects (tenant, thread_id)", ()),
-    ]
