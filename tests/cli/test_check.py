@@ -25,7 +25,8 @@ def made(name, approval=True, **options):
     refund.__name__ = name
     def reply(request):
         return "done" if request.messages[-1]["role"] == "tool" else call("refund", "c1", order="7")
-    return Agent("clerk", model=ScriptedModel(reply), tools=[tool(refund, effect="write", approval=approval)], **options)
+    tools = [tool(refund, effect="write", approval=approval)]
+    return Agent("clerk", model=ScriptedModel(reply), tools=tools, **options)
 
 def to_pay_back(state):
     *before, last = state["messages"]

@@ -47,18 +47,30 @@ def surely_read(function: Any) -> frozenset[str]:
 
 
 def asks(function: Any) -> bool | None:
-    """Whether the function can ask a person; `None` where its code does not tell."""
-    return _mentions(function, _ASKS, frozenset({id(interrupt)}))
+    """Whether the function can ask a person; `None` where its code does not tell, such as where it calls a graph."""
+    found = _mentions(function, _ASKS, frozenset({id(interrupt)}))
+    return found if found is not False or runs_graphs(function) is False else None
 
 
 def runs_graphs(function: Any) -> bool | None:
-    """Whether the function can call a graph; `None` where its code does not tell."""
-    return _mentions(function, _RUNS, frozenset())
+    """Whether the function can call a graph; `None` where its code does not tell. A chat model is none."""
+    found = _mentions(function, _RUNS, frozenset())
+    return False if found and _calls_models_only(function) else found
 
 
 def goes_by_itself(function: Any) -> bool:
     """Whether the function may say where to go next, so that the edges do not tell."""
     return _mentions(function, _GOES, frozenset()) is not False
+
+
+def _calls_models_only(function: Any) -> bool:
+    """Whether all that it can see of what can be invoked are chat models, and there is one."""
+    from langchain_core.language_models import BaseLanguageModel
+
+    held = [each for code in _codes(function.__code__) for each in _held(function, code)]
+    invoked = [each for each in held if hasattr(each, "invoke") or hasattr(each, "ainvoke")]
+    models = [each for each in invoked if isinstance(getattr(each, "bound", each), BaseLanguageModel)]
+    return bool(invoked) and len(models) == len(invoked)
 
 
 def _definition(function: Any) -> ast.FunctionDef | ast.AsyncFunctionDef | None:

@@ -86,6 +86,10 @@ async def _level(
     now = tasks_now(graph, held)
     for each in _here(graph, held, now, old, new):
         yield each
+    async for name, each_graph, each_held in _lasting(graph, saver, held):
+        was = (old or {}).get("inside", {}).get(name)
+        async for found in _level(each_graph, saver, each_held, was, graph_shape(each_graph)):
+            yield found.inside(name)
     for task in now:
         if task.id in held.outputs:
             continue
@@ -99,6 +103,18 @@ async def _level(
             was = (old or {}).get("inside", {}).get(task.name)
             async for found in _level(within, saver, each_held, was, graph_shape(within)):
                 yield found.inside(task.name)
+
+
+async def _lasting(graph: Any, saver: Any, held: Stored) -> AsyncIterator[tuple[str, Any, Stored]]:
+    """Graphs inside that keep a state of their own from turn to turn (`checkpointer=True`), by their nodes."""
+    thread = held.tup.config["configurable"]["thread_id"]
+    around = "|".join(part.partition(":")[0] for part in held.namespace.split("|")) if held.namespace else ""
+    for name, node in graph.nodes.items():
+        for each in node.subgraphs:
+            if getattr(each, "checkpointer", None) is True and hasattr(each, "builder"):
+                place = {"thread_id": thread, "checkpoint_ns": f"{around}|{name}" if around else name}
+                if (found := await stored_at(saver, {"configurable": place})) is not None:
+                    yield name, each, found
 
 
 def _here(

@@ -19,6 +19,8 @@ from segue.graphs.upgrade_flow import TaskNow, about_of
 from segue.graphs.verdicts import Finding
 from segue.tools.tool import Tool
 
+_OWN_RULE = "wants a person's approval"
+"""Ends the reason of a question that the tool's own rule put, not a rail."""
 _KEEP = "Keep a tool of this name until the thread is done, or write a migration that changes the call in messages."
 
 
@@ -52,18 +54,20 @@ def _calls(spec: WorkerSpec, held: Stored, task: TaskNow) -> Iterator[Finding]:
                 way_out=_KEEP,
             )
         else:
-            yield from _call(tools[name], call, call["id"] in asked, bool(spec.rails))
+            reason = asked.get(call["id"])
+            by_rail = bool(spec.rails) and reason is not None and not reason.endswith(_OWN_RULE)
+            yield from _call(tools[name], call, reason is not None, by_rail)
 
 
-def _asked(held: Stored, task: TaskNow) -> frozenset[str]:
-    """The calls that a person was asked about."""
+def _asked(held: Stored, task: TaskNow) -> dict[str, str]:
+    """The calls that a person was asked about, by id, each with why."""
     values = [value for channel, value in held.writes.get(task.id, ()) if channel == INTERRUPT]
     interrupts = [each for value in values for each in (value if isinstance(value, list | tuple) else [value])]
     requests = [each for held_ in interrupts if isinstance(held_.value, list) for each in held_.value]
-    return frozenset(str(each.get("call_id")) for each in requests if isinstance(each, Mapping))
+    return {str(each.get("call_id")): str(each.get("reason")) for each in requests if isinstance(each, Mapping)}
 
 
-def _call(tool: Tool, call: ToolCall, asked: bool, railed: bool) -> Iterator[Finding]:
+def _call(tool: Tool, call: ToolCall, asked: bool, by_rail: bool) -> Iterator[Finding]:
     try:
         raw = json.loads(call["function"]["arguments"] or "{}")
         arguments = tool.validate(raw)
@@ -73,7 +77,7 @@ def _call(tool: Tool, call: ToolCall, asked: bool, railed: bool) -> Iterator[Fin
     except (ValueError, AttributeError, TypeError):
         return  # what the model wrote is told back to it, before as after
     needs = tool.needs_approval(arguments)
-    if asked and not needs and not railed:
+    if asked and not needs and not by_rail:
         yield Finding(
             kind="breaks",
             where=f"tool {tool.name}",
@@ -88,8 +92,6 @@ def _call(tool: Tool, call: ToolCall, asked: bool, railed: bool) -> Iterator[Fin
             expected="an approval",
             found="a call that nobody was asked about: a person is asked first now",
         )
-    elif asked:
-        return
 
 
 def _arguments(tool: Tool, error: ValidationError) -> Iterator[Finding]:

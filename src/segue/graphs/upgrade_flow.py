@@ -6,16 +6,19 @@ whose finished work or open question nothing belongs to any more, and nodes that
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import typing_extensions
 from langgraph.channels.base import BaseChannel
 from langgraph.constants import START
 from langgraph.types import Send
 
+from segue.graphs.fitting import misfits
 from segue.graphs.functions import asks, function_of, goes_by_itself, surely_read
-from segue.graphs.stored import BRANCH, JOIN, RESUME, SENDS, Join, Stored, join_of
+from segue.graphs.stored import BRANCH, INTERRUPT, JOIN, RESUME, SENDS, Join, Stored, interrupt_id, join_of
 from segue.graphs.upgrade_state import lacking, lacks
 from segue.graphs.verdicts import Finding
 
@@ -247,7 +250,7 @@ def _functions(graph: Any, held: Stored, now: list[TaskNow]) -> Iterator[Finding
             continue
         function = function_of(spec.runnable)
         yield from _reads(graph, held, each, spec, function)
-        if each.id in held.waiting and asks(function) is False and not graph.nodes[each.name].subgraphs:
+        if each.id in held.waiting and _asks_no_more(graph, held, each, function):
             yield Finding(
                 kind="breaks",
                 where=f"node {each.name}",
@@ -257,10 +260,20 @@ def _functions(graph: Any, held: Stored, now: list[TaskNow]) -> Iterator[Finding
             )
 
 
+def _asks_no_more(graph: Any, held: Stored, each: TaskNow, function: Any) -> bool:
+    """Whether nobody looks at the answer: the node's code does not ask, or the node is a graph and was none."""
+    if not graph.nodes[each.name].subgraphs:
+        return asks(function) is False
+    own = interrupt_id(held.inner(each.name, each.id))
+    asked = [one for channel, value in held.writes[each.id] if channel == INTERRUPT for one in value]
+    return function is None and any(getattr(one, "id", None) == own for one in asked)
+
+
 def _reads(graph: Any, held: Stored, each: TaskNow, spec: Any, function: Any) -> Iterator[Finding]:
     if each.sent is not None:
         if not isinstance(each.sent, dict):
             return
+        yield from _sent(graph, each, spec)
         for name in sorted(surely_read(function) - each.sent.keys()):
             yield Finding(
                 kind="breaks",
@@ -277,6 +290,23 @@ def _reads(graph: Any, held: Stored, each: TaskNow, spec: Any, function: Any) ->
     missing += [name for name in surely_read(function) if name in channels and name not in there]
     for name in sorted({*missing}):
         yield lacks(each.name, name)
+
+
+def _sent(graph: Any, each: TaskNow, spec: Any) -> Iterator[Finding]:
+    """What of the work that was sent is of another type than the node now says."""
+    if spec.input_schema is graph.builder.state_schema or not typing_extensions.is_typeddict(spec.input_schema):
+        return
+    hints = typing.get_type_hints(spec.input_schema, include_extras=True)
+    for name in sorted(each.sent.keys() & hints.keys()):
+        for misfit in misfits(hints[name], each.sent[name]):
+            path = ".".join(str(part) for part in (name, *misfit.path))
+            yield Finding(
+                kind="breaks",
+                where=f"node {each.name}",
+                expected=f"{path} in what is sent to it: {misfit.wanted}",
+                found=misfit.found,
+                way_out="Have the node take both, or let the run end before the change.",
+            )
 
 
 def _available(graph: Any, held: Stored) -> set[str]:

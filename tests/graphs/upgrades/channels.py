@@ -122,6 +122,12 @@ REST = [
         migrations={"": lambda state: {**state, "held": "milk"}},
     ),
     at_rest(
+        "pairs that come back as lists",
+        rests(with_field(tuple[int, str] | None), held=(5, "milk")),
+        reads(with_field(tuple[int, str] | tuple[int, str, str] | None), lambda state: state["held"][1]),
+        "milk",
+    ),
+    at_rest(
         "a number may be a text too",
         rests(with_field(int), held=5),
         reads(with_field(int | str), lambda state: state["held"]),

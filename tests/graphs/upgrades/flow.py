@@ -402,6 +402,10 @@ class Item(TypedDict):
     name: str
 
 
+class Numbered(TypedDict):
+    name: int
+
+
 class Sized(Item):
     size: int
 
@@ -435,6 +439,15 @@ def needs_size(seen: Seen) -> Any:
     async def work(item: Sized) -> Any:
         size = item["size"]
         return {"log": [item["name"], str(size)]}
+
+    return sending(seen, function=work)
+
+
+def numbered(seen: Seen) -> Any:
+    """The worker takes numbers for names."""
+
+    async def work(item: Numbered) -> Any:
+        return {"log": [str(item["name"] + 1)]}
 
     return sending(seen, function=work)
 
@@ -473,6 +486,7 @@ SENDS = [
         lambda seen: sending(seen, gather="collect"),
         ALL,
     ),
+    cut("work that was sent is of another type", sending, numbered, ALL, "breaks", where="node worker"),
     cut("work that was sent lacks what its worker reads", sending, needs_size, ALL, "breaks", where="node worker"),
 ]
 

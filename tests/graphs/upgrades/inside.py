@@ -6,11 +6,13 @@ import operator
 from collections.abc import Callable
 from typing import Annotated, Any, TypedDict
 
+from langchain_core.language_models.fake_chat_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import interrupt
 from tests.graphs.upgrades.building import asking, line, node
-from tests.graphs.upgrades.pair import Build, Pair, Seen, answer
+from tests.graphs.upgrades.pair import Build, Pair, Seen, answer, turn
 
 from segue.graphs import Graph
 from segue.graphs.migration import Migration
@@ -106,6 +108,43 @@ def flat(seen: Seen) -> Any:
     return outer(seen, asking(seen, "work", "said"))
 
 
+def lasting(seen: Seen, state: Any = Inner, key: str = "draft") -> Any:
+    """The graph inside keeps its state from turn to turn."""
+
+    async def tell(held: Any) -> Any:
+        seen.ran.append("tell")
+        return {"log": [f"told {held.get(key)}"], **({} if held.get(key) else {key: "milk"})}
+
+    return outer(seen, line(state, tell=tell).compile(checkpointer=True))
+
+
+def hidden(seen: Seen, *, ask: bool = True) -> Any:
+    """The graph inside is called by a way that cannot be seen."""
+
+    class Holder:
+        graph = review(seen, ask=ask).compile()
+
+    holder = Holder()
+
+    async def work(state: State, config: RunnableConfig) -> Any:
+        final = await holder.graph.ainvoke({"log": []}, config)
+        return {"log": final["log"], "said": final["said"]}
+
+    return outer(seen, work)
+
+
+def became_graph(seen: Seen) -> Any:
+    """The node that asked by itself is a graph now, which asks nobody."""
+    return outer(seen, review(seen, ask=False).compile())
+
+
+def asks_in_work(seen: Seen) -> Any:
+    async def work(state: State) -> Any:
+        return {"said": interrupt("Go on?"), "log": ["review"]}
+
+    return outer(seen, work)
+
+
 TOLD = ("wrote", "told milkmilk", "last")
 SUBGRAPHS = [
     waiting("a graph inside waits", held, held, TOLD),
@@ -163,6 +202,34 @@ SUBGRAPHS = [
         "needs migration",
         where="work > node ask",
         migrations={"": Migration(inside={"work": Migration(renames={"ask": "confirm"})})},
+    ),
+    waiting(
+        "a node that asked by itself is a graph now",
+        asks_in_work,
+        became_graph,
+        ("review", "last"),
+        "breaks",
+        where="node work",
+    ),
+    waiting("a graph that cannot be seen waits", hidden, hidden, ("review", "last")),
+    Pair(
+        name="a graph inside keeps its state",
+        old=lasting,
+        new=lambda seen: lasting(seen),
+        verdict="resumes",
+        request={"log": []},
+        go_on=turn({"log": []}),
+        well=lambda out: "told milk" in out.values["log"],
+    ),
+    Pair(
+        name="a channel is gone in a graph inside that keeps its state",
+        old=lasting,
+        new=lambda seen: lasting(seen, Remark, "remark"),
+        verdict="needs migration",
+        where="work > channel draft",
+        request={"log": []},
+        go_on=turn({"log": []}),
+        well=lambda out: "told milk" in out.values["log"],
     ),
     waiting("a graph two levels down waits", deep, deep, TOLD),
     waiting(
@@ -235,6 +302,21 @@ class Reviewer:
         return await self.method(state)
 
 
+def with_model(seen: Seen, *, ask: bool = True) -> Any:
+    model = GenericFakeChatModel(messages=iter([AIMessage("fine")]))
+
+    async def loud(state: State) -> Any:
+        said = interrupt("Go on?")
+        await model.ainvoke("hello")
+        return {"said": said, "log": ["review"]}
+
+    async def quiet(state: State) -> Any:
+        await model.ainvoke("hello")
+        return {"said": "nobody", "log": ["review"]}
+
+    return line(State, review=loud if ask else quiet)
+
+
 def by_helper(seen: Seen) -> Any:
     async def loud(state: State) -> Any:
         said = _consult("Go on?")
@@ -266,6 +348,15 @@ def two_ask(seen: Seen, left: str = "left") -> Any:
 
 INTERRUPTS = [
     waiting("a person is asked otherwise", review, lambda seen: review(seen, "Shall we?"), ("review",)),
+    waiting("a node that calls a model asks", with_model, with_model, ("review",)),
+    waiting(
+        "a node that calls a model asks no more",
+        with_model,
+        lambda seen: with_model(seen, ask=False),
+        ("review",),
+        "breaks",
+        where="node review",
+    ),
     waiting("a person is asked in a thread", in_a_thread, in_a_thread, ("review",)),
     waiting(
         "a person is asked in a thread, in a graph of LangGraph",

@@ -163,6 +163,21 @@ def both(seen: Seen, *tools: Any) -> Agent:
     return clerk(seen, *tools, asks=calls(call("refund", "c1", order="7"), call("look", "c2", order="7")))
 
 
+def boss(seen: Seen, inner: Any) -> Agent:
+    """An agent that has another one do it."""
+    asked = call("clerk", "b1", task="pay back")
+    model = ScriptedModel(lambda request: "all done" if request.messages[-1]["role"] == "tool" else asked)
+    return Agent("boss", model=model, tools=[inner.as_tool()])
+
+
+def handing(seen: Seen, *, second: str = "refunds", moves: bool = True) -> Agent:
+    """An agent that hands the thread over to another one."""
+    moving = call(f"transfer_to_{second}", "h1", reason="money")
+    model = ScriptedModel(lambda request: moving if moves else "first done")
+    other = Agent(second, model=ScriptedModel(lambda request: f"{second} done"), description="Pays back.")
+    return Agent("front", model=model, description="Greets.", handoffs=[other])
+
+
 AGENTS = [
     approving("an approval waits", waits, waits),
     approving(
@@ -310,6 +325,49 @@ AGENTS = [
         quiet,
         lambda seen: quiet(seen, guards=[_on_topic]),
         lambda out: out.values["output"] == "done",
+    ),
+    rejecting(
+        "an approval waits, its tool asks nobody any more, and there are rails",
+        lambda seen: clerk(seen, refund(seen), guards=[_on_topic]),
+        lambda seen: clerk(seen, refund(seen, approval=False), guards=[_on_topic]),
+        "breaks",
+        where="tool refund",
+    ),
+    approving(
+        "an approval waits in an agent that is another one's tool",
+        lambda seen: boss(seen, waits(seen)),
+        lambda seen: boss(seen, waits(seen)),
+        well=paid(output="all done"),
+    ),
+    approving(
+        "an approval waits in an agent that is another one's tool, and its tool is renamed",
+        lambda seen: boss(seen, waits(seen)),
+        lambda seen: boss(seen, clerk(seen, refund(seen, name="pay_back"))),
+        "needs migration",
+        where="act > tool refund",
+        well=paid("pay_back 7 5", output="all done"),
+        mended=asks_again,
+        migrations={"": Migration(inside={"act": Migration(changed_calls(lambda name, given: ("pay_back", given)))})},
+    ),
+    Pair(
+        name="the agent that leads the thread is gone",
+        old=handing,
+        new=lambda seen: handing(seen, second="billing", moves=False),
+        verdict="needs migration",
+        where="channel active",
+        request=REQUEST,
+        go_on=turn(NEXT),
+        well=lambda out: not out.error and out.values["output"] == "billing done",
+        migrations={"": lambda state: {**state, "active": "billing"}},
+    ),
+    Pair(
+        name="another agent leads the thread",
+        old=handing,
+        new=handing,
+        verdict="resumes",
+        request=REQUEST,
+        go_on=turn(NEXT),
+        well=lambda out: out.values["output"] == "refunds done",
     ),
     rest(
         "a thread at rest, and fewer rounds", quiet, lambda seen: quiet(seen, max_rounds=1), lambda out: not out.error
