@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segue.base.errors import BadInput, ConfigError, RunNotFinished, SegueError, UserError
     from segue.base.principal import Principal
     from segue.context import Allow, Answer, Approve, Ask, Block, Edit, Event, Reject, Rewrite, RunContext
+    from segue.graphs.history import Summarise, Window
     from segue.tools import Tool, Toolset, tool
     from segue.tools.connectors.documents import Documents
     from segue.workspace import Run, RunHandle, Workspace
@@ -43,10 +44,12 @@ _HOMES = {
     "RunHandle": "segue.workspace",
     "RunNotFinished": "segue.base.errors",
     "SegueError": "segue.base.errors",
+    "Summarise": "segue.graphs.history",
     "Team": "segue.agents",
     "Tool": "segue.tools",
     "Toolset": "segue.tools",
     "UserError": "segue.base.errors",
+    "Window": "segue.graphs.history",
     "Workspace": "segue.workspace",
     "tool": "segue.tools",
 }
@@ -73,10 +76,12 @@ __all__ = [
     "RunHandle",
     "RunNotFinished",
     "SegueError",
+    "Summarise",
     "Team",
     "Tool",
     "Toolset",
     "UserError",
+    "Window",
     "Workspace",
     "__version__",
     "tool",
