@@ -335,7 +335,7 @@ def test_help_lists_every_command(tmp_path: Path) -> None:
         assert re.search(rf"^\s+{command}\s", done.stdout, re.MULTILINE)
 
 
-def test_ctrl_c_stops_the_run_in_order(tmp_path: Path) -> None:
+def test_ctrl_c_twice_stops_the_run_where_it_stands_and_in_order(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW, encoding="utf-8")
     started = subprocess.Popen(
         [SEGUE, "run", "slow.py", 'Wait for the name "x"'],
@@ -349,10 +349,13 @@ def test_ctrl_c_stops_the_run_in_order(tmp_path: Path) -> None:
         if "wait_long(" in line:
             break
 
+    assert started.stderr is not None
+    started.send_signal(signal.SIGINT)
+    assert "stopping at the next checkpoint; once more stops at once" in started.stderr.readline()
     started.send_signal(signal.SIGINT)
     rest, told = started.communicate(timeout=30)
 
     assert started.returncode == 1, told
-    assert "stopped (cancelled)" in rest
+    assert "stopped (drained)" in rest
     assert "Traceback" not in told
     assert "stopped" in segue(tmp_path, "trace", "--list").stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from segue.base.errors import BadInput
 from segue.context.decisions import Answer, Approve, Edit, InterruptRequest, Reject, Response
+from segue.context.questions import fault_of
 
 
 def can_ask() -> bool:
@@ -24,6 +26,8 @@ def show_request(console: Console, request: InterruptRequest) -> None:
     console.print()
     if request.kind == "question":
         console.print(Text.assemble(("Question ", "bold yellow"), request.question))
+        if request.options:
+            console.print(Text(f"  one of: {', '.join(str(option) for option in request.options)}", style="dim"))
         return
     if request.kind == "effect":
         head: list[Any] = [("Doubt ", "bold yellow"), (request.agent, "cyan"), " ran ", (request.tool, "bold")]
@@ -39,7 +43,7 @@ def ask(console: Console, request: InterruptRequest) -> Response:
     """Ask until there is a response."""
     show_request(console, request)
     if request.kind == "question":
-        return Answer(Prompt.ask("Answer", console=console))
+        return _answered(console, request)
     if request.kind == "effect":
         return _cleared(console)
     match Prompt.ask("approve, edit or reject", choices=["a", "e", "r"], console=console):
@@ -60,6 +64,35 @@ def _cleared(console: Console) -> Response:
             return Reject(Prompt.ask("Reason", default="", show_default=False, console=console))
         case _:
             return Answer(Prompt.ask("What did it give", default="done", console=console))
+
+
+def _answered(console: Console, request: InterruptRequest) -> Answer:
+    """Ask until the answer fits what was asked for."""
+    while True:
+        answer = fit(Answer(Prompt.ask("Answer", console=console)), request)
+        if not (fault := fault_of(request.to_dict(), answer.value)):
+            return answer
+        console.print(Text(f"  {fault}", style="yellow"))
+
+
+def fitted(answers: Mapping[str, Response], requests: Sequence[InterruptRequest]) -> dict[str, Response]:
+    """The answers, with those to questions read as JSON where the text itself is no answer and the JSON is."""
+    asked = {request.id: request for request in requests}
+    return {
+        key: fit(answer, asked[key]) if isinstance(answer, Answer) and key in asked else answer
+        for key, answer in answers.items()
+    }
+
+
+def fit(answer: Answer, request: InterruptRequest) -> Answer:
+    """One answer, read as JSON where its text does not fit and the JSON does."""
+    if not isinstance(answer.value, str) or not fault_of(request.to_dict(), answer.value):
+        return answer
+    try:
+        read = json.loads(answer.value)
+    except ValueError:
+        return answer
+    return answer if fault_of(request.to_dict(), read) else Answer(read, answer.by)
 
 
 def _edited(console: Console, request: InterruptRequest) -> Response:

@@ -1,7 +1,7 @@
 """`segue`: reads the command, runs it, and tells a failure in one message with the way out.
 
-Exit codes: 0 it went well; 1 the run failed, was stopped, or waits for a person; 2 the input or a setting was wrong;
-3 something outside failed, such as an endpoint or a store.
+Exit codes: 0 it went well; 1 the run failed, was stopped or drained, or waits for a person; 2 the input or a setting
+was wrong; 3 something outside failed, such as an endpoint or a store.
 """
 
 from __future__ import annotations
@@ -15,7 +15,22 @@ def build() -> Any:
     """The command line as a Typer app."""
     import typer
 
-    from segue.cli import audit, chat, check, doctor, effects, jobs, new, resume, run, trace, worker
+    from segue.cli import (
+        audit,
+        chat,
+        check,
+        checkpoints,
+        doctor,
+        effects,
+        fork,
+        jobs,
+        new,
+        resume,
+        run,
+        threads,
+        trace,
+        worker,
+    )
 
     app = typer.Typer(
         name="segue",
@@ -25,7 +40,7 @@ def build() -> Any:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for module in (run, chat, resume, worker, trace, check, new, doctor):
+    for module in (run, chat, resume, threads, checkpoints, fork, worker, trace, check, new, doctor):
         app.command(module.__name__.rpartition(".")[2])(module.command)
 
     app.add_typer(audit.app, name="audit")

@@ -43,26 +43,39 @@ async def say_model(console: Console, ws: Workspace) -> None:
 
 
 async def follow(handle: RunHandle, show: Show) -> Run:
-    """Show a segment until it ends; Ctrl-C stops the run in order."""
-    with show, _stopped_by_hand(handle):
+    """Show a segment until it ends. Ctrl-C or SIGTERM has it stop at its next checkpoint, a second one at once."""
+    with show, _stopped_by_signal(handle):
         async for event in handle.events():
             show.event(event)
     return await handle
 
 
 @contextmanager
-def _stopped_by_hand(handle: RunHandle) -> Iterator[None]:
-    """Ctrl-C cancels this run instead of the program, where the system lets us."""
-    loop, stopping = asyncio.get_running_loop(), set[asyncio.Task[Run]]()
+def _stopped_by_signal(handle: RunHandle) -> Iterator[None]:
+    """What would end the program stops this run in order instead, where the system lets us."""
+    loop, stopping = asyncio.get_running_loop(), list[asyncio.Task[Run]]()
+
+    def stop() -> None:
+        stopping.append(loop.create_task(handle.cancel() if stopping else handle.drain()))
+        if len(stopping) == 1:
+            _say("stopping at the next checkpoint; once more stops at once")
+
+    signals = (signal.SIGINT, signal.SIGTERM)
     try:
-        loop.add_signal_handler(signal.SIGINT, lambda: stopping.add(loop.create_task(handle.cancel())))
+        for each in signals:
+            loop.add_signal_handler(each, stop)
     except (NotImplementedError, RuntimeError, ValueError):  # Windows, or not the main thread
         yield
         return
     try:
         yield
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
+        for each in signals:
+            loop.remove_signal_handler(each)
+
+
+def _say(text: str) -> None:
+    Console(stderr=True).print(Text(text, style="yellow"))
 
 
 async def to_the_end(
@@ -85,6 +98,8 @@ async def to_the_end(
                 show_request(console, request)
                 console.print(Text("  approved by --approve-demo: nobody was asked", style="bold yellow"))
                 answers[request.id] = Approve(by="--approve-demo")
+            elif request.expired:
+                continue
             else:
                 answers[request.id] = ask(console, request)
         handle = await ws.start_resume(run.id, answers, agent=agent, deps=deps)
@@ -106,6 +121,9 @@ async def sum_up(console: Console, ws: Workspace, run: Run, show: Show, *, show_
             console.print(Text(f"\nstopped ({run.stop_reason}): {run.error or 'as asked'}", style="yellow"))
             if run.partial:
                 console.print(f"\n{run.partial}", markup=False, highlight=False, soft_wrap=True)
+            if run.stop_reason != "blocked":
+                raised = " --budget-usd …" if run.stop_reason == "budget" else ""
+                console.print(Text(f"go on with it: segue resume {run.id}{raised}", style="bold"))
         case _:
             Console(stderr=True).print(Text(f"error: {run.error}", style="red"), soft_wrap=True)
     if show_trace:
