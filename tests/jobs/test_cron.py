@@ -37,8 +37,8 @@ EVERY_HOUR: dict[str, Matches] = {
 PATTERNS = NAMED | EVERY_HOUR
 
 
-def instant(*parts: int, zone: str = "UTC") -> int:
-    return int(datetime(*parts, tzinfo=ZoneInfo(zone)).timestamp())  # type: ignore[arg-type]
+def instant(year: int, month: int, day: int, hour: int = 0, minute: int = 0, *, zone: str = "UTC") -> int:
+    return int(datetime(year, month, day, hour, minute, tzinfo=ZoneInfo(zone)).timestamp())
 
 
 def walls(zone: str, expression: str, after: int, count: int) -> list[str]:

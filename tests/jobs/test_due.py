@@ -85,7 +85,8 @@ def test_a_single_time_is_fired_once_however_late(policy: CatchUp) -> None:
 @settings(max_examples=60, deadline=None)
 def test_whenever_it_is_looked_at_each_tick_is_fired_once(looks: list[int], cron: str, zone: str) -> None:
     schedule = hourly(cron=cron, timezone=zone, catch_up="all", catch_up_cap=10_000)
-    upto, fired = START, []
+    upto = START
+    fired: list[int] = []
     for pause in looks:
         found = due(schedule, upto=upto, now=upto + pause)
         assert not found.missed

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("segue.jobs")
 _REAP_S = 0.5
-_SEEN_DEAD = 2
+_SEEN_DEAD = 4
 """Rounds in which a worker's lock must be free, where a lock can be lost by a living worker, which stops by then."""
 _STUCK = 12
 """Rounds after which a segment that is claimed for this worker and never began is handed back."""

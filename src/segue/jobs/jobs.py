@@ -102,11 +102,12 @@ class Jobs:
         """
         segments = await self._segments(tenant, job_id)
         await self.engine.cancel(tenant, [each.segment.id for each in segments if each.state in _UNDER_WAY])
-        for held in await self.store.held(tenant, run_id=job_id):
-            await self.store.let_go(held)
+        held = await self.store.held(tenant, run_id=job_id)
+        for segment in held:
+            await self.store.let_go(segment)
         running = any(each.state == "running" for each in segments)
         record = self.ws.records.get(tenant, job_id)
-        if record is not None and not running and record.status in ("queued", "waiting", "running", "failed"):
+        if record is not None and not running and (held or record.status not in ("completed", "stopped")):
             record.status, record.stop_reason, record.interrupts = "stopped", "cancelled", []
             await self.ws.records.keep(record)
         return await self.get(job_id, tenant=tenant)
@@ -264,16 +265,18 @@ class NoRights(BadInput):
 
 def _stands(status: SegmentStatus, record: RunRecord | None) -> tuple[JobState, str]:
     """A run can go on beside the queue, by `segue resume`: once a segment has ended, the record knows better."""
-    if record is None or status.state in _UNDER_WAY or status.state == "held":
+    if record is None or status.state in _UNDER_WAY:
         return status.state, status.reason
     match record.status:
         case "completed":
             return "completed", ""
         case "waiting":
             return "waiting", ", ".join(each["id"] for each in record.interrupts if each["id"] not in record.answers)
-        case "stopped" if status.state not in ("refused", "dead"):
-            why = record.error or str(record.stop_reason)
-            return ("cancelled" if record.stop_reason == "cancelled" else "stopped"), status.reason or why
+        case "stopped" if status.state in ("completed", "waiting", "failed"):
+            state: JobState = "cancelled" if record.stop_reason == "cancelled" else "stopped"
+            return state, record.error or str(record.stop_reason)
+        case "stopped" if status.state == "held" and record.stop_reason == "cancelled":
+            return "cancelled", ""
         case _:
             return status.state, status.reason
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 
 from segue.base.principal import LOCAL
 from segue.jobs.dbos_engine import DbosEngine
@@ -12,7 +11,7 @@ from segue.jobs.jobs import Jobs
 from segue.jobs.port import Rights
 from segue.jobs.store import JobStore
 from segue.memory.database import open_database
-from segue.memory.locks import FileLocks
+from segue.memory.locks import FileLocks, Locks
 from segue.router.secrets import is_reference, resolve
 from segue.workspace.sections import JobsSection
 from segue.workspace.settings import environment
@@ -69,10 +68,10 @@ def _url(ws: Workspace, section: JobsSection) -> str:
     return section.url
 
 
-async def _locks(ws: Workspace, url: str, stack: AsyncExitStack) -> Any:
+async def _locks(ws: Workspace, url: str, stack: AsyncExitStack) -> Locks:
     """Locks that reach as far as the queue does."""
     if not url:
         return FileLocks(ws.data_dir / "locks")
-    from segue.memory.locks import PostgresLocks
+    from segue.memory.postgres_locks import PostgresLocks
 
-    return await stack.enter_async_context(PostgresLocks.open(url))
+    return await stack.enter_async_context(PostgresLocks(url))
