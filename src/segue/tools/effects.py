@@ -37,23 +37,36 @@ async def once(item: Ready, ctx: RunContext[Any], began: Callable[[], None]) -> 
         StoreError: The ledger cannot be written. Before the claim, nothing ran; after it, the effect stays open.
     """
     effect, over = _claim_of(item, ctx), item.over
-    loop = asyncio.get_running_loop()
-    until = loop.time() + limit_of(item.tool, ctx)
+    until = asyncio.get_running_loop().time() + limit_of(item.tool, ctx)
     while (found := await ctx.ledger.claim(effect, over=over)) is not None:
         over = None
-        if await ctx.ledger.busy(found):
-            if loop.time() >= until:
-                return failed(item.call, item.tool, _under_way(found))
-            await ctx.ledger.wait(found, until - loop.time())
+        try:
+            at_rest = await _at_rest(found, until, ctx)
+        except TimeoutError:
+            return failed(item.call, item.tool, _under_way(found))
+        if at_rest is None:
             continue
-        met = await meet(found, item, ctx)
+        met = await meet(at_rest, item, ctx)
         if isinstance(met, Doubtful):
             [met] = await ask([met], ctx)
         if isinstance(met, ToolResult):
             return met
-        item, over = met, found
-    began()
-    return await _performed(item, effect, ctx)
+        item, over = met, at_rest
+    return await _performed(item, effect, ctx, began)
+
+
+async def _at_rest(found: Effect, until: float, ctx: RunContext[Any]) -> Effect | None:
+    """The effect once nobody works on it; `None` where it was released meanwhile. Raises `TimeoutError` at `until`."""
+    while await ctx.ledger.busy(found):
+        left = until - asyncio.get_running_loop().time()
+        if left <= 0:
+            raise TimeoutError
+        await ctx.ledger.wait(found, left)
+        rows = await ctx.ledger.find(found.tenant, keys=[found.key])
+        if not rows:
+            return None
+        found = rows[0]
+    return found
 
 
 def _claim_of(item: Ready, ctx: RunContext[Any]) -> Effect:
@@ -72,10 +85,15 @@ def key_of(item: Ready, ctx: RunContext[Any]) -> str:
     return item.tool.key_for("", item.delivery, item.arguments, tenant=tenant, branch=ctx.branch)
 
 
-async def _performed(item: Ready, effect: Effect, ctx: RunContext[Any]) -> ToolResult:
+async def _performed(item: Ready, effect: Effect, ctx: RunContext[Any], began: Callable[[], None]) -> ToolResult:
     """Run the tool under a claim, and write down what came of it before anybody hears of it."""
     limit_s = limit_of(item.tool, ctx)
-    call = begin(item.tool, item.arguments, ctx)
+    try:
+        began()
+        call = begin(item.tool, item.arguments, ctx)
+    except BaseException:
+        await ctx.ledger.release(effect)
+        raise
     try:
         await call.ended(limit_s, patient=True)
     except BaseException:

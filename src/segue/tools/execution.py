@@ -172,7 +172,7 @@ def _span(call: ToolCall, tool: Tool | None, ctx: RunContext[Any], reason: str) 
 async def _looked_at(result: ToolResult, ctx: RunContext[Any]) -> ToolResult:
     """The result as the rails let the model read it, at each delivery."""
     tool = result.tool
-    if ctx.inspect is None or tool is None or (result.failed and not result.source):
+    if ctx.inspect is None or tool is None or result.failed:
         return result
     found = await ctx.inspect(ctx, "tool_result", result.content, None, tool.name, tool.effect)
     if isinstance(found.verdict, Block | Ask):

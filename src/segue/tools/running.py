@@ -33,8 +33,11 @@ class Call:
         """What runs in a thread; it cannot be stopped."""
         self.told = False
         """Whether it was told to stop while it ran: what it returns then says nothing."""
-        work = fn(*args, **arguments) if awaited else self._in_thread(fn, args, arguments)
-        self.task: asyncio.Future[Any] = asyncio.ensure_future(work)
+        work = self._awaited if awaited else self._in_thread
+        self.task: asyncio.Future[Any] = asyncio.ensure_future(work(fn, args, arguments))
+
+    async def _awaited(self, fn: Callable[..., Any], args: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
+        return await fn(*args, **arguments)
 
     async def _in_thread(self, fn: Callable[..., Any], args: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
         run = contextvars.copy_context().run
