@@ -47,6 +47,8 @@ class Outcome:
     """Status, stop reason and output of each run; or what `play` returned."""
     messages: list[Any] = field(default_factory=list)
     """The conversation: role, text and called tools of each message."""
+    ledger: list[Any] = field(default_factory=list)
+    """What the ledger holds: tool, arguments, and whether that was done."""
     effects: list[Hashable] = field(default_factory=list)
     state: Any = None
     asked: int = 0
@@ -98,6 +100,7 @@ class Player:
             if self.stopped:
                 return
         self._out.messages = await self._messages()
+        self._out.ledger = await self._ledger()
 
     async def turn(self, request: Any) -> Any:
         """One more request on the same thread."""
@@ -136,6 +139,12 @@ class Player:
             for each in held
         ]
         return list(self.scenario.same(said))
+
+    async def _ledger(self) -> list[Any]:
+        held = await self._ws.effects(thread_id=THREAD, principal=self.scenario.principal, limit=100_000)
+        done = {"recorded": "done", "settled": "done"}
+        rows = [[each.tool, self.scenario.same(each.arguments), done.get(each.state, each.state)] for each in held]
+        return sorted(rows, key=repr)
 
     def look(self) -> None:
         """Write down what became of the world."""

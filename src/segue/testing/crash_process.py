@@ -73,7 +73,9 @@ def fork(work: Callable[[], Any], *, quiet: bool = False) -> Child:
         UserError: This system has no fork.
     """
     if not hasattr(os, "fork"):
-        raise UserError(f"the crash-point checker forks processes, and {sys.platform} cannot.", way_out="Use Linux or macOS.")
+        raise UserError(
+            f"the crash-point checker forks processes, and {sys.platform} cannot.", way_out="Use Linux or macOS."
+        )
     receiver, sender = multiprocessing.Pipe(duplex=False)
     sys.stdout.flush()
     sys.stderr.flush()

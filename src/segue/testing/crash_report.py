@@ -28,7 +28,8 @@ class Problem:
     what: str
 
     def __str__(self) -> str:
-        return f"{self.kind} after a {self.stop} at {self.where}: {self.what}"
+        stopped = "without a stop" if self.stop == "none" else f"after a {self.stop} at {self.where}"
+        return f"{self.kind} {stopped}: {self.what}"
 
 
 @dataclass(kw_only=True)
@@ -113,7 +114,7 @@ def judged(outcome: Outcome, whole: Outcome, stop: Stop, where: str) -> list[Pro
     found += [Problem("late", stop, where, what) for what in outcome.late]
     if half or outcome.given_up or found:
         return found
-    for name in ("turns", "messages", "state") if stop != "cancel" else ("turns", "state"):
+    for name in ("turns", "messages", "ledger", "state") if stop != "cancel" else ("turns", "ledger", "state"):
         was, now = getattr(whole, name), getattr(outcome, name)
         if was != now:
             found.append(Problem("differs", stop, where, f"{name}: {_difference(was, now)}"))
