@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, cast
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
@@ -178,7 +178,7 @@ async def test_what_a_graph_writes_is_stamped_with_its_version_also_without_a_wo
 
     await compiled(graph, saver).ainvoke({}, CONFIG)
 
-    stamps = {held.metadata.get(STAMP) for held in saver.list(CONFIG)}
+    stamps = {held.metadata.get(STAMP) for held in saver.list(cast(Any, CONFIG))}
     assert {read_stamp(str(stamp)) for stamp in stamps} == {("3", graph_version(graph.compile()))}
 
 

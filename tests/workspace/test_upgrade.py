@@ -156,7 +156,7 @@ async def test_what_was_always_loosely_typed_is_not_told_of_an_unchanged_channel
         other: str
 
     def graph(state: Any) -> Any:
-        drawn: StateGraph[Any, Any, Any, Any] = StateGraph(state)
+        drawn: Any = StateGraph(state)
 
         async def write(held: Any) -> Any:
             return {"count": "five", "messages": []}
