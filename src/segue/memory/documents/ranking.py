@@ -62,22 +62,27 @@ def containing(query: Sequence[str], candidates: Sequence[Worded]) -> dict[str, 
 def by_words(query: Sequence[str], candidates: Sequence[Worded], statistics: Statistics) -> list[Key]:
     """The best by BM25, best first."""
     mean = max(statistics.terms / max(statistics.passages, 1), 1.0)
-    rarity = {term: _rarity(statistics.passages, statistics.containing.get(term, 0)) for term in query}
-    scored = [(_bm25(query, each, rarity, mean), each.key) for each in candidates]
+    weights = rarity(query, statistics)
+    scored = [(_bm25(query, each, weights, mean), each.key) for each in candidates]
     return [key for score, key in sorted(scored, key=lambda each: (-each[0], each[1])) if score > 0][:DEPTH]
 
 
-def _rarity(passages: int, holding: int) -> float:
-    return math.log(1 + (max(passages - holding, 0) + 0.5) / (holding + 0.5))
+def rarity(query: Sequence[str], statistics: Statistics) -> dict[str, float]:
+    """What each term is worth: the fewer passages hold it, the more."""
+    found = {}
+    for term in query:
+        holding = statistics.containing.get(term, 0)
+        found[term] = math.log(1 + (max(statistics.passages - holding, 0) + 0.5) / (holding + 0.5))
+    return found
 
 
-def _bm25(query: Sequence[str], candidate: Worded, rarity: Mapping[str, float], mean: float) -> float:
+def _bm25(query: Sequence[str], candidate: Worded, weights: Mapping[str, float], mean: float) -> float:
     body, heading = candidate.body.split(), candidate.heading.split()
     length = _K1 * (1 - _B + _B * (len(body) + len(heading)) / mean)
     score = 0.0
     for term in query:
         if count := body.count(term) + HEADING_WEIGHT * heading.count(term):
-            score += rarity[term] * count * (_K1 + 1) / (count + length)
+            score += weights[term] * count * (_K1 + 1) / (count + length)
     return round(score, 9)
 
 

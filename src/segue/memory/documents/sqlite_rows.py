@@ -15,7 +15,7 @@ from segue.memory.documents.index import Entry, Scope, Source
 from segue.memory.documents.passage import Passage
 from segue.memory.documents.ranking import CANDIDATES, Key, Worded
 from segue.memory.documents.terms import terms
-from segue.memory.documents.words import said
+from segue.memory.documents.words import said, storable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,8 +122,8 @@ def _chunk(chunk: Chunk, row: NDArray[np.float32]) -> tuple[Any, ...]:
     return (
         chunk.start_line,
         chunk.end_line,
-        chunk.heading,
-        chunk.text,
+        storable(chunk.heading),
+        storable(chunk.text),
         " ".join(body),
         " ".join(heading),
         len(body) + len(heading),

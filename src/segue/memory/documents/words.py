@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _WORD = re.compile(r"[^\W_]+", re.UNICODE)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _LINK = re.compile(r"\[([^\]\n]*)\]\([^)\s]*\)")
 
 
@@ -29,3 +30,8 @@ STOP_WORDS = frozenset(
 def said(text: str) -> str:
     """What the text says to a reader: without the targets of Markdown links, which repeat the words of other pages."""
     return _LINK.sub(r"\1", text)
+
+
+def storable(text: str) -> str:
+    """The text as every store takes it: half characters and the character 0 give way to the mark for such."""
+    return _UNSTORABLE.sub("\ufffd", text)
