@@ -17,13 +17,12 @@ from segue.base.errors import SegueError, StoreError, UserError
 from segue.base.ports import Clock, SystemClock
 from segue.context.run import Services
 from segue.guards.gate import authorize
-from segue.memory.checkpoints import open_saver
-from segue.memory.locks import FileLocks
 from segue.router import RouterCore
 from segue.tools.ledger import open_ledger
 from segue.tracing import ArtefactStore, TraceStore
 from segue.tracing.redaction import redactor
 from segue.workspace.checks import writable
+from segue.workspace.keeping import open_state
 from segue.workspace.records import RunRecords
 from segue.workspace.routing import LazyRouter
 from segue.workspace.run import RunHandle
@@ -133,10 +132,8 @@ class OpenWorkspace:
         open_logging(self.settings.logging, logged, stack)
         self.notifier = open_notifiers(self.settings.notify, logged, environ, stack)
         self.audit = await open_audit(self.settings.audit, self.data_dir, environ, stack)
-        self.saver = await stack.enter_async_context(
-            open_saver(self.data_dir / "state.db", types=self.settings.checkpoint_types)
-        )
-        self.turns = ThreadTurns(FileLocks(self.data_dir / "locks"), self.settings.thread_wait_s)
+        self.saver, locks = await open_state(self.settings, self.folder, self.data_dir, environ, stack)
+        self.turns = ThreadTurns(locks, self.settings.thread_wait_s)
         self.ledger = await open_ledger(self.saver, self.data_dir, stack)
         self.router: Any = self._given_router or LazyRouter(self.settings.router_settings(), environment(self.folder))
         stack.push_async_callback(self._close_agents)

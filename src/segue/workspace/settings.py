@@ -19,8 +19,9 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from segue.base.errors import ConfigError
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, named
 from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
+from segue.workspace.keeping import Place
 from segue.workspace.sections import JobsSection
-from segue.workspace.watching import AuditSection, LoggingSection, NotifySection
+from segue.workspace.watching import AuditSection, LoggingSection, NotifySection, Secret
 
 FILE = "segue.toml"
 _TABLES = "_tables"
@@ -55,6 +56,12 @@ class WorkspaceSettings(BaseSettings):
     """Where checkpoints, traces and artefacts lie; relative to the workspace's folder."""
     checkpoint_types: tuple[str, ...] = ()
     """Types of one's own that checkpoints may construct, as `module:Class`."""
+    checkpoints: Place = ""
+    """Where checkpoints and effects lie: `sqlite:///PATH`, `postgresql://…` or a reference; empty: the data folder."""
+    encryption_key: Secret = ""
+    """A reference to the key that checkpoints and effects are encrypted with; empty for none."""
+    old_encryption_keys: tuple[Secret, ...] = ()
+    """References to keys used before: what they encrypted still opens."""
     thread_wait_s: float = Field(default=30.0, ge=0)
     """Seconds that a run waits for a thread that another process or workspace has; 0 does not wait."""
     approval_expires_s: float | None = Field(default=None, gt=0)
