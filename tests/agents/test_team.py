@@ -407,3 +407,21 @@ async def test_a_worker_that_runs_over_the_budget_stops_the_run_with_what_it_has
 def test_what_is_wired_wrongly_is_told_when_it_is_made(build: Any, says: str) -> None:
     with pytest.raises(UserError, match=says):
         build()
+
+
+async def test_a_langgraph_graph_that_never_ends_fails_its_task(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("segue.graphs.working.FOREIGN_STEPS", 5)
+    endless = StateGraph(MessagesState)
+    endless.add_node("round", lambda state: {"messages": []})
+    endless.add_edge(START, "round")
+    endless.add_edge("round", "round")
+    planner = ScriptedModel([
+        call("submit_plan", tasks=[{"id": "t1", "worker": "endless", "task": "go", "depends_on": []}]),
+        call("submit_plan", tasks=[{"id": "t2", "worker": "endless", "task": "go", "depends_on": []}]),
+        lambda request: str(request.messages[-1]["content"]),
+    ])  # fmt: skip
+    worker = GraphWorker("endless", endless.compile(), description="Never ends.")
+
+    run = await ws.run(Team("team", planner=Planner(model=planner), workers=[worker]), "go")
+
+    assert "GraphRecursionError" in run.output

@@ -28,8 +28,8 @@ from segue.base.errors import UserError
 from segue.base.ports import default_workspace
 from segue.context.run import RunContext
 from segue.graphs.asking import ask
-from segue.graphs.migration import Change, Migration, read_migrations
 from segue.graphs.budgeting import within
+from segue.graphs.migration import Change, Migration, read_migrations
 from segue.graphs.nodes import TracedNode, TracedPath, Ways
 from segue.graphs.origins import place_of, taken_up
 from segue.graphs.running import found_context, run_context, with_context

@@ -17,6 +17,9 @@ from segue.graphs.budgeting import ends_run, told_stop
 from segue.graphs.running import run_context
 from segue.graphs.specs import Worker
 
+FOREIGN_STEPS = 10_000
+"""The bound on super-steps of a graph that is not ours; ours are bounded by rounds, tasks and budgets."""
+
 
 async def work(worker: Worker, graph: Any, messages: Sequence[Message], config: RunnableConfig) -> tuple[str, bool]:
     """The worker's answer as text, and whether it failed.
@@ -32,6 +35,8 @@ async def work(worker: Worker, graph: Any, messages: Sequence[Message], config: 
         RunStopped: The run's budget or deadline is reached, or it was cancelled; a worker that goes round in a loop,
             or whose own budget ends, fails by itself.
     """
+    if worker.foreign:
+        config = {**config, "recursion_limit": FOREIGN_STEPS}
     try:
         final = await graph.ainvoke(worker.enter(list(messages)), config)
         if isinstance(final, dict) and not worker.foreign and final.get("blocked"):
