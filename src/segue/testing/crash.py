@@ -13,31 +13,21 @@ next turn. A sample is killed in truth, in interpreters of their own. What came 
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import os
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
 from functools import partial
-from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal
 
 from segue.base.errors import UserError
-from segue.testing.crash_cancel import cancelled
-from segue.testing.crash_disk import Disk, Snapshot
-from segue.testing.crash_fresh import address_of, killed_and_resumed
-from segue.testing.crash_play import Outcome, Place, played
-from segue.testing.crash_process import Child, ChildDied, fork, freeze, frozen, in_child
-from segue.testing.crash_report import CrashReport, Problem, Stop, judged, own_problems
+from segue.testing.crash_check import Check, Options
+from segue.testing.crash_process import ChildDied, fork
+from segue.testing.crash_report import CrashReport, Problem, own_problems, wanted_effects
 from segue.testing.crash_scenario import Scenario
-from segue.testing.crash_watch import Point
 
-T = TypeVar("T")
+_FOR_EVER_S = 7 * 24 * 3600.0
 
 
 def check_crash_points(
@@ -70,9 +60,9 @@ def check_crash_points(
     """
     began = time.monotonic()
     place = Path(tempfile.mkdtemp(prefix="segue-crash-", dir=folder))
-    options = _Options(points, tuple(stops), kill_sample, processes, max_problems)
+    options = Options(points, tuple(stops), kill_sample, processes, max_problems)
     try:
-        child = fork(partial(_checked, scenario, options, place))
+        child = fork(partial(_checked, scenario, options, place), leads=True)
         report: CrashReport = child.result(_FOR_EVER_S)
     except ChildDied as error:
         raise UserError(f"the scenario could not be checked: {error.message}") from None
@@ -82,39 +72,13 @@ def check_crash_points(
     return report
 
 
-_FOR_EVER_S = 7 * 24 * 3600.0
-
-
-@dataclass(frozen=True)
-class _Options:
-    points: Literal["all"] | int
-    stops: tuple[str, ...]
-    kill_sample: int
-    processes: int
-    max_problems: int | None
-
-    def enough(self, report: CrashReport) -> bool:
-        return self.max_problems is not None and len(report.problems) >= self.max_problems
-
-    def sample(self, items: list[T]) -> list[T]:
-        return items if self.points == "all" else spread(items, self.points)
-
-
-def spread(items: list[T], count: int) -> list[T]:
-    """So many of them, evenly, with the first and the last."""
-    if count >= len(items):
-        return items
-    if count <= 1:
-        return items[: max(count, 0)]
-    return [items[round(index * (len(items) - 1) / (count - 1))] for index in range(count)]
-
-
-def _checked(scenario: Scenario, options: _Options, root: Path) -> CrashReport:
+def _checked(scenario: Scenario, options: Options, root: Path) -> CrashReport:
     """In the process that begins all others: it never plays the scenario itself, so that each begins clean."""
-    check = _Check(scenario, options, root)
+    check = Check(scenario, options, root)
     whole = check.whole()
     report = CrashReport(points=whole.boundaries, writes=len(whole.effects), asked=whole.asked)
-    report.problems += own_problems(whole, scenario.expected)
+    check.wanted = wanted_effects(whole, scenario.expected)
+    report.problems += own_problems(whole, check.wanted)
     report.states = len(check.states)
     if "crash" in options.stops:
         check.crashes(whole, report)
@@ -123,148 +87,6 @@ def _checked(scenario: Scenario, options: _Options, root: Path) -> CrashReport:
     if options.kill_sample:
         check.kills(whole, report)
     return report
-
-
-class _Check:
-    """One check: the states that the disk was in, and what is tried from each."""
-
-    def __init__(self, scenario: Scenario, options: _Options, root: Path) -> None:
-        self.states: dict[Snapshot, Point] = {}
-        """What the disk held, with the first boundary at which it did."""
-        self._scenario = scenario
-        self._options = options
-        self._disk = Disk(root / "kept")
-        self._places = [Place(root / f"place{index}") for index in range(max(1, options.processes))]
-        for place in self._places:
-            place.world.mkdir(parents=True)
-            place.data.mkdir()
-        self._begin: Snapshot = frozenset()
-
-    def whole(self) -> Outcome:
-        """Play it to the end twice: to see that it is the same twice, and to know its boundaries."""
-        place, scenario = self._places[0], self._scenario
-        in_child(partial(scenario.prepare, place.world), scenario.limit_s)
-        self._begin = self._disk.take(place.folder)
-        first: Outcome = in_child(partial(played, scenario, place), scenario.limit_s * 1.5)
-        if first.error:
-            raise UserError(f"the scenario fails by itself, without a stop:\n{first.error}")
-        _import(first.modules)
-        self._disk.put_back(self._begin, place.folder)
-        whole = self._recorded(place)
-        if differing := [problem for problem in judged(whole, first, "none", "its end") if problem.kind != "error"]:
-            raise UserError(
-                f"the scenario is not the same twice, without any stop: {differing[0].what}.",
-                way_out="Take out what depends on time, chance or the process: Scenario(same=…), models that answer by "
-                "what they are asked.",
-            )
-        return whole
-
-    def _recorded(self, place: Place) -> Outcome:
-        """Play it and keep what the disk holds at each boundary."""
-        reader, writer = os.pipe()
-        os.set_blocking(reader, False)
-
-        def reached(point: Point) -> None:
-            os.write(writer, f"{point.kind}\t{point.number}\t{point.where}\n".encode()[:4000])
-            freeze()
-
-        said = ""
-
-        def look() -> None:
-            nonlocal said
-            with contextlib.suppress(BlockingIOError):  # of two threads that get there at once, one speaks for both
-                said = os.read(reader, 1 << 20).decode().splitlines()[-1]
-            kind, number, where = said.split("\t")
-            self.states.setdefault(self._disk.take(place.folder), Point(kind, int(number), where))  # type: ignore[arg-type]
-
-        child = fork(partial(played, self._scenario, place, reached), quiet=True)
-        whole: Outcome = frozen(child, look, self._scenario.limit_s * 10)
-        os.close(reader)
-        os.close(writer)
-        return whole
-
-    def crashes(self, whole: Outcome, report: CrashReport) -> None:
-        """Take up what the disk held, in another process, as after a crash at that boundary."""
-        states = self._options.sample(list(self.states.items()))
-        work = [(str(point), state, partial(played, self._scenario)) for state, point in states]
-        for where, outcome in self._tried(work, report):
-            report.crashes += 1
-            _add(report, outcome, whole, "crash", where)
-
-    def cancels(self, whole: Outcome, report: CrashReport) -> None:
-        """Play it anew and cancel at an await."""
-        numbers = self._options.sample(list(range(1, whole.awaits + 1)))
-        work = [
-            (f"await {number}", self._begin, partial(cancelled, self._scenario, number=number)) for number in numbers
-        ]
-        for where, outcome in self._tried(work, report):
-            if not outcome.cancelled_at and not outcome.error:
-                report.not_reached += 1
-                continue
-            report.cancels += 1
-            _add(report, outcome, whole, "cancel", outcome.cancelled_at or where)
-
-    def kills(self, whole: Outcome, report: CrashReport) -> None:
-        """Play it anew, have the process killed at an await, and take it up in another one."""
-        address = address_of(self._scenario)
-        report.fresh = address is not None
-        numbers = spread(list(range(1, whole.awaits + 1)), self._options.kill_sample)
-        work = [
-            (f"await {number}", self._begin, partial(killed_and_resumed, self._scenario, address, number=number))
-            for number in numbers
-        ]
-        for where, outcome in self._tried(work, report):
-            if outcome.cancelled_at == "":
-                report.not_reached += 1
-                continue
-            report.kills += 1
-            _add(report, outcome, whole, "kill", where)
-
-    def _tried(
-        self, work: Sequence[tuple[str, Snapshot, Callable[[Place], Outcome]]], report: CrashReport
-    ) -> Iterator[tuple[str, Outcome]]:
-        """Do each piece of work in a process of its own, on what the disk is to hold."""
-        free, busy, left = list(self._places), dict[Any, tuple[str, Place, Child, float]](), list(work)[::-1]
-        limit_s = self._scenario.limit_s * 1.5
-        while left or busy:
-            if self._options.enough(report):
-                left.clear()
-            while left and free:
-                where, state, does = left.pop()
-                place = free.pop(0)
-                self._disk.put_back(state, place.folder)
-                child = fork(partial(does, place), quiet=True)
-                busy[child.says] = (where, place, child, time.monotonic() + limit_s)
-            if not busy:
-                return
-            until = min(entry[3] for entry in busy.values())
-            ready = wait(list(busy), timeout=max(0.0, until - time.monotonic()))
-            late = [says for says, entry in busy.items() if entry[3] <= time.monotonic()]
-            for says in {*ready, *late}:
-                where, place, child, _ = busy.pop(says)
-                free.append(place)
-                try:
-                    yield where, child.result(0)
-                except ChildDied as error:
-                    yield where, Outcome(error=error.message, cancelled_at=where)
-
-
-def _add(report: CrashReport, outcome: Outcome, whole: Outcome, stop: Stop, where: str) -> None:
-    report.asked += outcome.asked
-    report.given_up += outcome.given_up
-    report.problems += judged(outcome, whole, stop, where)
-
-
-def _import(modules: list[str]) -> None:
-    """Have what libraries the scenario needed at hand for every process to come; its own modules begin anew."""
-    for name in modules:
-        spec = None
-        if name not in sys.modules and "__main__" not in name:
-            with contextlib.suppress(Exception):
-                spec = importlib.util.find_spec(name)
-        if spec is not None and ("site-packages" in (spec.origin or "") or name.startswith("segue.")):
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
 
 
 __all__ = ["CrashReport", "Problem", "Scenario", "check_crash_points"]

@@ -35,6 +35,8 @@ class Child:
 
     pid: int
     says: Connection
+    leads: bool = False
+    """Whether it has a process group of its own, which ends with it."""
 
     def result(self, limit_s: float) -> Any:
         """What its work gave, once it is there; the process has ended then.
@@ -58,16 +60,21 @@ class Child:
         return value
 
     def end(self) -> None:
-        """Kill it where it is, and wait for that."""
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+        """Kill it where it is, with those that it began if it leads them, and wait for that."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            (os.killpg if self.leads else os.kill)(self.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
         self.says.close()
 
 
-def fork(work: Callable[[], Any], *, quiet: bool = False) -> Child:
-    """Begin the work in a process of its own; `quiet`: what it prints and logs is not seen.
+def fork(work: Callable[[], Any], *, quiet: bool = False, leads: bool = False) -> Child:
+    """Begin the work in a process of its own.
+
+    Args:
+        work: What it does; what that returns is pickled.
+        quiet: What it prints and logs is not seen.
+        leads: The processes that it begins end with it, however it ends.
 
     Raises:
         UserError: This system has no fork.
@@ -84,8 +91,13 @@ def fork(work: Callable[[], Any], *, quiet: bool = False) -> Child:
         pid = os.fork()
     if pid:
         sender.close()
-        return Child(pid, receiver)
+        if leads:
+            with contextlib.suppress(OSError):  # it has done so itself
+                os.setpgid(pid, pid)
+        return Child(pid, receiver, leads)
     try:
+        if leads:
+            os.setpgid(0, 0)
         _forget_the_loop()
         if quiet:
             _be_quiet()

@@ -95,22 +95,26 @@ class CrashReport:
         return "\n".join([head, f"{len(self.problems)} problems: {kinds}", *map(str, self.problems[:_SHOWN]), *more])
 
 
-def own_problems(whole: Outcome, expected: Collection[Hashable] | None) -> list[Problem]:
+def wanted_effects(whole: Outcome, expected: Collection[Hashable] | None) -> Counter[Hashable]:
+    """How often each effect should be there: as the scenario says, else each that came, once."""
+    return Counter(set(whole.effects)) if expected is None else Counter(expected)
+
+
+def own_problems(whole: Outcome, wanted: Counter[Hashable]) -> list[Problem]:
     """What is wrong already where nothing was stopped."""
-    wanted = Counter(set(whole.effects)) if expected is None else Counter(expected)
     found = _effects(whole, wanted, "none", "its end", may_miss=0)
     if whole.error:
         found.append(Problem("error", "none", "its end", whole.error))
     return found
 
 
-def judged(outcome: Outcome, whole: Outcome, stop: Stop, where: str) -> list[Problem]:
-    """What is wrong after this stop."""
+def judged(outcome: Outcome, whole: Outcome, wanted: Counter[Hashable], stop: Stop, where: str) -> list[Problem]:
+    """What is wrong after this stop, beside a run that nothing stopped and the effects that are wanted."""
     if outcome.error:
         return [Problem("error", stop, where, outcome.error)]
     half = stop == "cancel" and not outcome.resumed  # a run that was cancelled need not have done everything
-    missing = len(whole.effects) if half else outcome.given_up
-    found = _effects(outcome, Counter(whole.effects), stop, where, may_miss=missing)
+    missing = wanted.total() if half else outcome.given_up
+    found = _effects(outcome, wanted, stop, where, may_miss=missing)
     found += [Problem("late", stop, where, what) for what in outcome.late]
     if half or outcome.given_up or found:
         return found
