@@ -219,6 +219,32 @@ async def test_the_shortest_deadline_is_the_one_that_is_named(ws: Workspace) -> 
     assert (theirs.status, theirs.error) == ("failed", "TimeoutError: the printer")
 
 
+@pytest.mark.parametrize(
+    ("tool_s", "run_s", "told"),
+    [(0.01, 60.0, "within its deadline of 0.01 s"), (60.0, 0.05, "before the deadline of its run")],
+    ids=["the tool's", "the run's"],
+)
+async def test_a_tool_that_is_late_is_told_whose_deadline_it_was(
+    ws: Workspace, tool_s: float, run_s: float, told: str
+) -> None:
+    @tool(effect="read", timeout_s=tool_s)
+    async def slow() -> str:
+        """Be slow."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return "never"
+
+    ended = asyncio.Event()
+    agent = Agent("a", model=ScriptedModel([call("slow"), "x"]), tools=[slow])
+    run = await ws.run(agent, "go", budget=Budget(wall_s=run_s))
+
+    assert ended.is_set()
+    results = [each["result"] for each in run.trajectory if each["type"] == "tool_result"]
+    assert (run.stop_reason == "deadline" and not results) or told in results[0]
+
+
 async def test_a_deadline_of_no_seconds_is_refused() -> None:
     with pytest.raises(UserError, match="a deadline is above 0 seconds"):
         drawn(never, timeout_s=0)

@@ -107,6 +107,8 @@ def limit_of(tool: Tool, ctx: RunContext[Any]) -> float:
 
 def late(tool: Tool, limit_s: float) -> str:
     """What a call past its deadline is told as."""
+    if limit_s < tool.timeout_s:
+        return f"{tool.name} did not finish before the deadline of its run, {limit_s:.3g} s away, and was cancelled"
     return f"{tool.name} did not finish within its deadline of {limit_s:g} s and was cancelled"
 
 
