@@ -294,6 +294,24 @@ async def test_what_broke_off_is_counted_by_what_was_seen_and_what_was_never_mad
     assert nobody.usage == Usage()
 
 
+async def test_a_generation_that_is_cancelled_counts_what_was_seen_of_it(ws: Workspace) -> None:
+    there = asyncio.Event()
+
+    class Endless(Meterman):
+        async def generate(self, request: GenerationRequest, *, on_delta: Any = None, deadline: Any = None) -> Reply:
+            on_delta(TextDelta("x" * 90))
+            there.set()
+            await asyncio.Event().wait()
+            raise AssertionError("nobody wakes it")
+
+    handle = ws.start(Agent("a", model=Endless(None, output_usd=1e-5)), "go", budget=Budget(cost_usd=1.0))
+    await there.wait()
+    run = await handle.cancel()
+
+    assert (run.status, run.usage.model_calls, run.usage.output_tokens) == ("stopped", 1, 30)
+    assert run.cost_usd == pytest.approx(3e-4)
+
+
 async def test_a_model_that_takes_more_than_its_cap_is_counted_and_said(
     ws: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
