@@ -1,11 +1,12 @@
 """Jobs under kills, schedules between two workers, and the cost of the queue over bare DBOS.
 
-Three worker processes work off jobs of five writes each, while one of them is killed every two seconds; each write goes
-through the effect ledger and into a table outside, under its idempotency key. Then one process is frozen for eight
-seconds; then two schedulers share a schedule for every second. `pickup_p50_s` is from the death of a worker to when
-another one goes on with what it had. Rates are of jobs that do nothing, ours over DBOS alone, on the same database and
-with the same settings, taken in turn. Each figure is of SQLite; with `--postgres URL` all of it again on PostgreSQL,
-under names that end in `_postgres`. The last line is one JSON object.
+Three worker processes work off jobs of five writes each. Every two seconds one of those that take jobs is killed, as
+long as another one does, and a new one is started. Each write goes through the effect ledger and into a table outside,
+under its idempotency key. Then one process is frozen for eight seconds; then two schedulers share a schedule for every
+second. `pickup_p50_s` is from the death of a worker to when another one goes on with what it had. Rates are of jobs
+that do nothing, ours over DBOS alone, on a database of each one's own and with the same settings, taken in turn. Each
+figure is of SQLite; with `--postgres URL` all of it again on PostgreSQL, under names that end in `_postgres`. The last
+line is one JSON object.
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class Yard:
     workers: dict[int, subprocess.Popen[str]] = field(default_factory=dict)
     deaths: dict[int, float] = field(default_factory=dict)
     """When a process was killed."""
+    logs: dict[int, Path] = field(default_factory=dict)
 
     @property
     def outside(self) -> Path:
@@ -101,12 +103,18 @@ class Yard:
             db.execute("CREATE TABLE owners (at REAL, run_id TEXT, pid INTEGER, what TEXT)")
 
     def start(self) -> subprocess.Popen[str]:
-        log = (self.folder / "workers.log").open("a")
+        number = len(self.deaths) + len(self.workers)
+        log = (self.folder / f"worker-{number}.log").open("a")
         command = [str(Path(sys.executable).with_name("segue")), "worker", "--concurrency", str(self.slots)]
         process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, text=True)
         log.close()
         self.workers[process.pid] = process
+        self.logs[process.pid] = Path(log.name)
         return process
+
+    def at_work(self) -> list[subprocess.Popen[str]]:
+        """The workers that take jobs by now."""
+        return [each for pid, each in self.workers.items() if "takes jobs" in self.logs[pid].read_text()]
 
     def kill(self, process: subprocess.Popen[str]) -> None:
         process.kill()
@@ -197,9 +205,9 @@ def chaos(url: str, *, count: int, workers: int = 3, every_s: float = 2.0, limit
         chance, last = random.Random(7), [time.time() + every_s]
 
         def strike() -> None:
-            if time.time() - last[0] >= every_s:
+            if time.time() - last[0] >= every_s and len(living := place.at_work()) > 1:
                 last[0] = time.time()
-                place.kill(chance.choice(list(place.workers.values())))
+                place.kill(chance.choice(living))
                 place.start()
 
         took = until_written(place, count * WRITES, limit_s, strike)
@@ -303,7 +311,13 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=100, help="how many jobs under kills")
     parser.add_argument("--only", choices=["chaos", "freeze", "ticks", "rates"], help="one part")
     parser.add_argument("--postgres", default="", help="the URL of an empty PostgreSQL database, to measure on as well")
+    parser.add_argument("--rate-of", choices=["ours", "dbos"], help=argparse.SUPPRESS)
+    parser.add_argument("--count", type=int, default=300, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.rate_of:
+        measure = rate_of_ours if given.rate_of == "ours" else rate_of_dbos
+        print(json.dumps(asyncio.run(measure(given.postgres, given.count))))
+        return
     figures: dict[str, Any] = {}
     for url, name in [("", ""), *([(given.postgres, "_postgres")] if given.postgres else [])]:
         for key, value in measured(url, given.jobs, given.only).items():
@@ -325,13 +339,109 @@ def measured(url: str, count: int, only: str | None) -> dict[str, Any]:
     if only in (None, "ticks"):
         found |= ticks(url)
     if only in (None, "rates"):
-        found |= asyncio.run(rates(url))
+        found |= rates(url)
     return found
 
 
-async def rates(url: str, *, count: int = 200) -> dict[str, Any]:
-    """Jobs queued and worked off in a second, ours over DBOS alone; the median of three turns each."""
-    return {}
+def rates(url: str, *, count: int = 300, turns: int = 3) -> dict[str, Any]:
+    """Jobs queued and worked off in a second, ours over DBOS alone: medians of turns, each in a process of its own."""
+    found: dict[str, list[float]] = {}
+    for turn in range(turns):
+        for who in ("ours", "dbos") if turn % 2 else ("dbos", "ours"):
+            with tempfile.TemporaryDirectory(prefix="segue-rates-") as folder:
+                command = [sys.executable, __file__, "--rate-of", who, "--count", str(count), "--postgres", url]
+                out = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+            for name, value in json.loads(out.splitlines()[-1]).items():
+                found.setdefault(f"{name}_{who}", []).append(value)
+    middle = {name: statistics.median(values) for name, values in found.items()}
+    return {
+        **{name: round(value, 1) for name, value in middle.items()},
+        "enqueue_rate_x_dbos": round(middle["enqueue_per_s_ours"] / middle["enqueue_per_s_dbos"], 2),
+        "drain_rate_x_dbos": round(middle["drain_per_s_ours"] / middle["drain_per_s_dbos"], 2),
+    }
+
+
+SLOTS, POLL_S = 16, 0.05
+
+
+async def rate_of_ours(url: str, count: int) -> dict[str, float]:
+    """Jobs of a workspace, each with its record; worked off by a worker whose work is nothing."""
+    from segue import Workspace
+    from segue.jobs.opening import open_jobs
+    from segue.jobs.port import JobRequest, Outcome, Segment
+    from segue.workspace.sections import JobsSection
+
+    left = count
+
+    async def work(segment: Segment) -> Outcome:
+        nonlocal left
+        left -= 1
+        return Outcome(state="completed")
+
+    async with Workspace.open() as ws, open_jobs(ws, settings=JobsSection(url=url, poll_s=POLL_S)) as jobs:
+        began = time.perf_counter()
+        for number in range(count):
+            await jobs.enqueue(JobRequest(source="a:b", agent="b", request="go"), run_id=f"rate-{os.getpid()}-{number}")
+        queued = time.perf_counter() - began
+        async with jobs.engine.work(work, slots=SLOTS):
+            while left == count:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+            began = time.perf_counter()
+            while await jobs.engine.newest(None, states=["queued", "running"], limit=1):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+            drained = time.perf_counter() - began
+    return {"enqueue_per_s": count / queued, "drain_per_s": count / drained}
+
+
+async def rate_of_dbos(url: str, count: int) -> dict[str, float]:
+    """DBOS by itself: one workflow with one preemptible step that does nothing."""
+    from dbos import DBOS, DBOSClient, DBOSConfig
+
+    place = url or f"sqlite:///{Path.cwd()}/dbos.db"
+    if not url:
+        with closing(sqlite3.connect("dbos.db")) as db:
+            db.execute("PRAGMA journal_mode=WAL")
+    left = count
+
+    @DBOS.step(name="nothing", preemptible=True)
+    async def nothing(data: dict[str, Any]) -> dict[str, Any]:
+        nonlocal left
+        left -= 1
+        return {"state": "completed"}
+
+    @DBOS.workflow(name="bare")
+    async def bare(data: dict[str, Any]) -> dict[str, Any]:
+        return await nothing(data)
+
+    name = f"bare{os.getpid()}"
+    await asyncio.to_thread(DBOS.migrate, place)
+    client = DBOSClient(system_database_url=place, application_name=name)
+    client.register_queue(name, worker_concurrency=SLOTS, polling_interval_sec=POLL_S)
+    began = time.perf_counter()
+    for number in range(count):
+        await client.enqueue_async(
+            {"workflow_name": "bare", "queue_name": name, "workflow_id": f"{name}-{number}", "app_version": "1"},
+            {"id": f"rate-{number}", "tenant": "local", "run_id": f"rate-{number}"},
+        )
+    queued = time.perf_counter() - began
+    config: DBOSConfig = {
+        "name": name, "system_database_url": place, "executor_id": name, "application_version": "1",
+        "sys_db_pool_size": 5, "log_level": "ERROR",
+    }  # fmt: skip
+    DBOS(config=config)
+    DBOS.listen_queues([name])
+    await asyncio.to_thread(DBOS.launch)
+    while left == count:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    began = time.perf_counter()
+    while await client.list_workflows_async(  # noqa: ASYNC110
+        status=["ENQUEUED", "PENDING"], name="bare", limit=1, load_input=False, application_name=name
+    ):
+        await asyncio.sleep(0.05)
+    drained = time.perf_counter() - began
+    await asyncio.to_thread(DBOS.destroy)
+    client.destroy()
+    return {"enqueue_per_s": count / queued, "drain_per_s": count / drained}
 
 
 if __name__ == "__main__":

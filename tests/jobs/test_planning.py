@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from segue.jobs.schedules import Schedule
 DAY = 86_400
 
 
-async def outcomes(yard: Yard, name: str = "s", tenant: str = "local") -> list[str]:
+async def outcomes(yard: Yard, name: str = "s", tenant: str = "local") -> Sequence[str]:
     """What was decided, oldest first."""
     return [each.outcome for each in await yard.planning.firings(name, tenant=tenant, limit=1000)][::-1]
 

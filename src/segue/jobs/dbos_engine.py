@@ -99,15 +99,14 @@ class DbosEngine:
     ) -> list[SegmentStatus]:
         """See `Engine.newest`."""
         wanted = sorted({status for state in states for status in _IN_DBOS.get(state, ("SUCCESS",))})
+        batch = limit if set(states) <= _IN_DBOS.keys() else max(limit, _BATCH)
         found: list[SegmentStatus] = []
         offset = 0
         while len(found) < limit:
-            rows = await self._rows(
-                user=tenant, status=wanted or None, sort_desc=True, limit=max(limit, _BATCH), offset=offset
-            )
+            rows = await self._rows(user=tenant, status=wanted or None, sort_desc=True, limit=batch, offset=offset)
             found += [each for each in map(status_of, rows) if not states or each.state in states]
             offset += len(rows)
-            if len(rows) < max(limit, _BATCH):
+            if len(rows) < batch:
                 break
         return found[:limit]
 
