@@ -6,26 +6,30 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.doubles.weaviate import serving
 
 from segue.memory.documents import Index, SqliteIndex
+from segue.memory.documents.postgres_index import PostgresIndex
+from segue.memory.documents.weaviate_index import WeaviateIndex
 
 EVERY = [
     "sqlite",
     pytest.param("postgres", marks=pytest.mark.xdist_group("postgres")),
+    "weaviate",
 ]
 
 
 @pytest.fixture(params=EVERY)
 async def index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Index]:
-    """An empty index of each kind."""
-    made = _made(request, tmp_path)
-    yield made
-    await made.close()
-
-
-def _made(request: pytest.FixtureRequest, tmp_path: Path) -> Index:
-    if request.param == "postgres":
-        from segue.memory.documents.postgres_index import PostgresIndex
-
-        return PostgresIndex(request.getfixturevalue("postgres_url"))
-    return SqliteIndex(tmp_path / "index.db")
+    """An empty index of each kind; Weaviate's server is a double."""
+    if request.param == "weaviate":
+        async with serving() as double:
+            made: Index = WeaviateIndex(double.url)
+            yield made
+            await made.close()
+    elif request.param == "postgres":
+        made = PostgresIndex(request.getfixturevalue("postgres_url"))
+        yield made
+        await made.close()
+    else:
+        yield SqliteIndex(tmp_path / "index.db")
