@@ -3,10 +3,11 @@
 `conformance_*` is how many of LangGraph's eight capabilities a saver passes. The thread is an agent's in a workspace:
 1,000 turns of 500 bytes asked and 1,500 answered, all history kept, a window of 50 messages for the model, which
 answers at once. `disk_x_payload_*` is the database - checkpoints and effects - after its log was brought home, over
-what was said. `turn1000_x_turn10_*` is CPU of this process a turn, the median of the turns around, and
-`turn1000_x_turn10_bytes_*` what a turn adds to bodies. `plain_*` is a plain LangGraph `MessagesState` graph: its bytes
-at turn 1000 beside turn 10, and its CPU over the thread beside the same graph with `DeltaChannel` and LangGraph's own
-SQLite saver. The last line is one JSON object.
+what was said. `turn1000_x_turn10_*` is CPU of this process a turn: the thread's last turns, each beside the tenth turn
+of a new thread, now one first and now the other, the median of the pairs; `turn1000_x_turn10_bytes_*` is what a turn
+adds to bodies. `plain_*` is a plain LangGraph `MessagesState` graph: its bytes at turn 1000 beside turn 10, and its CPU
+over the thread, and at its end, beside the same graph with `DeltaChannel` and LangGraph's own SQLite saver. The last
+line is one JSON object.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from segue.router.deployment import Deployment
 from segue.router.types import GenerationRequest, OnDelta, Reply
 
 ASKED, ANSWERED = 500, 1500
-AROUND = 10
+PAIRS = 20
 _TABLES = ("segue_checkpoints", "segue_writes", "segue_segments")
 _LETTERS = string.ascii_letters + "    "
 
@@ -116,29 +117,11 @@ async def on_disk(database: Any) -> int:
     return int(rows[0][0])
 
 
-class Turns:
-    """Measures turns around the tenth and around the last."""
-
-    def __init__(self, database: Any, turns: int) -> None:
-        self._database = database
-        self._windows = ((10 - AROUND // 2, 10 + AROUND // 2), (turns - AROUND, turns))
-        self._edges = {edge for window in self._windows for edge in window}
-        self._bytes: dict[int, int] = {}
-        self.cpu: list[float] = []
-
-    async def measure(self, turn: Any) -> None:
-        """One turn."""
-        if len(self.cpu) in self._edges:
-            self._bytes[len(self.cpu)] = await bodies(self._database)
-        start = time.process_time()
-        await turn
-        self.cpu.append(time.process_time() - start)
-
-    async def ratios(self) -> tuple[float, float]:
-        """CPU and bytes of a late turn beside an early one."""
-        self._bytes[len(self.cpu)] = await bodies(self._database)
-        early, late = ([statistics.median(self.cpu[a:b]), self._bytes[b] - self._bytes[a]] for a, b in self._windows)
-        return late[0] / early[0], late[1] / early[1]
+async def cpu_of(work: Any) -> float:
+    """Seconds of CPU that this process took for it."""
+    start = time.process_time()
+    await work
+    return time.process_time() - start
 
 
 async def agent_thread(folder: Path, turns: int) -> tuple[float, float, float]:
@@ -146,16 +129,28 @@ async def agent_thread(folder: Path, turns: int) -> tuple[float, float, float]:
     source = random.Random(3)
     async with Workspace.open(folder) as ws:
         agent = Agent("clerk", instructions="Answer.", model=Instant(), history=Window(messages=50))
-        for _ in range(20):
-            await ws.run(agent, text(source, ASKED), thread_id="warm")
-        await ws.saver.adelete_thread("warm")
-        measured = Turns(ws.saver.database, turns)
-        gc.freeze()
-        for _ in range(turns):
-            await measured.measure(ws.run(agent, text(source, ASKED), thread_id="t"))
-        cpu, added = await measured.ratios()
-        disk = await on_disk(ws.saver.database) / (turns * (ASKED + ANSWERED))
-    return disk, cpu, added
+        database = ws.saver.database
+
+        async def turn(thread: str) -> None:
+            run = await ws.run(agent, text(source, ASKED), thread_id=thread)
+            assert run.status == "completed", run.error
+
+        at = [0]
+        for number in range(turns):
+            if number in (5, 15, turns - 10):
+                at.append(await bodies(database))
+            await turn("long")
+        at.append(await bodies(database))
+        disk = await on_disk(database) / (turns * (ASKED + ANSWERED))
+        pairs = []
+        for number in range(PAIRS):
+            for _ in range(9):
+                await turn(f"short {number}")
+            gc.collect()
+            names = (f"short {number}", "long") if number % 2 else ("long", f"short {number}")
+            cpu = {thread[:4]: await cpu_of(turn(thread)) for thread in names}
+            pairs.append(cpu["long"] / cpu["shor"])
+    return disk, statistics.median(pairs), (at[4] - at[3]) / (at[2] - at[1])
 
 
 async def plain_thread(state: Any, saver: Any, turns: int) -> tuple[list[float], float]:
@@ -172,17 +167,16 @@ async def plain_thread(state: Any, saver: Any, turns: int) -> tuple[list[float],
     graph.add_edge(START, "answer")
     compiled = graph.compile(checkpointer=saver)
     config: Any = {"configurable": {"thread_id": "t"}}
-    ours = getattr(saver, "database", None)
-    measured = Turns(ours if ours is not None else _Uncounted(), turns)
-    for turn in range(turns):
-        asked = HumanMessage(text(source, ASKED), id=f"h-{turn}")
-        await measured.measure(compiled.ainvoke({"messages": [asked]}, config))
-    return measured.cpu, (await measured.ratios())[1] if ours is not None else 1.0
-
-
-class _Uncounted:
-    async def execute(self, sql: str, parameters: Any = ()) -> list[tuple[int]]:
-        return [(len(sql),)]
+    database = getattr(saver, "database", None)
+    cpu, at = [], []
+    for number in range(turns):
+        if database is not None and number in (5, 15, turns - 10):
+            at.append(await bodies(database))
+        asked = HumanMessage(text(source, ASKED), id=f"h-{number}")
+        cpu.append(await cpu_of(compiled.ainvoke({"messages": [asked]}, config)))
+    if database is None:
+        return cpu, 1.0
+    return cpu, (await bodies(database) - at[2]) / (at[1] - at[0])
 
 
 async def measure(turns: int, *, with_postgres: bool) -> dict[str, float]:
@@ -202,7 +196,7 @@ async def measure(turns: int, *, with_postgres: bool) -> dict[str, float]:
             theirs, _ = await plain_thread(DeltaState, stock, turns)
         found["plain_ms_a_turn"] = statistics.mean(ours) * 1000
         found["plain_cpu_x_delta"] = sum(ours) / sum(theirs)
-        found["plain_last_cpu_x_delta"] = statistics.median(ours[-AROUND:]) / statistics.median(theirs[-AROUND:])
+        found["plain_last_cpu_x_delta"] = statistics.median(ours[-20:]) / statistics.median(theirs[-20:])
         if with_postgres:
             async with postgres() as url:
                 tenants = iter(range(100))
