@@ -4,10 +4,23 @@ In comes what a model asked for, out goes what it reads next. Where calls are ch
 decided in `segue.graphs`.
 """
 
-from segue.tools.asking_people import ask_person
+from typing import TYPE_CHECKING, Any
+
 from segue.tools.calls import ToolResult
 from segue.tools.execution import execute_tool_calls
 from segue.tools.tool import Tool, tool
 from segue.tools.toolset import FunctionToolset, Toolset, as_toolset
 
+if TYPE_CHECKING:
+    from segue.tools.asking_people import ask_person
+
 __all__ = ["FunctionToolset", "Tool", "ToolResult", "Toolset", "as_toolset", "ask_person", "execute_tool_calls", "tool"]
+
+
+def __getattr__(name: str) -> Any:
+    """Ready-made tools, when they are first asked for: to make one loads what reads docstrings."""
+    if name == "ask_person":
+        from segue.tools import asking_people
+
+        return asking_people.ask_person
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

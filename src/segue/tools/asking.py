@@ -89,3 +89,14 @@ async def _cleared(entry: Doubtful, response: Response | None, ctx: RunContext[A
             raise BadInput(f"a doubtful effect is answered by Approve, Reject or Answer, not {type(response).__name__}")
     await ctx.ledger.record(replace(found, recorded_at=ctx.now()), "settled", came)
     return given(item.call, item.tool, came, "settled", "a person said what came of it")
+
+
+def asked_together(signals: Sequence[BaseException]) -> BaseException:
+    """One signal for several questions that calls side by side have raised: a node waits once for all of them."""
+    first = signals[0]
+    waits = [wait for signal in signals for wait in (signal.args[0] if signal.args else ())]
+    if len(signals) == 1 or not all(isinstance(wait.value, list) for wait in waits):
+        return first
+    asked: dict[str, Any] = {request["id"]: request for wait in waits for request in wait.value}
+    one = type(waits[0])(value=list(asked.values()), id=waits[0].id)
+    return type(first)((one,))

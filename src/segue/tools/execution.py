@@ -20,8 +20,7 @@ from segue.context.decisions import Ask, Block
 from segue.context.effects import Effect
 from segue.context.events import ToolCalled, ToolFinished
 from segue.context.run import RunContext
-from segue.tools.asking import ask
-from segue.tools.asking_people import asked_together
+from segue.tools.asking import ask, asked_together
 from segue.tools.calls import Judged, Prepared, Ready, ToolResult, deliveries, failed
 from segue.tools.effects import key_of, known, look_up, once, recall
 from segue.tools.judging import fitted, judge, prepare
