@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from segue import Workspace
-from segue.cli.loading import load
+from segue.workspace.loading import load
 from segue.cli.main import main
 
 pytestmark = pytest.mark.filterwarnings("ignore:'click:DeprecationWarning")  # typer's own use of it

@@ -27,10 +27,10 @@ async def _chat(target: str, thread: str | None, folder: Path, use_key: bool) ->
     import sys
 
     from segue.base.ids import new_id
-    from segue.cli.loading import load
     from segue.cli.session import open_workspace, say_model
     from segue.cli.show import terminal
     from segue.cli.tree import tree
+    from segue.workspace.loading import load
 
     console = terminal()
     agent = load(target, folder.absolute())

@@ -37,8 +37,8 @@ def command(
 
 async def _check(target: str, thread: str, every: bool, apply: bool, tenant: str, as_json: bool, folder: Path) -> int:
     from segue.base.principal import LOCAL, Principal
-    from segue.cli.loading import load
     from segue.cli.session import open_workspace
+    from segue.workspace.loading import load
 
     agent = load(target, folder)
     principal = Principal(tenant, LOCAL.user, LOCAL.scopes) if tenant else LOCAL

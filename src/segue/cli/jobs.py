@@ -152,8 +152,8 @@ def within(folder: Path, ask: Callable[[Jobs], Awaitable[T]]) -> T:
 
 def checked(run: Any, folder: Path) -> Any:
     """The request, once its agent is there."""
-    from segue.cli.loading import load
     from segue.jobs.jobs import named_like
+    from segue.workspace.loading import load
 
     return named_like(run, load(run.source, folder.absolute()))
 

@@ -48,9 +48,9 @@ async def _resume(
 ) -> int:
     from segue.base.errors import BadInput
     from segue.cli.asking import ask, can_ask, fitted
-    from segue.cli.loading import load
     from segue.cli.session import open_workspace, sum_up, to_the_end
     from segue.cli.show import terminal
+    from segue.workspace.loading import load
 
     console = terminal()
     async with open_workspace(folder) as ws:

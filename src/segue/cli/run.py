@@ -44,9 +44,9 @@ async def _run(
     approve_demo: bool,
 ) -> int:
     from segue.base.budget import Budget
-    from segue.cli.loading import load
     from segue.cli.session import open_workspace, say_model, sum_up, to_the_end
     from segue.cli.show import terminal
+    from segue.workspace.loading import load
 
     console = terminal(stderr=as_json)
     agent = load(target, folder.absolute())

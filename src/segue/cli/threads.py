@@ -54,7 +54,7 @@ def agent_of(ws: Workspace, thread_id: str, target: str | None, folder: Path) ->
         BadInput: There is no such thread, or it does not say where its agent is.
     """
     from segue.base.errors import BadInput
-    from segue.cli.loading import load
+    from segue.workspace.loading import load
 
     runs = ws.runs(thread_id=thread_id, limit=1)
     if not runs:

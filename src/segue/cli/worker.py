@@ -46,10 +46,10 @@ def command(
 async def _work(folder: Path, concurrency: int | None, once: bool, schedules: bool) -> None:
     import asyncio
 
-    from segue.cli.loading import load
     from segue.jobs.opening import open_jobs
     from segue.jobs.worker import Worker
     from segue.workspace import Workspace
+    from segue.workspace.loading import load
 
     place = folder.absolute()
     async with Workspace.open(folder) as ws, open_jobs(ws) as jobs:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import weakref
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -59,6 +60,7 @@ class OpenWorkspace:
         self._openings: weakref.WeakKeyDictionary[Runnable, asyncio.Lock] = weakref.WeakKeyDictionary()
         self._draining = False
         self._running: dict[str, RunHandle] = {}
+        self._watchers: list[Callable[[str, RunHandle], None]] = []
 
     @classmethod
     def open(

@@ -20,7 +20,7 @@ from segue.base.errors import ConfigError
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, named
 from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
 from segue.workspace.keeping import Place
-from segue.workspace.sections import JobsSection
+from segue.workspace.sections import JobsSection, ServerSection
 from segue.workspace.watching import AuditSection, LoggingSection, NotifySection, Secret
 
 FILE = "segue.toml"
@@ -76,6 +76,7 @@ class WorkspaceSettings(BaseSettings):
     notify: NotifySection = NotifySection()
     logging: LoggingSection = LoggingSection()
     jobs: JobsSection = JobsSection()
+    server: ServerSection = ServerSection()
 
     @field_validator("deployments", mode="before")
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -221,7 +221,13 @@ class Starting(Finding):
         self.add(agent)
         self._running[record.run_id] = handle
         handle.begin(asyncio.get_running_loop().create_task(self._go(agent, record, deps, handle, answers, change)))
+        for look in self._watchers:
+            look(record.tenant, handle)
         return handle
+
+    def watch(self, look: Callable[[str, RunHandle], None]) -> None:
+        """Call this with the tenant and the handle of every run that is begun or gone on with here from now on."""
+        self._watchers.append(look)
 
     async def _go(
         self,
