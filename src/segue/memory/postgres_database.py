@@ -58,12 +58,10 @@ class PostgresDatabase:
         Raises:
             StoreError: The server cannot be reached.
         """
+        with self._errors():  # by itself: the pool would try again for long, and then not say why
+            tried = await _psycopg().AsyncConnection.connect(self.url, connect_timeout=CONNECT_S)
+            await tried.close()
         self._open = True
-        try:
-            await self.execute("SELECT 1")
-        except BaseException:
-            await self.close()
-            raise
         return self
 
     def start_now(self) -> Self:

@@ -166,6 +166,29 @@ async def test_whatever_is_changed_or_moved_is_refused_by_name(tmp_path: Path, s
     assert not told.value.retryable
 
 
+DAMAGE = {
+    "a checkpoint": "UPDATE segue_checkpoints SET body = x'0001ff'",
+    "an empty checkpoint": "UPDATE segue_checkpoints SET body = x'00'",
+    "a segment": "UPDATE segue_segments SET body = x'00c1'",
+    "writes": "UPDATE segue_writes SET body = x'000105'",
+}
+
+
+@pytest.mark.parametrize("statement", DAMAGE.values(), ids=DAMAGE.keys())
+async def test_a_damaged_row_is_told_by_name_without_a_key_too(tmp_path: Path, statement: str) -> None:
+    async with SqliteSaver.open(tmp_path / "state.db") as saver:
+        await talk(saver, "t", turns=2)
+        newest = await saver.aget_tuple(at("t"))
+        assert newest is not None
+        await saver.aput_writes(newest.config, [("messages", "waiting")], "task")
+    async with rows(tmp_path / "state.db") as db:
+        db.execute(statement)
+
+    async with SqliteSaver.open(tmp_path / "state.db") as saver:
+        with pytest.raises(StoreError, match="of thread 't' of tenant 'local' is damaged"):
+            await saver.aget_tuple(at("t"))
+
+
 async def test_plain_rows_and_sealed_ones_do_not_mix(tmp_path: Path) -> None:
     async with SqliteSaver.open(tmp_path / "state.db") as saver:
         await talk(saver, "plain")

@@ -482,6 +482,34 @@ async def test_delta_channels_are_rebuilt_also_after_pruning(saver: Any) -> None
     assert len(found.values["notes"]) == 14
 
 
+@pytest.mark.xdist_group("postgres")
+async def test_a_server_that_cut_every_connection_is_spoken_to_again(postgres_url: str) -> None:
+    import psycopg
+
+    async with PostgresSaver.open(postgres_url) as saver:
+        thread = Thread(saver)
+        await thread.put({"messages": [message(1)]})
+        await asyncio.to_thread(saver.get_tuple, at("t"))
+        for _ in range(2):
+            with psycopg.connect(postgres_url, autocommit=True) as admin:
+                admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'segue'")
+            await asyncio.sleep(0.01)
+            await thread.put({"messages": [message(1), message(2)]})
+            found = await asyncio.to_thread(saver.get_tuple, at("t"))
+
+    assert found is not None
+    assert found.checkpoint["channel_values"]["messages"] == [message(1), message(2)]
+
+
+async def test_a_server_that_is_not_there_is_told() -> None:
+    with pytest.raises(StoreError, match="cannot be read or written") as told:
+        async with PostgresSaver.open("postgresql://ann:secret@127.0.0.1:1/none"):
+            pass
+
+    assert told.value.retryable
+    assert "secret" not in str(told.value)
+
+
 KILLED = """
 import asyncio, sys
 from segue.memory import SqliteSaver

@@ -75,6 +75,8 @@ class Collection:
         self.scope = Scope(tenant, str(self.folder.absolute()))
         self.refresh_every_s = refresh_every_s
         self._looked_at: float | None = None
+        self._read: dict[str, tuple[int, int, str]] = {}
+        """What was read here: size, time and version, since another machine's copy has other times."""
         self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
     async def search(
@@ -124,10 +126,16 @@ class Collection:
         for found in listed:
             held = known.get(self.path_of(found))
             fresh = held is not None and held.embedder == self.embedder.name
-            if held and fresh and (held.size, held.mtime_ns) == (found.size, found.mtime_ns):
+            now = (found.size, found.mtime_ns)
+            if (
+                held
+                and fresh
+                and (now == (held.size, held.mtime_ns) or self._read.get(found.path) == (*now, held.version))
+            ):
                 notes.extend([f"{found.path}: {held.note}"] if held.note else [])
                 continue
             page = read_page(found)
+            self._read[found.path] = (*now, page.version)
             notes.extend([f"{found.path}: {page.note}"] if page.note else [])
             if held and fresh and page.version and held.version == page.version:
                 touched.append(found)

@@ -6,7 +6,8 @@ the same code serves callers that are async and callers that are not.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -95,7 +96,8 @@ class Reader:
     def body(self, place: Place, checkpoint_id: str, parent: str | None, row: bytes) -> Body:
         """A checkpoint's row, opened."""
         data = self.seal.open(bytes(row), "checkpoint", *place, checkpoint_id, parent or "")
-        return Body(*self.codec.unpack(data))
+        with _undamaged(f"checkpoint {checkpoint_id!r}", place):
+            return Body(*self.codec.unpack(data))
 
     def values(self, place: Place, body: Body) -> Steps[tuple[dict[str, Any], dict[str, LiveList], dict[str, bytes]]]:
         """Every channel's value; the lists and the large pieces as a head keeps them."""
@@ -143,7 +145,9 @@ class Reader:
         found: dict[tuple[str, int], tuple[str, str, Any]] = {}
         for _, task, path, row in rows:
             data = self.seal.open(bytes(row), "writes", *place, checkpoint_id, task, path)
-            for at, (channel, held) in enumerate(self.codec.unpack(data)):
+            with _undamaged(f"writes of task {task!r} on checkpoint {checkpoint_id!r}", place):
+                writes = [(channel, held) for channel, held in self.codec.unpack(data)]
+            for at, (channel, held) in enumerate(writes):
                 index = WRITES_IDX_MAP.get(channel, at)
                 if index >= 0 and (task, index) in found:
                     continue
@@ -207,7 +211,8 @@ class Reader:
             if pos != at:
                 raise _missing(place, lineage, at, pos)
             data = self.seal.open(bytes(row), "segment", *place[:2], str(lineage), str(pos))
-            elements += self.codec.load_elements(data)
+            with _undamaged(f"segment {pos} of lineage {lineage}", place):
+                elements += self.codec.load_elements(data)
             size += len(data)
             at = first + len(elements)
             ends.add(at)
@@ -219,6 +224,20 @@ def head_of(
 ) -> Head:
     """What a put needs to know of this checkpoint as its parent."""
     return Head(thread, checkpoint_id, dict(body.versions), dict(body.entries), bytes(row), lists or {}, codec=codec)
+
+
+@contextmanager
+def _undamaged(what: str, place: Place) -> Iterator[None]:
+    """Tell by its name what cannot be decoded; with a key such a row was refused before."""
+    try:
+        yield
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        told = StoreError(
+            f"the {what} of thread {place[1]!r} of tenant {place[0]!r} is damaged: {error}.",
+            way_out="Bring back a copy, or go on from another checkpoint.",
+        )
+        told.retryable = False
+        raise told from error
 
 
 def _missing(place: Place, lineage: int, start: int, stop: int) -> StoreError:
