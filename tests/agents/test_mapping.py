@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from segue import Agent, Approve, RunContext, Team, UserError, Workspace, tool
+from segue import Agent, Approve, Budget, RunContext, Team, UserError, Workspace, tool
 from segue.agents import MapReduce, Planner
 from segue.base.messages import text_of
 from segue.context.events import EdgeTaken
@@ -146,6 +146,24 @@ async def test_it_is_a_worker_of_a_team(ws: Workspace) -> None:
     run = await ws.run(team, "go")
 
     assert '["A","B"]' in run.output
+
+
+async def test_its_own_budget_fails_it_as_a_worker_and_the_run_goes_on(ws: Workspace) -> None:
+    worker = Agent("worker", model=ScriptedModel(lambda request: "done"), description="Works.")
+    digest = MapReduce(
+        "digest", split=words, worker=worker, max_parallel=1, budget=Budget(model_calls=2), description="D"
+    )
+    planner = ScriptedModel([
+        call("submit_plan", tasks=[{"id": "t1", "worker": "digest", "task": "a b c d", "depends_on": []}]),
+        call("submit_plan", tasks=[{"id": "t2", "worker": "digest", "task": "a", "depends_on": []}]),
+        lambda request: str(request.messages[-1]["content"]),
+    ])  # fmt: skip
+
+    run = await ws.run(Team("team", planner=Planner(model=planner), workers=[digest]), "go")
+
+    assert run.status == "completed"
+    assert "budget" in str(planner.requests[1].messages[-1]["content"])
+    assert "done" in run.output
 
 
 async def test_no_item_is_a_list_of_none(ws: Workspace) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from segue.agents.functions import Called, callable_with
 from segue.agents.runnable import Runnable, checked_name
 from segue.agents.team import as_worker
+from segue.base.budget import Budget
 from segue.base.errors import OperatorError, RunStopped, UserError
 from segue.base.messages import Message, text_of, user
 from segue.context.run import RunContext
@@ -41,6 +42,7 @@ class MapReduce(Runnable):
         description: str = "",
         output_type: Any = Any,
         deps_type: Any = None,
+        budget: Budget | None = None,
         max_items: int = 10_000,
         max_parallel: int = 16,
         max_attempts: int = 1,
@@ -60,6 +62,7 @@ class MapReduce(Runnable):
             description: What it does, in a sentence.
             output_type: What the answer must be.
             deps_type: What `deps` of a run must be an instance of.
+            budget: The most that one run of it, or one task of a team, may spend, within what the run may.
             max_items: More items than this is an error.
             max_parallel: Items that are worked on at the same time.
             max_attempts: How often an item is tried before its failure stands.
@@ -72,6 +75,7 @@ class MapReduce(Runnable):
         self.description = description
         self.output = None if output_type is Any else OutputType.of(output_type, f"MapReduce({name!r})")
         self.deps_type = deps_type
+        self.budget = budget
         self.rails = as_rails(guards, f"MapReduce({name!r})")
         bounds = {"max_items": max_items, "max_parallel": max_parallel, "max_attempts": max_attempts, "wave": wave}
         for bound, value in bounds.items():
@@ -96,6 +100,7 @@ class MapReduce(Runnable):
                 work=self._work,
                 reduce=self._answer,
                 rails=self.rails,
+                budget=self.budget,
                 **self._bounds,
             )
         )

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from segue.agents.functions import callable_with
 from segue.agents.runnable import Runnable, checked_name
+from segue.base.budget import Budget
 from segue.base.errors import OperatorError, UserError
 from segue.base.messages import Message, text_of, user
 from segue.context.run import RunContext
@@ -44,6 +45,7 @@ class Refine(Runnable):
         guards: Sequence[Any] = (),
         description: str = "",
         deps_type: Any = None,
+        budget: Budget | None = None,
     ) -> None:
         """Put it together.
 
@@ -58,6 +60,7 @@ class Refine(Runnable):
             guards: Rails, as `Team`'s.
             description: What it does, in a sentence.
             deps_type: What `deps` of a run must be an instance of.
+            budget: The most that one run of it, or one task of a team, may spend, within what the run may.
 
         Raises:
             UserError: A member or a bound does not fit. The message names it.
@@ -83,6 +86,7 @@ class Refine(Runnable):
         self.description = description or writer.description
         self.output = writer.output
         self.deps_type = deps_type or writer.deps_type
+        self.budget = budget
         self.rails = as_rails(guards, f"Refine({name!r})")
         self._max_rounds = max_rounds
         self._best_effort = on_exhausted == "best"
@@ -99,6 +103,7 @@ class Refine(Runnable):
                 max_rounds=self._max_rounds,
                 best_effort=self._best_effort,
                 rails=self.rails,
+                budget=self.budget,
             )
         )
 

@@ -19,6 +19,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.constants import END
 from langgraph.types import Send
 
+from segue.base.budget import Budget
 from segue.base.errors import UserError
 from segue.base.messages import Message, append, assistant
 from segue.context.events import TaskFinished, TaskStarted
@@ -99,6 +100,8 @@ class MapSpec:
     max_parallel: int
     wave: int
     rails: tuple[Rail, ...] = ()
+    budget: Budget | None = None
+    """The most that one invocation may spend, within what its run may."""
 
 
 def mapreduce_graph(spec: MapSpec) -> Graph:
@@ -134,7 +137,7 @@ def mapreduce_graph(spec: MapSpec) -> Graph:
         update = {"output": output, "messages": [assistant(text, source=spec.name)]}
         return led(Goto(END, update=update, because="every item has its result"), END, guards.after_answer)
 
-    graph = Graph(MapState, input_schema=MapInput, output_schema=MapOutput)
+    graph = Graph(MapState, budget=spec.budget, input_schema=MapInput, output_schema=MapOutput)
     guards.draw(graph)
     graph.add_node("split", split_node, destinations=("map", "reduce"))
     graph.add_node("map", map_node)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, TypedDict
 from langchain_core.runnables import RunnableConfig
 from langgraph.constants import END
 
+from segue.base.budget import Budget
 from segue.base.errors import RunStopped
 from segue.base.labels import Labels
 from segue.base.messages import Message, append, assistant, enter
@@ -79,6 +80,8 @@ class RefineSpec:
     max_rounds: int
     best_effort: bool
     rails: tuple[Rail, ...] = ()
+    budget: Budget | None = None
+    """The most that one invocation may spend, within what its run may."""
 
 
 def refine_graph(spec: RefineSpec) -> Graph:
@@ -102,7 +105,7 @@ def refine_graph(spec: RefineSpec) -> Graph:
         drafts = [*before, {**draft, "accepted": accepted, "feedback": feedback, "score": score}]
         return led(_next(spec, drafts), END, guards.after_answer)
 
-    graph = Graph(RefineState, input_schema=RefineInput, output_schema=RefineOutput)
+    graph = Graph(RefineState, budget=spec.budget, input_schema=RefineInput, output_schema=RefineOutput)
     guards.draw(graph)
     graph.add_node("write", write_node, destinations=("review",))
     graph.add_node("review", review_node, destinations=("write", guards.after_answer))
