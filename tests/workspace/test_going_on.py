@@ -13,7 +13,7 @@ from tests.workspace.drawn import Drawn, State
 from segue import Agent, Approve, BadInput, Budget, Planner, RunContext, Team, Tool, UserError, Workspace, tool
 from segue.base.errors import EndpointError
 from segue.graphs import Graph
-from segue.graphs.nodes import NodeTimeout
+from segue.graphs.deadlines import NodeTimeout
 from segue.testing import ScriptedModel, call
 from segue.workspace.starting import Draining
 

@@ -6,8 +6,7 @@ and leaves word where it goes next. It changes neither what a node reads nor wha
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,9 +15,9 @@ from langgraph.constants import START
 from langgraph.errors import ParentCommand
 from langgraph.types import Command, Send
 
-from segue.base.errors import Category, OperatorError
 from segue.context.events import EdgeTaken
 from segue.context.run import RunContext
+from segue.graphs.deadlines import in_time
 from segue.graphs.edges import (
     PUSH,
     Departure,
@@ -33,20 +32,6 @@ from segue.graphs.origins import place_of
 from segue.graphs.running import edge_log, found_context, with_context
 from segue.graphs.steps import reason_of
 from segue.tracing.spans import Span, SpanRow
-
-
-class NodeTimeout(OperatorError):
-    """A node ran past the deadline that `add_node(…, timeout_s=…)` gave it, and was cancelled."""
-
-    category: Category = "run"
-
-    def __init__(self, node: str, timeout_s: float) -> None:
-        super().__init__(
-            f"node {node!r} did not finish within its deadline of {timeout_s:g} s and was cancelled.",
-            way_out="Raise timeout_s of its add_node, or have it do less at once.",
-        )
-        self.node = node
-        self.timeout_s = timeout_s
 
 
 class TracedNode(Runnable[Any, Any]):
@@ -64,9 +49,9 @@ class TracedNode(Runnable[Any, Any]):
         """Run the node inside its span."""
         ctx = found_context(config)
         if ctx is None or config is None:
-            return await self._in_time(self.inner.ainvoke(input, config, **kwargs))
+            return await in_time(self.inner.ainvoke(input, config, **kwargs), self.node, self._timeout_s)
         with self._span(ctx, config) as (span, inside):
-            output = await self._in_time(self.inner.ainvoke(input, inside, **kwargs))
+            output = await in_time(self.inner.ainvoke(input, inside, **kwargs), self.node, self._timeout_s)
             if ctx.services.audit is not None:  # a decision is written down before a checkpoint builds on it
                 await ctx.services.audit.settle()
             self._leave(span, config, output)
@@ -83,19 +68,6 @@ class TracedNode(Runnable[Any, Any]):
                 ctx.services.audit.flush()
             self._leave(span, config, output)
             return output
-
-    async def _in_time(self, work: Awaitable[Any]) -> Any:
-        """What the node gives; its own deadline is told from one inside it, and from the run's."""
-        if self._timeout_s is None:
-            return await work
-        limit = asyncio.timeout(self._timeout_s)
-        try:
-            async with limit:
-                return await work
-        except TimeoutError:
-            if limit.expired():
-                raise NodeTimeout(self.node, self._timeout_s) from None
-            raise
 
     @contextmanager
     def _span(self, ctx: RunContext[Any], config: RunnableConfig) -> Iterator[tuple[Span, RunnableConfig]]:

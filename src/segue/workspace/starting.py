@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -15,18 +15,13 @@ from segue.base.errors import BadInput, OperatorError, SegueError, UserError
 from segue.base.ids import new_id
 from segue.base.messages import Message, redacted
 from segue.base.principal import LOCAL, Principal
-from segue.context.decisions import Response, response_to_dict
 from segue.context.events import RunFinished
 from segue.tracing.redaction import Redaction
 from segue.tracing.spans import new_trace_id
-from segue.workspace.answering import answers_for
 from segue.workspace.checks import request_of
 from segue.workspace.finding import Finding
-from segue.workspace.records import cut_short
-from segue.workspace.resuming import Superseded, has_newest
 from segue.workspace.run import RunHandle
 from segue.workspace.segment import Change, Segment
-from segue.workspace.telling import note_answers
 
 
 class Draining(OperatorError):
@@ -89,93 +84,6 @@ class Starting(Finding):
         record = self._new_record(agent, [dict(each) for each in messages], thread_id, principal, budget, tags)
         record.starts_at = checkpoint_id or ""
         return self._launch(agent, record, deps)
-
-    async def resume(
-        self,
-        run_id: str,
-        answers: Mapping[str, Response] | None = None,
-        *,
-        agent: Runnable | None = None,
-        deps: Any = None,
-        principal: Principal = LOCAL,
-        budget: Budget | None = None,
-    ) -> Run:
-        """Go on with a run that waits, was stopped or failed, or that a crash cut short.
-
-        Args:
-            run_id: The run's id.
-            answers: For a waiting run: a response for each interrupt, by its id; some or all of them. Without any, a
-                run goes on whose requests have expired: they count as rejected.
-            agent: The agent, where this process has not run it yet (or name it before by `add`).
-            deps: As for `start`; they are not kept from the first segment.
-            principal: Who answers. The run goes on acting for the one who started it.
-            budget: In place of the one that it had; what it has spent still counts. Needed where that one is spent.
-
-        Raises:
-            BadInput: No such run in this tenant, it is completed, a rail ended it, a later run went on with its
-                thread, or an answer cannot be given. The run is as it was.
-            StoreError: Another process has its thread. The run is as it was.
-        """
-        await self.ensure_open()
-        handle = await self.start_resume(run_id, answers, agent=agent, deps=deps, principal=principal, budget=budget)
-        return await self._waited(handle)
-
-    async def start_resume(
-        self,
-        run_id: str,
-        answers: Mapping[str, Response] | None = None,
-        *,
-        agent: Runnable | None = None,
-        deps: Any = None,
-        principal: Principal = LOCAL,
-        budget: Budget | None = None,
-    ) -> RunHandle:
-        """`resume` in the background."""
-        await self.ensure_open()
-        record = self._record(run_id, principal)
-        if record.run_id in self._running:
-            raise BadInput(f"run {run_id} is running already")
-        if record.status == "running" and not await self.turns.held(record.tenant, record.thread_id):
-            record = cut_short(record)
-        agent = agent or self._agents.get(record.agent)
-        if agent is None:
-            raise BadInput(
-                f"run {run_id} belongs to the agent {record.agent!r}, which this process does not know.",
-                way_out="Give it: ws.resume(run_id, …, agent=…), or ws.add(agent) before.",
-            )
-        self._check(agent, deps)
-        given = answers_for(record, answers or {}, principal, now=self._clock.now(), budget=budget)
-        await self._check_newest(agent, record)
-        await note_answers(self.services, record, given, principal)
-        if budget is not None:
-            record.budget = budget.to_dict()
-        return self._launch(agent, record, deps, {key: response_to_dict(each) for key, each in given.items()})
-
-    async def _check_newest(self, agent: Runnable, record: RunRecord) -> None:
-        """A run can only go on from the newest checkpoint of its thread."""
-        try:
-            place = self._place(record.thread_id)
-            await has_newest(self._graph(agent, record.tenant), place, record)
-        except Superseded:
-            if record.status == "waiting":
-                record.status, record.stop_reason, record.interrupts = "stopped", "cancelled", []
-                await self.records.keep(record)
-            raise
-
-    async def drain(self, *, timeout_s: float | None = None) -> list[Run]:
-        """Take no new runs, have each that goes stop at its next checkpoint, and return them once they have.
-
-        A drained run is `stopped` for the reason `drained`; `resume` goes on with it, here after opening the workspace
-        anew or in any other process. What waits for its thread has not begun and is stopped at once.
-
-        Args:
-            timeout_s: Seconds after which those that still go are stopped where they stand; `None` waits for as long
-                as their steps take.
-        """
-        self._draining = True
-        ends = [handle.drain(timeout_s=timeout_s) for handle in list(self._running.values())]
-        ended = await asyncio.gather(*ends, return_exceptions=True)
-        return [run for run in ended if isinstance(run, Run)]
 
     def _new_record(
         self,

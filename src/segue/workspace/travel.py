@@ -33,12 +33,12 @@ from segue.workspace.checkpoints import (
     snapshots,
 )
 from segue.workspace.checks import request_of
+from segue.workspace.going_on import GoingOn
 from segue.workspace.resuming import BRANCH, RUN_ID
 from segue.workspace.run import RunHandle
-from segue.workspace.starting import Starting
 
 
-class Travel(Starting):
+class Travel(GoingOn):
     """The checkpoints of threads, and runs that start from older ones."""
 
     async def checkpoints(
