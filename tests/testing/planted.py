@@ -12,7 +12,7 @@ from typing import Any, Self, TypedDict
 
 from tests.testing.outside import do, do_once, done, keys
 
-from segue import Agent, Answer, RunContext, Workspace, tool
+from segue import Agent, Answer, Reject, RunContext, Workspace, tool
 from segue.context.effects import Came
 from segue.testing import Scenario, Script, ScriptedModel, call
 
@@ -340,7 +340,7 @@ async def _slowly(request: Any) -> str:
 
 
 def _fine(request: Any, world: Path) -> Any:
-    return Answer("fine")
+    return Answer("fine") if request.kind == "question" else Reject("nobody knows")
 
 
 READ = _scenario(read_that_writes)
