@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from segue.graphs.deadlines import NodeTimeout
     from segue.graphs.graph import CompiledGraph, Graph, traced
     from segue.graphs.migration import Migration
     from segue.graphs.running import run_context
@@ -19,13 +20,14 @@ _HOMES = {
     "CompiledGraph": "graph",
     "Goto": "steps",
     "Graph": "graph",
+    "NodeTimeout": "deadlines",
     "Migration": "migration",
     "because": "steps",
     "run_context": "running",
     "traced": "graph",
 }
 
-__all__ = ["CompiledGraph", "Goto", "Graph", "Migration", "because", "run_context", "traced"]
+__all__ = ["CompiledGraph", "Goto", "Graph", "NodeTimeout", "Migration", "because", "run_context", "traced"]
 
 
 def __getattr__(name: str) -> Any:
