@@ -27,7 +27,7 @@ _HOMES = {
     "traced": "graph",
 }
 
-__all__ = ["CompiledGraph", "Goto", "Graph", "NodeTimeout", "Migration", "because", "run_context", "traced"]
+__all__ = ["CompiledGraph", "Goto", "Graph", "Migration", "NodeTimeout", "because", "run_context", "traced"]
 
 
 def __getattr__(name: str) -> Any:
