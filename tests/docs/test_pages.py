@@ -15,6 +15,7 @@ from segue.router import errors as endpoint_errors
 from segue.router.settings import DeploymentSettings, PriceSettings, RouteSettings
 from segue.tools import Tool
 from segue.tracing.settings import LangfuseSection, OtlpSection, RedactionSection, TracingSection
+from segue.workspace.sections import JobsSection
 from segue.workspace.settings import RouterSection, WorkspaceSettings
 from segue.workspace.watching import AuditSection, EmailSection, LoggingSection, NotifySection, WebhookSection
 
@@ -65,6 +66,7 @@ def test_every_public_name_is_explained_in_the_docs() -> None:
         WebhookSection,
         EmailSection,
         LoggingSection,
+        JobsSection,
     ],
     ids=lambda section: section.__name__,
 )

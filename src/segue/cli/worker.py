@@ -49,13 +49,9 @@ async def _work(folder: Path, concurrency: int | None, once: bool, schedules: bo
     from segue.jobs.opening import open_jobs
     from segue.jobs.worker import Worker
     from segue.workspace import Workspace
-    from segue.workspace.loading import load
 
-    place = folder.absolute()
     async with Workspace.open(folder) as ws, open_jobs(ws) as jobs:
-        worker = Worker(
-            jobs, load=lambda source: load(source, place), slots=concurrency, schedules=schedules, on_lost=_anew
-        )
+        worker = Worker(jobs, slots=concurrency, schedules=schedules, on_lost=_anew)
         _heed_signals(worker)
         told = asyncio.create_task(_tell(worker))
         try:

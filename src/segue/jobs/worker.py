@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 from segue.base.errors import OperatorError, SegueError
 from segue.jobs.jobs import Jobs
@@ -17,6 +18,7 @@ from segue.jobs.planning import Planning
 from segue.jobs.port import Working
 from segue.jobs.running import Load, Runner
 from segue.jobs.store import stops
+from segue.workspace.loading import load as load_agent
 
 _log = logging.getLogger("segue.jobs")
 _LOOK_S = 0.5
@@ -39,7 +41,7 @@ class Worker:
 
     Args:
         jobs: The jobs.
-        load: Finds the agent at a source.
+        load: Finds the agent at a source; `None` looks from the workspace's folder, as the command line does.
         slots: Runs at a time; `None` is what the settings say.
         schedules: Whether it fires schedules as well, in turn with other workers.
         on_lost: Called once its runs are stopped where its lock is lost, before anything is closed: what a process
@@ -50,7 +52,7 @@ class Worker:
         self,
         jobs: Jobs,
         *,
-        load: Load,
+        load: Load | None = None,
         slots: int | None = None,
         schedules: bool = True,
         on_lost: Callable[[], None] | None = None,
@@ -59,12 +61,15 @@ class Worker:
         self.slots = slots or jobs.settings.concurrency
         self.schedules = schedules
         self.runner = Runner(
-            jobs.ws, jobs.store, jobs.settings, load=load, rights=jobs.rights, locks=jobs.locks,
+            jobs.ws, jobs.store, jobs.settings, load=load or self._load, rights=jobs.rights, locks=jobs.locks,
             cancelled=jobs.cancelled,
         )  # fmt: skip
         self.ready = asyncio.Event()
         """Set once it takes jobs."""
         self._stop = asyncio.Event()
+
+    def _load(self, source: str) -> Any:
+        return load_agent(source, self.jobs.ws.folder)
 
     def stop(self) -> None:
         """Ask it to stop; `run` returns when it has."""
