@@ -1,4 +1,4 @@
-"""Finding what a person defined: `module:attr` or `file.py:attr` in, an agent or a team out."""
+"""Finding what a person defined: `module:attr` or `file.py:attr` in, an agent or a team out; or all of a file."""
 
 from __future__ import annotations
 
@@ -35,6 +35,21 @@ def load(target: str, folder: Path) -> Any:
         raise BadInput(f"{target} is a {type(found).__name__}, not an Agent or a Team; {place} has: {names(held)}")
     found.source = target if attribute else f"{place}:{next(key for key, value in held.items() if value is found)}"
     return found
+
+
+def load_all(place: str, folder: Path) -> dict[str, Any]:
+    """The agents and teams that a module or a file defines, by their names there.
+
+    Raises:
+        BadInput: No such module or file.
+        ConfigError: It cannot be imported; the message names the line and the error.
+    """
+    from segue.agents.runnable import Runnable
+
+    held = {name: value for name, value in vars(_module(place, folder)).items() if isinstance(value, Runnable)}
+    for name, found in held.items():
+        found.source = f"{place}:{name}"
+    return held
 
 
 def _attribute(module: ModuleType, attribute: str, held: dict[str, Any], place: str) -> Any:

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from segue.agents.run import RunRecord
+from segue.agents.run import RunRecord, RunStatus
 from segue.base.errors import StoreError
 from segue.base.stores import BUSY_S, store_errors, use_wal
 
@@ -117,6 +117,23 @@ class RunRecords:
             return self._read("tenant = ? AND status = 'running'", (tenant,), -1, rows=rows)
         where = "tenant = ? AND thread_id = ? AND status = 'running'"
         return self._read(where, (tenant, thread_id), -1, rows=rows)
+
+    def with_status(self, tenant: str, status: RunStatus, *, limit: int = 100) -> list[RunRecord]:
+        """The newest runs of a tenant that are written down with a status, newest first."""
+        return self._read("tenant = ? AND status = ?", (tenant, status), limit)
+
+    def forget_thread(self, tenant: str, thread_id: str) -> int:
+        """Take out the records of a thread's runs; how many.
+
+        Raises:
+            StoreError: They cannot be taken out.
+        """
+        self._must_be_there()
+        whose = (tenant, thread_id)
+        with store_errors(self._path), self._lock, self._db:
+            of_thread = "tenant = ? AND run_id IN (SELECT run_id FROM runs WHERE tenant = ? AND thread_id = ?)"
+            self._db.execute(f"DELETE FROM spent WHERE {of_thread}", (tenant, *whose))
+            return self._db.execute("DELETE FROM runs WHERE tenant = ? AND thread_id = ?", whose).rowcount
 
     def threads(self, tenant: str, *, limit: int = 20) -> list[tuple[str, int, float]]:
         """The threads of a tenant with the number of their runs and when the last one changed, newest first."""
