@@ -129,17 +129,18 @@ class _Cancel:
             self._out.error = f"the cancelled run is {run.status}: {run.stop_reason or run.error}"
 
     def _before_step(self, task: Watched) -> None:
+        self._threads.mark()
         self._seen = self._done()
 
     def _after_step(self, task: Watched) -> None:
         before, now = self._seen, self._done()
+        self._threads.mark()
         if before is None or now is None or self._threads.moved():
             return  # a thread that is in the middle of its work cannot be cancelled
         for effect in (now - before).elements():
             self._out.late.append(f"{effect!r} was done by what had been cancelled at {task.cancelled_at}")
 
     def _done(self) -> Counter[Hashable] | None:
-        self._threads.mark()
         try:
             return Counter(self._scenario.effects(self._place.world))
         except Exception:  # the world is in the middle of a write
@@ -172,7 +173,7 @@ class _Threads:
         loop.run_in_executor = counted  # type: ignore[method-assign,assignment]
 
     def mark(self) -> None:
-        """Note how things stand."""
+        """Note how things stand: before the first look at the world, and after the second."""
         self._marks = [*self._marks[-1:], (self._running, self._begun)]
 
     def moved(self) -> bool:
