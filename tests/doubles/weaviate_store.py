@@ -124,7 +124,8 @@ class Klass:
             return True
         operator = type(where).Operator.Name(where.operator).removeprefix("OPERATOR_")
         if operator in ("AND", "OR"):
-            return (all if operator == "AND" else any)(self.fits(stored, each) for each in where.filters)
+            judged = (self.fits(stored, each) for each in where.filters)
+            return all(judged) if operator == "AND" else any(judged)
         name = where.target.property or where.on[0]
         if name == "_id":
             return _compared(operator, str(stored.id), _value(where), lambda text: [text])
@@ -132,7 +133,7 @@ class Klass:
             raise Refused(f"filter on '{name}': there is no filterable index for it in class '{self.name}'")
         held = stored.properties.get(name)
         if held is None:
-            return operator == "NOT_EQUAL"
+            return bool(operator == "NOT_EQUAL")
         cut = (lambda text: self.tokens(name, text)) if isinstance(held, str) else (lambda each: [each])
         return _compared(operator, held, _value(where), cut)
 
@@ -193,7 +194,10 @@ def _with_defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
     made.setdefault("vectorIndexType", "hnsw")
     made.setdefault("vectorizer", "none")
     made.setdefault("replicationConfig", {"factor": 1, "asyncEnabled": False})
-    made.setdefault("shardingConfig", {})
+    sharding = dict.fromkeys(("virtualPerPhysical", "desiredCount", "actualCount", "desiredVirtualCount"), 1)
+    sharding |= {"actualVirtualCount": 1}
+    names = {"key": "_id", "strategy": "hash", "function": "murmur3"}
+    made.setdefault("shardingConfig", {} if made["multiTenancyConfig"]["enabled"] else sharding | names)
     for each in made.setdefault("properties", []):
         text = each["dataType"][0] == "text"
         each.setdefault("indexFilterable", True)

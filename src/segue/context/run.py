@@ -22,6 +22,7 @@ from segue.tracing.logs import RunLog, run_log
 
 if TYPE_CHECKING:
     from segue.context.events import Event
+    from segue.memory.documents.index import Index
     from segue.router.forecast import Forecast
     from segue.router.types import Generation, GenerationRequest, OnDelta
     from segue.tracing.artefacts import ArtefactStore
@@ -98,6 +99,8 @@ class Services:
     """Who tells an operator; `None` for nobody."""
     ledger: Ledger | None = None
     """Where the effects of tool calls are written down; `None` for in memory, for each run its own."""
+    documents: Index | None = None
+    """Where documents are kept that name no index of their own; `None` for a file of theirs."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -141,6 +141,9 @@ class OpenWorkspace:
         stack.push_async_callback(self._close_agents)
         if self._given_router is None:
             stack.push_async_callback(self.router.aclose)
+        self.documents = self.settings.documents.open(environ, self.folder)
+        if self.documents is not None:
+            stack.push_async_callback(self.documents.close)
         self.services = Services(
             router=self.router,
             tracer=self.tracer,
@@ -151,6 +154,7 @@ class OpenWorkspace:
             audit=self.audit,
             notifier=self.notifier,
             ledger=self.ledger,
+            documents=self.documents,
         )
 
     async def _close_agents(self) -> None:

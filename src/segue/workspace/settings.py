@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from segue.base.errors import ConfigError
+from segue.memory.documents.by_url import DocumentsSection
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, named
 from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
 from segue.workspace.keeping import Place
@@ -75,6 +76,7 @@ class WorkspaceSettings(BaseSettings):
     audit: AuditSection = AuditSection()
     notify: NotifySection = NotifySection()
     logging: LoggingSection = LoggingSection()
+    documents: DocumentsSection = DocumentsSection()
     jobs: JobsSection = JobsSection()
     server: ServerSection = ServerSection()
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from segue.memory.documents.chunk import Chunk, cut
@@ -20,6 +21,9 @@ from segue.memory.documents.index import Entry, Index, Scope, Source
 from segue.memory.documents.load import Found, Page, find_pages, read_page, title_of
 from segue.memory.documents.passage import Passage
 from segue.memory.documents.words import said
+
+if TYPE_CHECKING:
+    from segue.memory.documents.vector_store import FolderVectorStore
 
 _BATCH = 64
 """Files that are written in one go; a crash in between loses no finished batch."""
@@ -113,6 +117,12 @@ class Collection:
     async def sources(self) -> Mapping[str, Source]:
         """What the index holds, by path, as of the last refresh."""
         return await self.index.sources(self.scope)
+
+    def as_langchain(self) -> FolderVectorStore:
+        """The folder as a LangChain vector store: `collection.as_langchain().as_retriever()`."""
+        from segue.memory.documents.vector_store import FolderVectorStore
+
+        return FolderVectorStore(self)
 
     def path_of(self, found: Found) -> str:
         """A file's path as citations have it: from the folder's own name on."""

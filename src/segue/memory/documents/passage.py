@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from segue.memory.documents.filters import Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,8 @@ class Passage:
     """Reciprocal rank fusion; only good for comparing passages of one search."""
     version: str
     """Hash of the file's bytes as they were when it was indexed."""
+    metadata: Mapping[str, Value] = field(default_factory=dict)
+    """What the page says of itself in its front matter."""
 
     @property
     def citation(self) -> str:

@@ -32,6 +32,7 @@ DEADLINE_S = 60.0
 _BUILD_S = 3600.0
 _SETUP: Statement = ("SELECT pg_advisory_xact_lock(11, 0)", ())
 """Whoever makes tables takes turns."""
+CREATE = "CREATE EXTENSION IF NOT EXISTS vector"
 _EXTENSION = """
 SELECT to_regtype('vector') IS NOT NULL,
     (SELECT extnamespace::regnamespace::text FROM pg_extension WHERE extname = 'vector')
@@ -58,15 +59,10 @@ class PostgresIndex:
         self.min_similarity = min_similarity
         self.likeness_weight = likeness_weight
         self.hnsw_above = hnsw_above
-        self._database = PostgresDatabase(url)
+        self.database = PostgresDatabase(url)
         self._made = False
         self._open = False
         self._indexed: set[int] = set()
-
-    @property
-    def name(self) -> str:
-        """The database, without a password."""
-        return self._database.name
 
     async def sources(self, scope: Scope) -> Mapping[str, Source]:
         """What is in the index, by path."""
@@ -120,7 +116,7 @@ class PostgresIndex:
     async def close(self) -> None:
         """Disconnect; the next call connects again."""
         self._open = False
-        await self._database.close()
+        await self.database.close()
 
     async def _fitting(self, scope: Scope, wanted: PassageFilter) -> list[str] | None:
         """The paths that may be looked at; `None` where all may."""
@@ -155,23 +151,23 @@ class PostgresIndex:
         number, passages, _ = (await self._execute(*rows.place(scope, dims)))[0]
         if passages < self.hnsw_above or number in self._indexed or dims > rows.MAX_INDEXED_DIMS:
             return
-        await build(self._database.url, number, dims)
+        await build(self.database.url, number, dims)
         self._indexed.add(number)
 
     async def _execute(self, sql: str, parameters: Sequence[object]) -> list[Row]:
         await self._connected()
-        return await self._database.execute(sql, parameters)
+        return await self.database.execute(sql, parameters)
 
     async def _transaction(self, statements: Sequence[Statement]) -> list[list[Row]]:
         await self._connected()
-        return await self._database.transaction(statements)
+        return await self.database.transaction(statements)
 
     async def _connected(self) -> None:
         if not self._open:
-            await self._database.start()
+            await self.database.start()
             self._open = True
         if not self._made:
-            await prepare(self._database)
+            await prepare(self.database)
             self._made = True
 
     @asynccontextmanager
@@ -181,7 +177,7 @@ class PostgresIndex:
                 yield
         except TimeoutError as error:
             raise StoreError(
-                f"the document index in {self.name} gave no answer within {DEADLINE_S:g} s.",
+                f"the document index in {self.database.name} gave no answer within {DEADLINE_S:g} s.",
                 way_out="See whether the server is overloaded or out of reach, and try again.",
             ) from error
 
@@ -217,7 +213,7 @@ async def _extension(database: PostgresDatabase) -> None:
             f"Add it: options=-csearch_path%3D…,{schema} at the end of the URL.",
         )
     try:
-        await database.transaction([_SETUP, ("CREATE EXTENSION IF NOT EXISTS vector", ())])
+        await database.transaction([_SETUP, (CREATE, ())])
     except StoreError as error:
         if error.retryable:
             raise

@@ -220,17 +220,26 @@ def written(vector: NDArray[np.float32]) -> str:
 def passages(number: int, keys: Sequence[Key]) -> Statement:
     """The chunks at these keys; see `passage`."""
     return (
-        "SELECT path, seq, body, start_line, end_line, heading, version FROM segue_document_chunks "
-        "JOIN unnest(?::text[], ?::int[]) AS wanted (path, seq) USING (path, seq) WHERE scope = ?",
+        "SELECT path, seq, body, start_line, end_line, heading, chunk.version, metadata "
+        "FROM segue_document_chunks AS chunk JOIN unnest(?::text[], ?::int[]) AS wanted (path, seq) USING (path, seq) "
+        "JOIN segue_document_scopes AS held ON held.id = chunk.scope "
+        "JOIN segue_document_sources AS source USING (tenant, collection, path) WHERE chunk.scope = ?",
         ([path for path, _ in keys], [seq for _, seq in keys], number),
     )
 
 
 def passage(row: Row, score: float) -> Passage:
     """One row of `passages`."""
-    path, _, text, start, end, heading, version = row
+    path, _, text, start, end, heading, version, metadata = row
     return Passage(
-        text=text, path=path, start_line=start, end_line=end, heading=heading, score=round(score, 6), version=version
+        text=text,
+        path=path,
+        start_line=start,
+        end_line=end,
+        heading=heading,
+        score=round(score, 6),
+        version=version,
+        metadata=loaded(metadata),
     )
 
 

@@ -53,7 +53,7 @@ _BY_WORDS = "SELECT rowid FROM words WHERE words MATCH ? ORDER BY bm25(words, 0.
 _PATH = "SELECT path FROM chunks WHERE id = ?"
 _WORDED = "SELECT path, seq, body_terms, heading_terms FROM chunks WHERE id = ?"
 _PASSAGE = """
-SELECT chunks.text, chunks.path, start_line, end_line, heading, version FROM chunks
+SELECT chunks.text, chunks.path, start_line, end_line, heading, version, metadata FROM chunks
 JOIN sources USING (tenant, collection, path) WHERE tenant = ? AND collection = ? AND path = ? AND seq = ?
 """
 _COLUMNS = ("path", "size", "mtime_ns", "version", "embedder", "note", "title", "metadata")
@@ -169,7 +169,15 @@ def remove(db: sqlite3.Connection, scope: Scope, paths: Sequence[str]) -> None:
 
 def passage(db: sqlite3.Connection, scope: Scope, key: Key, score: float) -> Passage:
     """One chunk as a passage."""
-    text, path, start, end, heading, version = db.execute(_PASSAGE, (scope.tenant, scope.collection, *key)).fetchone()
+    row = db.execute(_PASSAGE, (scope.tenant, scope.collection, *key)).fetchone()
+    text, path, start, end, heading, version, metadata = row
     return Passage(
-        text=text, path=path, start_line=start, end_line=end, heading=heading, score=round(score, 6), version=version
+        text=text,
+        path=path,
+        start_line=start,
+        end_line=end,
+        heading=heading,
+        score=round(score, 6),
+        version=version,
+        metadata=loaded(metadata),
     )

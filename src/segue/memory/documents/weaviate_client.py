@@ -11,6 +11,7 @@ import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 from uuid import UUID
@@ -104,22 +105,23 @@ class WeaviateClient:
         self._api_key = api_key
         self._deadline_s = deadline_s
         self._held: dict[int, _Connection] = {}
-        try:
-            from weaviate.classes.query import Filter
-        except ImportError as error:
+        if find_spec("weaviate") is None:
             raise ConfigError(
-                f"Weaviate is spoken to by weaviate-client, which is not here ({error}).",
+                "Weaviate is spoken to by weaviate-client, which is not installed.",
                 way_out="Run: pip install 'segue[weaviate]'",
-            ) from error
-        self._filter = Filter
+            )
 
     def filter(self, name: str) -> Any:
         """The beginning of a filter on a property."""
-        return self._filter.by_property(name)
+        from weaviate.classes.query import Filter
+
+        return Filter.by_property(name)
 
     def by_id(self) -> Any:
         """The beginning of a filter on ids."""
-        return self._filter.by_id()
+        from weaviate.classes.query import Filter
+
+        return Filter.by_id()
 
     def holds(self, term: str) -> Any:
         """A filter on passages with a term."""
@@ -236,6 +238,7 @@ class WeaviateClient:
                 asyncio.open_connection(self.place.grpc_host, self.place.grpc_port), _CONNECT_S
             )
             writer.close()
+            await writer.wait_closed()
         except BaseException:
             await client.close()
             raise

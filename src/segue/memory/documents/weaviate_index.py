@@ -137,7 +137,8 @@ class WeaviateIndex:
             words, near, size = await asyncio.gather(
                 _by_words(held, asked, where), _near(held, vector, where), _size(held, whole)
             )
-            words, near = await self._live(scope, words, near)
+            known = await self._known(scope, (*words, *near))
+            words, near = _live(words, known), _live(near, known)
             candidates = [objects.worded(each.properties) for each in words]
             if narrowed is None and len(words) < CANDIDATES:
                 holding = ranking.containing(asked, candidates)
@@ -150,7 +151,7 @@ class WeaviateIndex:
             )
             texts = {objects.key(each.properties): each.properties for each in (*words, *near)}
             best = ranking.fuse(worded, alike, likeness_weight=self.likeness_weight)[:k]
-            return [objects.passage(texts[key], score) for key, score in best]
+            return [objects.passage(texts[key], known[key[0]], score) for key, score in best]
 
     async def close(self) -> None:
         """Disconnect; the next call connects again."""
@@ -230,14 +231,16 @@ class WeaviateIndex:
         fitting = (path for path, source in (await self._sources(scope)).items() if wanted.fits(source))
         return [str(objects.source_id(scope, path)) for path in fitting]
 
-    async def _live(self, scope: Scope, words: Objects, near: Objects) -> tuple[list[Any], list[Any]]:
-        """Those of the text that their source has now."""
-        held = await self._held(scope, {each.properties["path"] for each in (*words, *near)})
-        now = {properties["path"]: properties["stamp"] for properties in held.values()}
-        return (
-            [each for each in words if each.properties["stamp"] == now.get(each.properties["path"])],
-            [each for each in near if each.properties["stamp"] == now.get(each.properties["path"])],
-        )
+    async def _known(self, scope: Scope, found: Objects) -> dict[str, Mapping[str, Any]]:
+        """The sources of these passages as they are now, by path."""
+        held = await self._held(scope, {each.properties["path"] for each in found})
+        return {properties["path"]: properties for properties in held.values()}
+
+
+def _live(found: Objects, known: Mapping[str, Mapping[str, Any]]) -> list[Any]:
+    """Those of the text that their source has now."""
+    stamps = {path: properties["stamp"] for path, properties in known.items()}
+    return [each for each in found if each.properties["stamp"] == stamps.get(each.properties["path"])]
 
 
 async def _by_words(held: Any, asked: Sequence[str], where: Any) -> Objects:

@@ -174,8 +174,8 @@ def worded(properties: Mapping[str, Any]) -> Worded:
     return Worded(key(properties), properties.get("body_terms") or "", properties.get("heading_terms") or "")
 
 
-def passage(properties: Mapping[str, Any], score: float) -> Passage:
-    """A passage as a search gives it."""
+def passage(properties: Mapping[str, Any], source: Mapping[str, Any], score: float) -> Passage:
+    """A passage as a search gives it, with what its source says of itself."""
     return Passage(
         text=properties.get("body") or "",
         path=properties["path"],
@@ -184,4 +184,5 @@ def passage(properties: Mapping[str, Any], score: float) -> Passage:
         heading=properties.get("heading") or "",
         score=round(score, 6),
         version=properties.get("version") or "",
+        metadata=loaded(source.get("metadata") or ""),
     )

@@ -7,7 +7,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
+from segue.context.run import RunContext
+from segue.memory.documents.by_url import open_index
 from segue.memory.documents.collection import Collection, RefreshReport
 from segue.memory.documents.embed import Embedder
 from segue.memory.documents.filters import PassageFilter
@@ -19,6 +23,9 @@ from segue.memory.documents.sqlite import SqliteIndex
 from segue.tools.connectors.near import near
 from segue.tools.tool import Tool, tool
 from segue.tools.toolset import Toolset
+
+if TYPE_CHECKING:
+    from segue.memory.documents.vector_store import FolderVectorStore
 
 MAX_SHOWN_CHARS = 2_000
 """Of one passage; more is read with the other tool."""
@@ -76,7 +83,8 @@ class Documents(Toolset):
             earlier, for the tool's description, where the folder is there.
         name: Ends the tools' names, `search_handbook`; the folder's name by default.
         description: What the documents are about, in a sentence.
-        index: Where chunks are kept: a file, or an index of yours; `.segue/documents.db` by default.
+        index: Where chunks are kept: a file, a URL as for `[documents] url` in the settings, or an index of yours. Left
+            out, agents use the one of the workspace that they run in, and everybody else `.segue/documents.db`.
         embedder: What makes vectors; hashing by default, which needs no download.
         tenant: Whose documents they are; an index keeps tenants apart.
     """
@@ -95,7 +103,8 @@ class Documents(Toolset):
         self.name = name or re.sub(r"\W+", "_", self.folder.name).strip("_") or "documents"
         self.description = description
         self._index, self._embedder, self._tenant = index, embedder, tenant
-        self._held: Collection | None = None
+        self._own: Index | None = None
+        self._held: WeakKeyDictionary[Index, Collection] = WeakKeyDictionary()
         self._about = ""
 
     def tools(self) -> Sequence[Tool]:
@@ -106,14 +115,14 @@ class Documents(Toolset):
     def search(self) -> Tool:
         """`search_…(query, k)`: passages with citations."""
 
-        async def search(query: str, k: int = 4) -> FoundPassages:
+        async def search(ctx: RunContext, query: str, k: int = 4) -> FoundPassages:
             """Search the documents in plain words.
 
             Args:
                 query: What to look for, in a few words or a question.
                 k: How many passages at most.
             """
-            found = await self.find(query, k=max(1, min(k, MAX_K)))
+            found = await self._collection(ctx.services.documents).search(query, max(1, min(k, MAX_K)))
             note = "" if found else f"no passage of {self.name} has anything to do with this query"
             return FoundPassages(passages=[_shown(passage) for passage in found], note=note)
 
@@ -155,6 +164,10 @@ class Documents(Toolset):
         """
         return await self._collection().refresh()
 
+    def as_langchain(self) -> FolderVectorStore:
+        """The folder as a LangChain vector store: `handbook.as_langchain().as_retriever()`."""
+        return self._collection().as_langchain()
+
     async def lines(self, path: str, start_line: int = 1, end_line: int | None = None) -> PageLines:
         """Lines of one page, at most 200 lines and 20,000 characters at once.
 
@@ -166,15 +179,21 @@ class Documents(Toolset):
         """
         return await asyncio.to_thread(self._read, path, start_line, end_line)
 
-    def _collection(self) -> Collection:
-        if self._held is None:
-            index = self._index
-            if index is None:
-                index = SqliteIndex(state_file("documents.db"))
-            elif isinstance(index, Path | str):
-                index = SqliteIndex(index)
-            self._held = Collection(self.folder, index, embedder=self._embedder, tenant=self._tenant)
-        return self._held
+    async def close(self) -> None:
+        """Let go of the connections of an index that was given by its URL; the next use opens them again."""
+        if self._own is not None:
+            await self._own.close()
+
+    def _collection(self, shared: Index | None = None) -> Collection:
+        """The folder in its index: the one that was given, else the workspace's, else a file of ours."""
+        index = shared if self._index is None else self._index
+        if index is None or isinstance(index, Path | str):
+            if self._own is None:
+                self._own = SqliteIndex(state_file("documents.db")) if index is None else open_index(index)
+            index = self._own
+        if index not in self._held:
+            self._held[index] = Collection(self.folder, index, embedder=self._embedder, tenant=self._tenant)
+        return self._held[index]
 
     def _description(self) -> str:
         """Made once, so that a prompt stays the same bytes when pages change."""
