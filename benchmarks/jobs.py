@@ -52,10 +52,12 @@ def outside(sql, *values):
 async def act(ctx: RunContext, step: int) -> str:
     "Write one line outside."
     outside("INSERT INTO owners VALUES (?, ?, ?, 'begin')", time.time(), ctx.run_id, os.getpid())
-    await asyncio.sleep(STEP_S)
-    outside("INSERT INTO tries VALUES (?, ?)", ctx.run_id, step)
-    outside("INSERT OR IGNORE INTO effects VALUES (?, ?, ?)", ctx.idempotency_key, ctx.run_id, step)
-    outside("INSERT INTO owners VALUES (?, ?, ?, 'end')", time.time(), ctx.run_id, os.getpid())
+    try:
+        await asyncio.sleep(STEP_S)
+        outside("INSERT INTO tries VALUES (?, ?)", ctx.run_id, step)
+        outside("INSERT OR IGNORE INTO effects VALUES (?, ?, ?)", ctx.idempotency_key, ctx.run_id, step)
+    finally:
+        outside("INSERT INTO owners VALUES (?, ?, ?, 'end')", time.time(), ctx.run_id, os.getpid())
     return f"wrote {{step}}"
 
 
@@ -150,10 +152,15 @@ def yard(url: str, *, step_s: float = 0.2, slots: int = 5) -> Iterator[Yard]:
 
 @contextmanager
 def _jobs(place: Yard) -> Iterator[Any]:
-    from segue.cli.jobs import within
+    from segue import Workspace
+    from segue.jobs import open_jobs
 
     def ask(question: Any) -> Any:
-        return within(place.folder, question)
+        async def inside() -> Any:
+            async with Workspace.open(place.folder) as ws, open_jobs(ws) as jobs:
+                return await question(jobs)
+
+        return asyncio.run(inside())
 
     yield ask
 
@@ -196,21 +203,34 @@ def until_written(place: Yard, wanted: int, limit_s: float, each_s: Any = None) 
     return time.time() - began
 
 
-def chaos(url: str, *, count: int, workers: int = 3, every_s: float = 2.0, limit_s: float = 600.0) -> dict[str, Any]:
-    """Kill a worker every so often until all jobs are done."""
-    with yard(url) as place:
+def chaos(
+    url: str,
+    *,
+    count: int,
+    workers: int = 3,
+    every_s: float = 2.0,
+    limit_s: float = 600.0,
+    step_s: float = 0.2,
+    strike: Any = None,
+) -> dict[str, Any]:
+    """Kill a worker every so often, or do as `strike` says, until all jobs are done."""
+    with yard(url, step_s=step_s) as place:
         queue(place, count)
         for _ in range(workers):
             place.start()
         chance, last = random.Random(7), [time.time() + every_s]
 
-        def strike() -> None:
-            if time.time() - last[0] >= every_s and len(living := place.at_work()) > 1:
-                last[0] = time.time()
+        def hit() -> None:
+            if time.time() - last[0] < every_s or len(living := place.at_work()) < 2:
+                return
+            if strike is not None:
+                strike()
+            else:
                 place.kill(chance.choice(living))
                 place.start()
+            last[0] = time.time()
 
-        took = until_written(place, count * WRITES, limit_s, strike)
+        took = until_written(place, count * WRITES, limit_s, hit)
         time.sleep(3)
         place.stop()
         place.start()
@@ -228,6 +248,7 @@ def chaos(url: str, *, count: int, workers: int = 3, every_s: float = 2.0, limit
             "seconds": round(took, 1),
             "two_owners": two_owners(place),
             "pickup_p50_s": pickup(place),
+            "began_anew": sum("begins anew" in log.read_text() for log in set(place.logs.values())),
         }
 
 
