@@ -12,13 +12,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.testing.desk import DESK, REQUEST
+from tests.testing.desk import ONCE
 from tests.testing.office import OFFICE
 from tests.testing.planted import PLANTED
 
@@ -37,7 +36,7 @@ def main() -> None:
         "kill_sample": given.kills,
         "processes": given.processes,
     }
-    reports = [check_crash_points(OFFICE, **options), check_crash_points(replace(DESK, requests=[REQUEST]), **options)]
+    reports = [check_crash_points(OFFICE, **options), check_crash_points(ONCE, **options)]
     found = [name for name in PLANTED if finds(name, given.processes)]
     for name in sorted(PLANTED.keys() - found):
         print(f"not found: {name}")

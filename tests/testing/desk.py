@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Hashable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,3 +57,5 @@ DESK = Scenario(
     effects=refunds,
     next_request=REQUEST,
 )
+ONCE = replace(DESK, requests=[REQUEST])
+"""Without the second turn."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
-from tests.testing.desk import DESK, REQUEST
+from tests.testing.desk import DESK, ONCE
 from tests.testing.office import OFFICE, WRITES
 from tests.testing.planted import PLANTED, SAFE
 
@@ -34,7 +32,7 @@ def test_the_desk_ends_with_the_same_answer_wherever_it_crashes() -> None:
 
 
 def test_the_desk_refunds_once_wherever_it_is_cancelled() -> None:
-    report = check_crash_points(replace(DESK, requests=[REQUEST]), points=200, stops=["cancel"])
+    report = check_crash_points(ONCE, points=200, stops=["cancel"])
 
     assert report.ok, report
     assert report.cancels >= 190
