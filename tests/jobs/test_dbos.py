@@ -13,7 +13,7 @@ from uuid import uuid4
 import pytest
 from tests.jobs.conftest import desk_of
 
-from segue import Approve, Workspace
+from segue import Agent, Approve, Workspace, tool
 from segue.agents.runnable import Runnable
 from segue.base.errors import BadInput, StoreError
 from segue.jobs.dbos_engine import DbosEngine
@@ -22,6 +22,7 @@ from segue.jobs.opening import open_jobs
 from segue.jobs.port import Job, JobError, JobRequest, Outcome, Segment
 from segue.jobs.worker import Worker
 from segue.memory.locks import FileLocks
+from segue.testing import ScriptedModel, call
 from segue.workspace.sections import JobsSection
 
 POLL_S = 0.05
@@ -49,7 +50,15 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def engine(url: str, tmp_path: Path) -> AsyncIterator[DbosEngine]:
+async def either(url: str, tmp_path: Path) -> AsyncIterator[DbosEngine]:
+    """An engine on each of the two databases."""
+    async with DbosEngine(url, locks=FileLocks(tmp_path / "locks"), poll_s=POLL_S) as found:
+        yield found
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[DbosEngine]:
+    url = f"sqlite:///{tmp_path}/queue.db"
     async with DbosEngine(url, locks=FileLocks(tmp_path / "locks"), poll_s=POLL_S) as found:
         yield found
 
@@ -64,22 +73,22 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def test_a_segment_is_queued_once_and_found_by_run_state_and_tenant(engine: DbosEngine) -> None:
-    put = [await engine.put(each) for each in (segment("a"), segment("a"), segment("a%", tenant="b/c"))]
-    await engine.put(segment("b"), delay_s=60)
+async def test_a_segment_is_queued_once_and_found_by_run_state_and_tenant(either: DbosEngine) -> None:
+    put = [await either.put(each) for each in (segment("a"), segment("a"), segment("a%", tenant="b/c"))]
+    await either.put(segment("b"), delay_s=60)
 
     assert put == [True, False, True]
-    assert [each.state for each in await engine.of_run("local", "a")] == ["queued"]
-    assert await engine.of_run("b/c", "a") == []
-    assert [each.segment for each in await engine.newest("b/c")] == [segment("a%", tenant="b/c")]
-    assert [each.segment.run_id for each in await engine.newest(None, states=["delayed"])] == ["b"]
+    assert [each.state for each in await either.of_run("local", "a")] == ["queued"]
+    assert await either.of_run("b/c", "a") == []
+    assert [each.segment for each in await either.newest("b/c")] == [segment("a%", tenant="b/c")]
+    assert [each.segment.run_id for each in await either.newest(None, states=["delayed"])] == ["b"]
 
 
-async def test_outcomes_are_kept_and_what_comes_next_is_queued(engine: DbosEngine) -> None:
+async def test_outcomes_are_kept_and_what_comes_next_is_queued(either: DbosEngine) -> None:
     async def work(given: Segment) -> Outcome:
         match given.run_id, given.number:
             case "again", 1:
-                return Outcome(state="failed", reason="not yet", then=given.next("try-2"))
+                return Outcome(state="failed", reason="not yet", then=given.next("try"))
             case "dead", _:
                 return Outcome(state="dead", reason="for good")
             case "waits", _:
@@ -88,16 +97,16 @@ async def test_outcomes_are_kept_and_what_comes_next_is_queued(engine: DbosEngin
                 return Outcome(state="completed")
 
     for name in ("again", "dead", "waits"):
-        await engine.put(segment(name))
-    async with engine.work(work, slots=2):
-        await until(lambda: _all_over(engine, 4))
+        await either.put(segment(name))
+    async with either.work(work, slots=2):
+        await until(lambda: _all_over(either, 4))
 
-    assert [(each.segment.id, each.state) for each in await engine.of_run("local", "again")] == [
-        ("again:try-2", "completed"), ("again", "failed"),
+    assert [(each.segment.number, each.state) for each in await either.of_run("local", "again")] == [
+        (2, "completed"), (1, "failed"),
     ]  # fmt: skip
-    dead = await engine.newest("local", states=["dead"])
+    dead = await either.newest("local", states=["dead"])
     assert [(each.segment.run_id, each.reason, each.deliveries) for each in dead] == [("dead", "for good", 1)]
-    assert [each.reason for each in await engine.newest("local", states=["waiting"])] == ["int_1"]
+    assert [each.reason for each in await either.newest("local", states=["waiting"])] == ["int_1"]
 
 
 async def test_what_ended_is_forgotten_but_what_waits_for_a_person_is_not(engine: DbosEngine) -> None:
@@ -113,8 +122,8 @@ async def test_what_ended_is_forgotten_but_what_waits_for_a_person_is_not(engine
     assert [each.segment.run_id for each in await engine.newest(None)] == ["waits"]
 
 
-async def test_never_more_at_a_time_than_there_are_slots_also_for_one_tenant(engine: DbosEngine) -> None:
-    engine.tenant_slots = 1
+async def test_never_more_at_a_time_than_there_are_slots_also_for_one_tenant(either: DbosEngine) -> None:
+    either.tenant_slots = 1
     now: dict[str, int] = {}
     most: dict[str, int] = {}
 
@@ -129,9 +138,9 @@ async def test_never_more_at_a_time_than_there_are_slots_also_for_one_tenant(eng
 
     for number in range(4):
         for tenant in ("a", "b", "c"):
-            await engine.put(segment(f"{number}", tenant=tenant))
-    async with engine.work(work, slots=2):
-        await until(lambda: _all_over(engine, 12))
+            await either.put(segment(f"{number}", tenant=tenant))
+    async with either.work(work, slots=2):
+        await until(lambda: _all_over(either, 12))
 
     assert most == {"all": 2, "a": 1, "b": 1, "c": 1}
 
@@ -194,7 +203,7 @@ async def test_what_is_stored_is_json(tmp_path: Path) -> None:
     async with DbosEngine(f"sqlite:///{path}", locks=FileLocks(tmp_path / "locks")) as engine:
         await engine.put(segment("a", attempt=2))
     db = sqlite3.connect(path)
-    stored = db.execute("SELECT inputs, serialization FROM workflow_input JOIN workflow_status USING (workflow_uuid)")
+    stored = db.execute("SELECT i.inputs, s.serialization FROM workflow_input i, workflow_status s")
     rows = stored.fetchall()
     db.close()
 
@@ -272,10 +281,39 @@ async def test_fifty_runs_that_wait_for_people_hold_no_slot_of_two(url: str, tmp
         assert len(await place.jobs.newest(states=["waiting"], limit=100)) == 49
 
 
-async def test_a_run_that_fails_is_backed_off_out_of_its_slot_and_dies_after_its_attempts(
-    url: str, tmp_path: Path
-) -> None:
-    async with shop(tmp_path, url) as place:
+async def test_a_worker_that_stops_hands_its_run_over_at_the_next_checkpoint(tmp_path: Path) -> None:
+    steps: list[int] = []
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    @tool(effect="write")
+    async def act(step: int) -> str:
+        """Act."""
+        steps.append(step)
+        begun.set()
+        await may_end.wait()
+        return f"did {step}"
+
+    def say(request: Any) -> Any:
+        done = sum(1 for each in request.messages if each["role"] == "tool")
+        return call("act", step=done + 1) if done < 2 else "done"
+
+    agents: dict[str, Runnable] = {"two": Agent("two", model=ScriptedModel(say), tools=[act])}
+    async with shop(tmp_path, "", agents) as place:
+        job_id = await place.jobs.enqueue(JobRequest(source="two", request="go"))
+        await asyncio.wait_for(begun.wait(), 20)
+        place.worker.stop()
+        await asyncio.sleep(0)
+        may_end.set()
+    async with shop(tmp_path, "", agents) as place:
+        await place.come_to(job_id, "completed")
+        deliveries = (await place.jobs.get(job_id)).deliveries
+
+    assert steps == [1, 2]
+    assert deliveries == 2
+
+
+async def test_a_run_that_fails_is_backed_off_out_of_its_slot_and_dies_after_its_attempts(tmp_path: Path) -> None:
+    async with shop(tmp_path, "") as place:
         job_id = await place.ask("fail", max_attempts=2)
         job = await place.come_to(job_id, "dead")
 

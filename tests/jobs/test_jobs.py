@@ -166,6 +166,24 @@ async def test_a_later_run_on_the_thread_leaves_the_waiting_one_stopped_and_says
     assert "a later run went on with its thread" in found.reason
 
 
+async def test_an_agent_that_changed_under_a_waiting_run_is_told_and_loses_nothing(yard: Yard) -> None:
+    job = await yard.done("refund 7")
+    before = yard.agents["desk.py:desk"]
+    yard.agents["desk.py:desk"] = Agent("desk", model=ScriptedModel(lambda request: "done"))
+    await yard.jobs.answer(job.id, {job.reason: Approve()})
+    await yard.step()
+    told = await yard.jobs.get(job.id)
+    yard.agents["desk.py:desk"] = before
+    await yard.jobs.retry(job.id)
+    await yard.step()
+
+    assert told.state == "dead"
+    assert "desk changed under run" in told.reason
+    assert "tool refund" in told.reason
+    assert (await yard.jobs.get(job.id)).state == "completed"
+    assert yard.refunds == ["7 for me"]
+
+
 async def test_rights_are_those_of_the_moment_when_a_segment_begins(yard: Yard) -> None:
     job = await yard.done("hello", tenant="acme", user="ann")
     later = await yard.jobs.enqueue(yard.ask("hello", tenant="acme", user="ann"))

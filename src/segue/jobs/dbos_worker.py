@@ -129,7 +129,7 @@ class DbosWorking:
                 await self._hand_back(key)
 
     async def _reap_worker(self, worker: str) -> None:
-        needed = 1 if isinstance(self.engine.locks, FileLocks) else _SEEN_DEAD
+        needed = 1 if isinstance(self.engine.locks, FileLocks) or _is_gone(worker) else _SEEN_DEAD
         with suppress(LockBusy):
             async with self.engine.locks.hold(lock_of(worker), deadline=0):
                 self._seen[worker] += 1
@@ -186,6 +186,20 @@ class DbosWorking:
             return queue
 
         system.get_queue = get_queue
+
+
+def _is_gone(worker: str) -> bool:
+    """Whether a worker of this machine has no process any more; `False` where that cannot be told from here."""
+    host, pid, _ = worker.rsplit("-", 2)
+    if host != socket.gethostname() or not hasattr(os, "killpg"):
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def lock_of(worker: str) -> str:

@@ -132,7 +132,7 @@ class Jobs:
             )
         last = segments[0].segment
         again = last.next(
-            f"retry-{last.number}", attempt=1, resumed=True, answers={},
+            "retry", attempt=1, resumed=True,
             budget=None if budget is None else budget.to_dict(),
         )  # fmt: skip
         await self.engine.put(again)
@@ -270,7 +270,7 @@ def _stands(status: SegmentStatus, record: RunRecord | None) -> tuple[JobState, 
     match record.status:
         case "completed":
             return "completed", ""
-        case "waiting":
+        case "waiting" if status.state not in ("dead", "refused"):
             return "waiting", ", ".join(each["id"] for each in record.interrupts if each["id"] not in record.answers)
         case "stopped" if status.state in ("completed", "waiting", "failed"):
             state: JobState = "cancelled" if record.stop_reason == "cancelled" else "stopped"

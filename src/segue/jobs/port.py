@@ -7,6 +7,7 @@ has come to is in its record and its checkpoints. `segue.jobs.dbos_engine` is th
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, fields, replace
@@ -97,8 +98,9 @@ class Segment:
         return cls(**{**found, "answered_scopes": tuple(found.get("answered_scopes", ()))})
 
     def next(self, why: str, **changes: Any) -> Segment:
-        """The segment after this one; `why` is part of its id."""
-        return replace(self, id=f"{self.run_id}:{why}", number=self.number + 1, **changes)
+        """The segment after this one; its id is made of `why` and of this one's, so that it is the same each time."""
+        after = hashlib.sha256(self.id.encode()).hexdigest()[:8]
+        return replace(self, id=f"{self.run_id}:{why}-{after}", number=self.number + 1, **changes)
 
 
 _NONE = object()

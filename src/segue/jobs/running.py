@@ -21,7 +21,7 @@ from segue.base.budget import Budget
 from segue.base.errors import BadInput, SegueError, error_id_of
 from segue.base.principal import Principal
 from segue.context.decisions import Response, response_from_dict
-from segue.jobs.port import Outcome, Rights, Segment
+from segue.jobs.port import JobError, Outcome, Rights, Segment
 from segue.jobs.store import JobStore, stops
 from segue.memory.locks import LockBusy, Locks
 from segue.workspace.resuming import Superseded
@@ -113,6 +113,7 @@ class Runner:
         if segment.current_rights and not await self._with_rights(record):
             return await self._refused(record)
         agent = await self._agent(record)
+        await self._check_changes(record, agent)
         deps = await self._deps(segment)
         return await self._run(segment, record, agent, deps)
 
@@ -144,6 +145,19 @@ class Runner:
             record.agent = agent.name
             await self.ws.records.keep(record)
         return agent
+
+    async def _check_changes(self, record: RunRecord, agent: Runnable) -> None:
+        """A run that has begun goes on in a graph that may have changed since: not where something would be lost.
+
+        Raises:
+            AgentChanged: Something would be.
+        """
+        if record.status == "queued":
+            return
+        whose = Principal(record.tenant, record.user)
+        for verdict in await self.ws.check(agent, thread_id=record.thread_id, principal=whose):
+            if verdict.run_id == record.run_id and verdict.kind != "resumes":
+                raise AgentChanged(record, str(verdict.findings[0]) if verdict.findings else verdict.kind)
 
     async def _deps(self, segment: Segment) -> Any:
         if not segment.deps:
@@ -217,10 +231,10 @@ class Runner:
 
     def _again(self, segment: Segment, reason: str, *, delay_s: float) -> Outcome:
         """It did not begin: the same once more, later and out of the slot."""
-        return Outcome(state="failed", reason=reason, then=segment.next(f"again-{segment.number}"), delay_s=delay_s)
+        return Outcome(state="failed", reason=reason, then=segment.next("again"), delay_s=delay_s)
 
     async def _held(self, segment: Segment, reason: str) -> Outcome:
-        await self.store.hold(segment.next(f"held-{segment.number}", resumed=True), now=self.ws.services.clock.now())
+        await self.store.hold(segment.next("held", resumed=True), now=self.ws.services.clock.now())
         return Outcome(state="held", reason=reason)
 
     async def _refused(self, record: RunRecord) -> Outcome:
@@ -238,7 +252,8 @@ class Runner:
         outcome = self._tried(segment, error, told, error_id)
         if outcome.state == "dead":
             with suppress(Exception):
-                if (record := self.ws.records.get(segment.tenant, segment.run_id)) is not None:
+                record = self.ws.records.get(segment.tenant, segment.run_id)
+                if record is not None and record.status == "queued":  # one that has begun can go on from where it is
                     record.error_id = error_id
                     await self._close(record, told)
         return outcome
@@ -248,7 +263,7 @@ class Runner:
         most = segment.max_attempts or self.settings.max_attempts
         if getattr(error, "retryable", False) and segment.attempt < most:
             pause = min(self.settings.backoff_max_s, self.settings.backoff_s * 2 ** (segment.attempt - 1))
-            again = segment.next(f"try-{segment.number}", attempt=segment.attempt + 1, resumed=True)
+            again = segment.next("try", attempt=segment.attempt + 1, resumed=True)
             return Outcome(state="failed", reason=reason, error_id=error_id, then=again, delay_s=pause)
         tries = f" after {segment.attempt} attempts" if segment.attempt > 1 else ""
         title = f"job {segment.run_id} is on the dead-letter list{tries}: {reason}"
@@ -262,6 +277,16 @@ class Runner:
     def _notify(self, severity: str, title: str, run_id: str, kind: str, reason: str) -> None:
         if self.ws.services.notifier is not None:
             self.ws.services.notifier.notify(severity, title, {"kind": kind, "run_id": run_id, "error": reason})
+
+
+class AgentChanged(JobError):
+    """The agent of a run that has begun changed so that it cannot go on as it is. The run is as it was."""
+
+    def __init__(self, record: RunRecord, why: str) -> None:
+        super().__init__(
+            f"{record.agent} changed under run {record.run_id}: {why}",
+            way_out="Mend the agent, or bring a migration, and try the job again; see segue check.",
+        )
 
 
 def _open_answers(segment: Segment, record: RunRecord) -> dict[str, Response]:
