@@ -20,13 +20,16 @@ def build() -> Any:
         chat,
         check,
         checkpoints,
+        dev,
         doctor,
         effects,
         fork,
         jobs,
+        keys,
         new,
         resume,
         run,
+        serve,
         threads,
         trace,
         worker,
@@ -40,12 +43,13 @@ def build() -> Any:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for module in (run, chat, resume, threads, checkpoints, fork, worker, trace, check, new, doctor):
+    for module in (run, chat, dev, serve, resume, threads, checkpoints, fork, worker, trace, check, new, doctor):
         app.command(module.__name__.rpartition(".")[2])(module.command)
 
     app.add_typer(audit.app, name="audit")
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(effects.app, name="effects")
+    app.add_typer(keys.app, name="keys")
 
     @app.callback(invoke_without_command=True)
     def face(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:

@@ -1,0 +1,7 @@
+"""The routes under `/api/v1`, a file for each noun."""
+
+from fastapi import APIRouter
+
+from segue.server.routes import agents, health, runs, threads, traces
+
+ROUTERS: tuple[APIRouter, ...] = (agents.router, threads.router, runs.router, traces.router, health.router)

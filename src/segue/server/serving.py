@@ -1,0 +1,183 @@
+"""What a server consists of while it serves: a workspace in; store, keys, events, dispatch out, closed at the end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from segue.agents.run import RunRecord
+from segue.agents.runnable import Runnable
+from segue.base.errors import ConfigError
+from segue.memory.database import open_database
+from segue.memory.locks import FileLocks, LockBusy
+from segue.server.dispatch import Deps, Dispatch
+from segue.server.errors import NotThere
+from segue.server.hub import Hub
+from segue.server.keys import Key, Keys
+from segue.server.registry import Registry
+from segue.server.store import ServerStore
+from segue.workspace.sections import ServerSection
+from segue.workspace.workspace import Workspace
+
+STORE_FILE = "server.db"
+_DAY_S = 86_400.0
+_RELOAD_S = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """What a server is made of, before it is."""
+
+    workspace: Workspace | Path
+    """One that is open, which stays open; or the folder of one."""
+    agents: tuple[Runnable, ...] = ()
+    deps: Deps | None = None
+    settings: ServerSection | None = None
+    """Instead of the workspace's."""
+    login: bool = True
+    reload: bool = False
+    """Whether the folder's Python files are imported anew when they change."""
+    drain_s: float = 10.0
+    """How long runs may take to their next checkpoint when the server ends."""
+
+
+@dataclass(kw_only=True)
+class Server:
+    """What requests are answered with."""
+
+    ws: Workspace
+    settings: ServerSection
+    store: ServerStore
+    keys: Keys
+    registry: Registry
+    hub: Hub
+    dispatch: Dispatch
+    stopping: bool = field(default=False)
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return self.ws.services.clock.now()
+
+    def run(self, run_id: str, key: Key) -> RunRecord:
+        """A run of the key's tenant.
+
+        Raises:
+            NotThere: There is none.
+        """
+        if self.ws.records.get(key.tenant, run_id) is None:
+            raise NotThere("run", run_id)
+        return self.ws.get(run_id, principal=key.principal).record
+
+    async def thread(self, thread_id: str, key: Key) -> RunRecord | None:
+        """The newest run of a thread; `None` for a thread that has none yet.
+
+        Raises:
+            NotThere: There is no such thread.
+        """
+        held = self.ws.records.newest(key.tenant, limit=1, thread_id=thread_id)
+        if not held and await self.store.thread(key.tenant, thread_id) is None:
+            raise NotThere("thread", thread_id)
+        return held[0] if held else None
+
+
+@asynccontextmanager
+async def serving(setup: Setup) -> AsyncIterator[Server]:
+    """Open what a server needs, go on with what one before it had accepted, and stop in order at the end.
+
+    Raises:
+        ConfigError: Another server has the folder, or a setting is unusable.
+        StoreError: A file cannot be opened.
+    """
+    async with AsyncExitStack() as stack:
+        ws = setup.workspace
+        if not isinstance(ws, Workspace):
+            ws = await stack.enter_async_context(Workspace.open(ws))
+        settings = setup.settings or ws.settings.server
+        await _alone(ws, stack)
+        store = ServerStore(await stack.enter_async_context(open_database(ws.data_dir / STORE_FILE)))
+        await store.open()
+        registry = Registry(ws.folder, settings.agents, setup.agents)
+        hub = Hub(
+            store, record=ws.records.get, now=ws.services.clock.now, buffer_bytes=settings.stream_buffer_bytes,
+            keep_alive_s=settings.keep_alive_s,
+        )  # fmt: skip
+        deps = setup.deps or _deps(settings.deps)
+        dispatch = Dispatch(ws, store, hub, registry, deps=deps, most=settings.concurrent_runs)
+        server = Server(
+            ws=ws, settings=settings, store=store, keys=Keys(store), registry=registry, hub=hub, dispatch=dispatch
+        )
+        await store.forget(server.now() - settings.keep_events_days * _DAY_S)
+        await _in_background(hub.run(), stack)
+        if setup.reload:
+            await _in_background(_reload(registry), stack)
+        await dispatch.recover()
+        try:
+            yield server
+        finally:
+            server.stopping = True
+            await dispatch.close(setup.drain_s)
+            await hub.settle()
+
+
+async def _alone(ws: Workspace, stack: AsyncExitStack) -> None:
+    """One server has a folder at a time: it takes what was accepted and goes on with it."""
+    try:
+        await stack.enter_async_context(FileLocks(ws.data_dir / "locks").hold("server", deadline=1.0))
+    except LockBusy as busy:
+        who = busy.holder or "another process"
+        raise ConfigError(
+            f"another server has {ws.folder}: {who}.", way_out="End it, or serve another folder."
+        ) from None
+
+
+async def _in_background(work: Coroutine[Any, Any, None], stack: AsyncExitStack) -> None:
+    task = asyncio.get_running_loop().create_task(work)
+
+    async def end() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+
+
+async def _reload(registry: Registry) -> None:
+    while True:
+        await asyncio.sleep(_RELOAD_S)
+        if await asyncio.to_thread(registry.changed):
+            registry.reload()
+
+
+def _deps(source: str) -> Deps | None:
+    if not source:
+        return None
+    module, _, name = source.partition(":")
+    try:
+        found: Deps = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(
+            f"[server] deps = {source!r} is not there: {error}", way_out="Name it as module:function."
+        ) from error
+    return found
+
+
+def server_of(request: Request) -> Server:
+    """The server that a request is answered by."""
+    found: Server = request.app.state.server
+    return found
+
+
+def key_of(request: Request) -> Key:
+    """Whose request it is; the door has looked."""
+    found: Key = request.state.key
+    return found
+
+
+Here = Annotated[Server, Depends(server_of)]
+Who = Annotated[Key, Depends(key_of)]
