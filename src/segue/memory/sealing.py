@@ -31,8 +31,8 @@ class Seal(Protocol):
         """The piece as it lies on disk, for this place alone."""
         ...
 
-    def open(self, data: bytes, *associated: str) -> bytes:
-        """The piece again.
+    def open(self, data: object, *associated: str) -> bytes:
+        """The piece again; `data` is what the row holds, whatever that is.
 
         Raises:
             StoreError: It was not sealed by one of our keys for this place, or was changed since.
@@ -47,8 +47,9 @@ class Plain:
         """The piece behind a mark."""
         return _PLAIN + data
 
-    def open(self, data: bytes, *associated: str) -> bytes:
+    def open(self, data: object, *associated: str) -> bytes:
         """The piece without its mark; a `StoreError` for one that is encrypted, or not ours."""
+        data = _raw(data)
         if data[:1] != _PLAIN:
             raise _refused(associated, "is encrypted" if data[:1] == _SEALED else "is not ours", "Give the key.")
         return data[1:]
@@ -79,13 +80,14 @@ class Sealer:
         nonce = os.urandom(_NONCE)
         return self._head + nonce + self._cipher.encrypt(nonce, data, _bound(associated))
 
-    def open(self, data: bytes, *associated: str) -> bytes:
+    def open(self, data: object, *associated: str) -> bytes:
         """The piece again; a `StoreError` for one that is plain, moved, changed or of another key."""
         from cryptography.exceptions import InvalidTag
 
+        data = _raw(data)
         if data[:1] != _SEALED or len(data) < _HEAD:
             raise _refused(associated, "is not encrypted, although a key is set", "Somebody else wrote it.")
-        cipher = self._ciphers.get(bytes(data[1 : 1 + _KEY_ID]))
+        cipher = self._ciphers.get(data[1 : 1 + _KEY_ID])
         if cipher is None:
             raise _refused(associated, "was encrypted with another key", "Give that key among the old ones.")
         try:
@@ -105,6 +107,11 @@ def sealer(key: bytes | str | None, old_keys: Iterable[bytes | str] = ()) -> Sea
 def new_key() -> str:
     """A new key of 32 bytes, in hex."""
     return os.urandom(32).hex()
+
+
+def _raw(data: object) -> bytes:
+    """A row's bytes; none for a text or a number, which SQLite keeps in a column of bytes as well."""
+    return bytes(data) if isinstance(data, bytes | bytearray | memoryview) else b""
 
 
 def _key(key: bytes | str) -> bytes:

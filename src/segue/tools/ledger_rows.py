@@ -53,7 +53,7 @@ class Rows:
         return self.sealer.seal(data, "effect", effect.tenant, effect.key, effect.claim, column)
 
     def _opened(self, data: Any, column: str, at: tuple[str, str, str]) -> Any:
-        return json.loads(self.sealer.open(bytes(data), "effect", *at, column))
+        return json.loads(self.sealer.open(data, "effect", *at, column))
 
 
 def marks(values: Sequence[Any]) -> str:

@@ -143,6 +143,9 @@ TAMPERING = {
     "a segment": "UPDATE segue_segments SET body = x'0190'",
     "segments taken out": "DELETE FROM segue_segments WHERE key & 16777215 = 2",
     "writes": "UPDATE segue_writes SET body = zeroblob(60)",
+    "a row that is text": f"{_ROW} '{{}}'",
+    "a segment that is a number": "UPDATE segue_segments SET body = 7",
+    "writes that are text": "UPDATE segue_writes SET body = 'yes'",
     "writes of another task": "UPDATE segue_writes SET task = 'another'",
 }
 

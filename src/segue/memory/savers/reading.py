@@ -95,7 +95,7 @@ class Reader:
 
     def body(self, place: Place, checkpoint_id: str, parent: str | None, row: bytes) -> Body:
         """A checkpoint's row, opened."""
-        data = self.seal.open(bytes(row), "checkpoint", *place, checkpoint_id, parent or "")
+        data = self.seal.open(row, "checkpoint", *place, checkpoint_id, parent or "")
         with _undamaged(f"checkpoint {checkpoint_id!r}", place):
             return Body(*self.codec.unpack(data))
 
@@ -144,7 +144,7 @@ class Reader:
         """The writes pending on a checkpoint, in LangGraph's order; of a task's repeated ones the first counts."""
         found: dict[tuple[str, int], tuple[str, str, Any]] = {}
         for _, task, path, row in rows:
-            data = self.seal.open(bytes(row), "writes", *place, checkpoint_id, task, path)
+            data = self.seal.open(row, "writes", *place, checkpoint_id, task, path)
             with _undamaged(f"writes of task {task!r} on checkpoint {checkpoint_id!r}", place):
                 writes = [(channel, held) for channel, held in self.codec.unpack(data)]
             for at, (channel, held) in enumerate(writes):
@@ -186,7 +186,7 @@ class Reader:
         rows = yield from ask(self.segments.read, lineage, 1, lineage, 0)
         if not rows:
             raise _missing(place, lineage, 0, 1)
-        return self.seal.open(bytes(rows[0][1]), "segment", *place[:2], str(lineage), "0")
+        return self.seal.open(rows[0][1], "segment", *place[:2], str(lineage), "0")
 
     def _run(self, place: Place, lineage: int, start: int, stop: int) -> Steps[_Run]:
         run = self._runs.get(lineage)
@@ -210,7 +210,7 @@ class Reader:
         for pos, row in rows:
             if pos != at:
                 raise _missing(place, lineage, at, pos)
-            data = self.seal.open(bytes(row), "segment", *place[:2], str(lineage), str(pos))
+            data = self.seal.open(row, "segment", *place[:2], str(lineage), str(pos))
             with _undamaged(f"segment {pos} of lineage {lineage}", place):
                 elements += self.codec.load_elements(data)
             size += len(data)

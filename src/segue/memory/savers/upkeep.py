@@ -187,7 +187,7 @@ def _used(core: Core, thread: str, reader: Reader, left: Iterable[_Kept], writes
             used.entry(entry)
     for _, ns, checkpoint_id, task, path, row in writes:
         place = (core.tenant, thread, ns, checkpoint_id, task, path)
-        for _, held in reader.codec.unpack(reader.seal.open(bytes(row), "writes", *place)):
+        for _, held in reader.codec.unpack(reader.seal.open(row, "writes", *place)):
             used.entry(held)
     return used
 
@@ -234,12 +234,12 @@ def copy_thread(core: Core, source: str, target: str) -> Steps[None]:
     seal, place = core.shared.seal, (core.tenant, target)
     out: list[Statement] = [(schema.NEW_LINEAGE, (moved[old], new)) for old in lineages]
     for old, pos, row in segments:
-        data = seal.open(bytes(row), "segment", core.tenant, source, str(old), str(pos))
+        data = seal.open(row, "segment", core.tenant, source, str(old), str(pos))
         sealed = seal.seal(data, "segment", *place, str(moved[old]), str(pos))
         out.append((core.shared.segments.put, (moved[old], pos, sealed)))
     out += [_checkpoint_row(core, one, (*place, one.place[2]), new, moved) for one in held]
     for _, ns, checkpoint_id, task, path, row in writes:
-        data = seal.open(bytes(row), "writes", core.tenant, source, ns, checkpoint_id, task, path)
+        data = seal.open(row, "writes", core.tenant, source, ns, checkpoint_id, task, path)
         held_writes = [[channel, _moved(value, moved)] for channel, value in reader.codec.unpack(data)]
         sealed = seal.seal(reader.codec.pack(held_writes), "writes", *place, ns, checkpoint_id, task, path)
         out.append((schema.PUT_WRITES, (new, ns, checkpoint_id, task, path, sealed)))
