@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
+from langgraph.types import Overwrite
 
 from segue import Agent, Approve, BadInput, Planner, Principal, Reject, Run, Team, Workspace, tool
 from segue.testing import ScriptedModel, call
@@ -109,6 +111,18 @@ async def test_a_fork_runs_with_another_state(ws: Workspace) -> None:
     fork = await ws.fork("t", forked.id, values={"messages": [other]}, goto="generate", agent=agent)
 
     assert (fork.output, shop.sold) == ("read: sold out", ["tea"])
+
+
+async def test_a_conversation_is_overwritten_by_messages_of_any_shape(ws: Workspace) -> None:
+    shop = Shop()
+    _, _, found = await sold_once(ws, shop)
+    agent = Agent("shop", model=ScriptedModel([lambda request: request.messages[-1]["content"]]), tools=[shop.sell])
+
+    fork = await ws.fork("t", found[-2].id, values={"messages": Overwrite([HumanMessage("coffee")])}, agent=agent)
+
+    assert fork.output == "coffee"
+    first = (await ws.state("t")).messages[0]
+    assert (first["role"], first["labels"]["integrity"]) == ("user", "user")
 
 
 async def test_a_change_without_a_node_runs_what_was_next(ws: Workspace) -> None:
@@ -217,6 +231,8 @@ async def test_what_is_not_there_is_told(ws: Workspace) -> None:
         (ws.fork("t", "nope"), "has no checkpoint 'nope'; the newest are"),
         (ws.fork("t", found[0].id), "nothing is left to run at checkpoint"),
         (ws.fork("t", found[1].id, goto="bake"), "the graph has no node 'bake'; it has: act, generate"),
+        (ws.fork("t", found[1].id, values={"massages": []}), "the state has no key 'massages'; it has: blocked"),
+        (ws.fork("t", found[1].id, values={"messages": Overwrite([7])}), "a message is a dict"),
         (ws.checkpoints("x"), "there is no thread 'x' here"),
         (ws.checkpoints("t", agent=agent, principal=acme), "thread 't' has no checkpoints here"),
         (ws.compare(run.id, "branch_x"), "'branch_x' is no run here"),

@@ -12,6 +12,7 @@ from typing import Any
 
 from langgraph.constants import END
 from langgraph.errors import InvalidUpdateError
+from langgraph.types import Overwrite
 
 from segue.agents.run import Run, RunRecord
 from segue.agents.runnable import Runnable
@@ -122,7 +123,9 @@ class Travel(GoingOn):
         agent = self._agent_of(thread_id, agent, principal)
         self._check(agent, deps)
         origin = await self.state(thread_id, checkpoint_id=checkpoint_id, agent=agent, principal=principal)
-        _check_nodes(self._graph(agent, principal.tenant), (goto,) if isinstance(goto, str) else goto, as_node)
+        graph = self._graph(agent, principal.tenant)
+        _check_nodes(graph, (goto,) if isinstance(goto, str) else goto, as_node)
+        change = _change(graph, values or {})
         if request is None and not origin.info.next and not goto and not as_node:
             raise BadInput(
                 f"nothing is left to run at checkpoint {checkpoint_id}.",
@@ -138,9 +141,6 @@ class Travel(GoingOn):
         record.forked_from = {
             "thread_id": thread_id, "checkpoint_id": checkpoint_id, "run_id": origin.info.run_id
         }  # fmt: skip
-        change = dict(values or {})
-        if isinstance(change.get("messages"), list):
-            change["messages"] = [coerce(each) for each in change["messages"]]
         if as_node is not None or (change and messages):
             record.starts_at = await self._written(agent, record, change, as_node)
             return self._launch(agent, record, deps)
@@ -269,6 +269,23 @@ def _check_nodes(graph: Any, goto: Sequence[str], as_node: str | None) -> None:
     for node in (*goto, *((as_node,) if as_node else ())):
         if node not in held:
             raise BadInput(f"the graph has no node {node!r}; it has: {names(held)}")
+
+
+def _change(graph: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The state keys to change, messages in our shape, also those that pass the reducer by.
+
+    Raises:
+        BadInput: The state has no such key; LangGraph would pass over it. Or a message is none.
+    """
+    for key in values:
+        if key not in graph.stream_channels_list:
+            raise BadInput(f"the state has no key {key!r}; it has: {names(graph.stream_channels_list)}")
+    change, messages = dict(values), values.get("messages")
+    if isinstance(messages, Overwrite) and isinstance(messages.value, list):
+        change["messages"] = Overwrite([coerce(each) for each in messages.value])
+    elif isinstance(messages, list):
+        change["messages"] = [coerce(each) for each in messages]
+    return change
 
 
 def _named(name: str, infos: Mapping[str, CheckpointInfo]) -> str:
