@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from segue.base.budget import Budget
     from segue.base.errors import BadInput, ConfigError, RunNotFinished, SegueError, UserError
     from segue.base.principal import Principal
-    from segue.context import Allow, Answer, Approve, Ask, Block, Edit, Event, Reject, Rewrite, RunContext
+    from segue.context import Allow, Answer, Approve, Ask, Block, Edit, Event, NotAnswered, Reject, Rewrite, RunContext
     from segue.graphs.history import Summarise, Window
     from segue.tools import Tool, Toolset, tool
     from segue.tools.connectors.documents import Documents
@@ -35,6 +35,7 @@ _HOMES = {
     "Documents": "segue.tools.connectors.documents",
     "Edit": "segue.context",
     "Event": "segue.context",
+    "NotAnswered": "segue.context",
     "Planner": "segue.agents",
     "Principal": "segue.base.principal",
     "Reject": "segue.context",
@@ -67,6 +68,7 @@ __all__ = [
     "Documents",
     "Edit",
     "Event",
+    "NotAnswered",
     "Planner",
     "Principal",
     "Reject",

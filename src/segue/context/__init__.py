@@ -2,6 +2,7 @@
 
 from segue.context.decisions import Allow, Answer, Approve, Ask, Block, Decision, Edit, Reject, Response, Rewrite
 from segue.context.events import Event
+from segue.context.questions import NotAnswered
 from segue.context.run import RunContext, Services
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Decision",
     "Edit",
     "Event",
+    "NotAnswered",
     "Reject",
     "Response",
     "Rewrite",
