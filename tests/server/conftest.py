@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import uvicorn
 
 from segue import Agent, RunContext, Workspace, tool
 from segue.agents.runnable import Runnable
+from segue.router import RouterCore
 from segue.server import app
 from segue.server.keys import Key
 from segue.server.serving import Server
@@ -48,6 +49,10 @@ class Served:
         made = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30, limits=limits, trust_env=False)
         self.clients.append(made)
         return made
+
+    async def close(self) -> None:
+        for client in self.clients:
+            await client.aclose()
 
     async def key(self, tenant: str, user: str = "ann", **more: Any) -> str:
         secret, _ = await self.server.keys.add(Key(id="", tenant=tenant, user=user, **more), now=self.server.now())
@@ -88,25 +93,21 @@ Serve = Callable[..., Awaitable[Served]]
 
 
 @pytest.fixture
-async def serve(ws: Workspace) -> AsyncIterator[Serve]:
-    """Serves agents on the workspace of the test."""
-    stop: list[Any] = []
+async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
+    """Serves agents on a workspace in the folder of the test."""
+    async with AsyncExitStack() as stack:
 
-    async def begin(
-        agents: Sequence[Runnable] = (), *, login: bool = False, workspace: Workspace | Path | None = None, **more: Any
-    ) -> Served:
-        application = app(workspace or ws, agents=agents or [desk()], login=login, settings=ServerSection(**more))
-        context = listening(application)
-        url = await context.__aenter__()
-        served = Served(application.state.server, url)
-        stop.append((context, served))
-        return served
+        async def begin(
+            agents: Sequence[Runnable] = (), *, login: bool = False, router: RouterCore | None = None, **more: Any
+        ) -> Served:
+            ws = await stack.enter_async_context(Workspace.open(tmp_path, router=router))
+            application = app(ws, agents=agents or [desk()], login=login, settings=ServerSection(**more))
+            url = await stack.enter_async_context(listening(application))
+            served = Served(application.state.server, url)
+            stack.push_async_callback(served.close)
+            return served
 
-    yield begin
-    for context, served in reversed(stop):
-        for client in served.clients:
-            await client.aclose()
-        await context.__aexit__(None, None, None)
+        yield begin
 
 
 REFUNDED: list[int] = []

@@ -65,6 +65,7 @@ class Reader:
         self.behind = self._size > self._most
         if self.behind:
             self._frames.clear()
+            self._last = self.seen
         else:
             self._frames.append(frame)
             self._last = seq or self._last

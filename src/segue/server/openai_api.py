@@ -83,5 +83,5 @@ async def create_completion(
 
 
 async def _names(server: Server) -> list[str]:
-    core = await server.ws.router.core()
+    core = await server.router()
     return [*(each.name for each in server.registry.all()), *(f"{ROUTE}{each}" for each in sorted(core.routes))]

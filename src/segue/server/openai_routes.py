@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import Any
 
 from segue.base.errors import SegueError
 from segue.base.messages import Message, coerce, text_of
@@ -34,8 +34,8 @@ def request_of(asked: ChatAsked) -> GenerationRequest:
 
 async def complete(server: Server, route: str, asked: ChatAsked, chunks: Chunks) -> dict[str, Any]:
     """The whole answer."""
-    core = await server.ws.router.core()
-    found: Generation = await core.generate(request_of(asked), route=route)
+    core = await server.router()
+    found = await core.generate(request_of(asked), route=route)
     message: dict[str, Any] = {"role": "assistant", "content": text_of(found.message) or None, "refusal": None}
     if calls := found.message.get("tool_calls"):
         message["tool_calls"] = calls
@@ -44,12 +44,12 @@ async def complete(server: Server, route: str, asked: ChatAsked, chunks: Chunks)
 
 async def stream(server: Server, route: str, asked: ChatAsked, chunks: Chunks) -> AsyncIterator[bytes]:
     """The answer as it comes; tool calls at its end, since only then they are what the model meant."""
-    core, pieces = await server.ws.router.core(), asyncio.Queue[Delta | None]()
+    core, pieces = await server.router(), asyncio.Queue[Delta | None]()
     request = request_of(asked)
 
     async def generate() -> Generation:
         try:
-            return cast(Generation, await core.generate(request, route=route, on_delta=pieces.put_nowait))
+            return await core.generate(request, route=route, on_delta=pieces.put_nowait)
         finally:
             pieces.put_nowait(None)
 

@@ -17,6 +17,7 @@ from segue.agents.runnable import Runnable
 from segue.base.errors import ConfigError
 from segue.memory.database import open_database
 from segue.memory.locks import FileLocks, LockBusy
+from segue.router import RouterCore
 from segue.server.dispatch import Deps, Dispatch
 from segue.server.errors import NotThere
 from segue.server.hub import Hub
@@ -74,6 +75,16 @@ class Server:
         if self.ws.records.get(key.tenant, run_id) is None:
             raise NotThere("run", run_id)
         return self.ws.get(run_id, principal=key.principal).record
+
+    async def router(self) -> RouterCore:
+        """The router, with its deployments and routes.
+
+        Raises:
+            EndpointError: OPENAI_BASE_URL names an endpoint that does not answer.
+        """
+        held = self.ws.router
+        found: RouterCore = held if isinstance(held, RouterCore) else await held.core()
+        return found
 
     async def thread(self, thread_id: str, key: Key) -> RunRecord | None:
         """The newest run of a thread; `None` for a thread that has none yet.
