@@ -45,6 +45,13 @@ async def weaviate(double: WeaviateDouble) -> AsyncIterator[WeaviateIndex]:
     await made.close()
 
 
+@pytest.fixture
+async def postgres_index(postgres_url: str) -> AsyncIterator[PostgresIndex]:
+    made = PostgresIndex(postgres_url, hnsw_above=50)
+    yield made
+    await made.close()
+
+
 async def cited(collection: Collection, query: str) -> list[str]:
     return [passage.citation for passage in await collection.search(query)]
 
@@ -194,43 +201,40 @@ async def test_large_numbers_and_many_objects_survive_the_wire(weaviate: Weaviat
 
 
 @postgres
-async def test_tables_that_are_not_of_this_version_are_left_as_they_are(postgres_url: str, folder: Path) -> None:
+async def test_tables_that_are_not_of_this_version_are_left_as_they_are(
+    postgres_url: str, postgres_index: PostgresIndex, folder: Path
+) -> None:
     import psycopg
 
     async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
         await admin.execute("CREATE TABLE segue_document_chunks (theirs text)")
-    index = PostgresIndex(postgres_url)
 
     with pytest.raises(StoreError, match=r"segue_document_chunks that is not of this version.*DROP TABLE") as caught:
-        await Collection(folder, index).refresh()
-    await index.close()
+        await Collection(folder, postgres_index).refresh()
 
     assert not caught.value.retryable
 
 
 @postgres
 async def test_a_server_without_pgvector_says_how_to_get_it(
-    postgres_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+    postgres_index: PostgresIndex, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from segue.memory.documents import postgres_index
-
     sql = "CREATE EXTENSION IF NOT EXISTS no_such_extension"
-    monkeypatch.setattr(postgres_index, "CREATE", sql)
-    index = PostgresIndex(postgres_url)
+    monkeypatch.setattr("segue.memory.documents.postgres_index.CREATE", sql)
 
     with pytest.raises(StoreError, match=r"no pgvector.*CREATE EXTENSION vector") as caught:
-        await Collection(folder, index).refresh()
-    await index.close()
+        await Collection(folder, postgres_index).refresh()
 
     assert not caught.value.retryable
 
 
 @postgres
-async def test_connections_that_the_server_ends_are_made_again(postgres_url: str, folder: Path) -> None:
+async def test_connections_that_the_server_ends_are_made_again(
+    postgres_url: str, postgres_index: PostgresIndex, folder: Path
+) -> None:
     import psycopg
 
-    index = PostgresIndex(postgres_url)
-    collection = Collection(folder, index, refresh_every_s=3600)
+    collection = Collection(folder, postgres_index, refresh_every_s=3600)
     before = await cited(collection, "lighthouse")
     async with await psycopg.AsyncConnection.connect(postgres_url, autocommit=True) as admin:
         await admin.execute(
@@ -239,49 +243,44 @@ async def test_connections_that_the_server_ends_are_made_again(postgres_url: str
         )
 
     assert await cited(collection, "lighthouse") == before == ["[pages/lighthouse.md:1-3]"]
-    await index.close()
 
 
 @postgres
 async def test_a_large_scope_gets_a_vector_index_of_its_own_and_finds_the_same(
-    postgres_url: str, tmp_path: Path
+    postgres_index: PostgresIndex, tmp_path: Path
 ) -> None:
     pages = tmp_path / "pages"
     pages.mkdir()
     for number in range(80):
         (pages / f"{number:02d}.md").write_text(f"# Page {number}\n\nThe tower {number} has {number * 7} windows.\n")
-    index, own = PostgresIndex(postgres_url, hnsw_above=50), SqliteIndex(tmp_path / "own.db")
-    indexed = Collection(pages, index, refresh_every_s=3600)
-    exact = Collection(pages, own, refresh_every_s=3600)
-    wanted = PassageFilter(paths=("*/1?.md",))
+    indexed = Collection(pages, postgres_index, refresh_every_s=3600)
+    exact = Collection(pages, SqliteIndex(tmp_path / "own.db"), refresh_every_s=3600)
+    asked = [(query, each) for query in ("tower 7", "widnows 49") for each in (None, PassageFilter(paths=("*/1?.md",)))]
 
-    found = [await indexed.search(query, 8, each) for query in ("tower 7", "widnows 49") for each in (None, wanted)]
+    found = [await indexed.search(query, 8, each) for query, each in asked]
 
-    assert found == [
-        await exact.search(query, 8, each) for query in ("tower 7", "widnows 49") for each in (None, wanted)
-    ]
-    assert await index.database.execute("SELECT 1 FROM pg_indexes WHERE indexname LIKE 'segue_document_near_%'")
-    await index.close()
+    assert found == [await exact.search(query, 8, each) for query, each in asked]
+    assert await postgres_index.database.execute(
+        "SELECT 1 FROM pg_indexes WHERE indexname LIKE 'segue_document_near_%'"
+    )
 
 
 @postgres
-async def test_a_write_that_is_cancelled_leaves_all_or_nothing(postgres_url: str, folder: Path) -> None:
-    index = PostgresIndex(postgres_url)
-    collection = Collection(folder, index, refresh_every_s=3600)
-    await index.sources(collection.scope)
+async def test_a_write_that_is_cancelled_leaves_all_or_nothing(postgres_index: PostgresIndex, folder: Path) -> None:
+    collection = Collection(folder, postgres_index, refresh_every_s=3600)
+    await postgres_index.sources(collection.scope)
 
     for turn in range(12):
         writing = asyncio.create_task(collection.refresh())
-        for _ in range(turn):
+        for _ in range(turn * 50):
             await asyncio.sleep(0)
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
-        held = await index.sources(collection.scope)
+        held = await postgres_index.sources(collection.scope)
         assert len(held) in (0, 2)
     await collection.refresh()
 
     assert await cited(collection, "lighthouse") == ["[pages/lighthouse.md:1-3]"]
-    await index.close()
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,10 @@ of the server in `postgres_rows`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from segue.base.errors import StoreError
 from segue.memory.database import Row, Statement
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 DEADLINE_S = 60.0
 """Of one call, whatever it does."""
 _BUILD_S = 3600.0
+_BROKEN_S = 5.0
+"""A call that fails sooner had a connection that the server closed; one that fails later has no server to reach."""
+_T = TypeVar("_T")
 _SETUP: Statement = ("SELECT pg_advisory_xact_lock(11, 0)", ())
 """Whoever makes tables takes turns."""
 CREATE = "CREATE EXTENSION IF NOT EXISTS vector"
@@ -155,12 +159,21 @@ class PostgresIndex:
         self._indexed.add(number)
 
     async def _execute(self, sql: str, parameters: Sequence[object]) -> list[Row]:
-        await self._connected()
-        return await self.database.execute(sql, parameters)
+        return await self._again(lambda: self.database.execute(sql, parameters))
 
     async def _transaction(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        return await self._again(lambda: self.database.transaction(statements))
+
+    async def _again(self, work: Callable[[], Awaitable[_T]]) -> _T:
+        """Once more where a connection broke: all that is done here leaves the same when it is done twice."""
         await self._connected()
-        return await self.database.transaction(statements)
+        began = time.monotonic()
+        try:
+            return await work()
+        except StoreError as error:
+            if not error.retryable or time.monotonic() - began > _BROKEN_S:
+                raise
+            return await work()
 
     async def _connected(self) -> None:
         if not self._open:
