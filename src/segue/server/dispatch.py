@@ -23,7 +23,7 @@ from segue.base.ids import new_id
 from segue.base.principal import Principal
 from segue.context.decisions import Response, response_from_dict, response_to_dict
 from segue.server.errors import NotNow, TooMany
-from segue.server.hub import Hub
+from segue.server.hub import Hub, ended
 from segue.server.keys import Key
 from segue.server.registry import Registry
 from segue.server.store import Accepted, ServerStore
@@ -186,7 +186,7 @@ class Dispatch:
         if (handle := self.handle(record)) is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
-                    await _ended(handle)
+                    await ended(handle)
 
     async def recover(self) -> int:
         """Go on with what was accepted and has not ended; how many runs that are."""
@@ -277,7 +277,7 @@ class Dispatch:
         self.hub.follow(tenant, handle)
 
         async def forget() -> None:
-            await _ended(handle)
+            await ended(handle)
             if self._handles.get(key) is handle:
                 del self._handles[key]
 
@@ -305,14 +305,6 @@ class Dispatch:
 
     def _now(self) -> float:
         return self.ws.services.clock.now()
-
-
-async def _ended(handle: RunHandle) -> None:
-    try:
-        await handle
-    except (SegueError, asyncio.CancelledError):
-        if not handle.done:
-            raise
 
 
 def _principal(record: RunRecord) -> Principal:

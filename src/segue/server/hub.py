@@ -11,12 +11,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 from typing import NamedTuple
 
 import orjson
 
 from segue.agents.run import RunRecord
-from segue.base.errors import StoreError
+from segue.base.errors import SegueError, StoreError
 from segue.context.events import Event, GenerationFinished, RunFinished, TextAdded, TextReset
 from segue.memory.database import Clash
 from segue.server.store import Entry, Logged, ServerStore
@@ -28,6 +29,8 @@ FINISHED = RunFinished.type
 _UNDER_WAY = ("queued", "running")
 _TRIES = 5
 _PAUSE_S = 0.2
+_GATHER_S = 0.004
+"""After something was sent, what comes next is gathered for so long: a fast model's tokens go out together."""
 _LOOK_S = 0.5
 """How often the log is read of a run that goes on in another process."""
 _Speaker = tuple[str, str]
@@ -225,6 +228,7 @@ class Hub:
                 while not reader.behind:
                     if taken := reader.take():
                         yield taken
+                        await asyncio.sleep(_GATHER_S)
                     elif reader.ended:
                         return
                     else:
@@ -287,8 +291,8 @@ class Hub:
             live.seq = await self._base(live, before)
             live.written = live.published = live.seq
             live.ready.set()
-            async for event in handle.events():
-                self._take(live, event)
+            handle.listen(partial(self._take, live))
+            await ended(handle)
             await live.clear.wait()
         except StoreError as error:
             _log.error("the events of run %s cannot be written: %s", live.run_id, error)
@@ -348,6 +352,15 @@ class Hub:
                 for reader in live.readers:
                     if reader.idle():
                         reader.put(0, KEEP_ALIVE)
+
+
+async def ended(handle: RunHandle) -> None:
+    """Wait until a stretch of a run is over, however it ended."""
+    try:
+        await handle
+    except (SegueError, asyncio.CancelledError):
+        if not handle.done:
+            raise
 
 
 def _body(event: Event) -> bytes:

@@ -26,7 +26,7 @@ class RunHandle:
         self._events: list[Event] = []
         self._more = asyncio.Event()
         self._task: asyncio.Task[Run] | None = None
-        self._listener: Callable[[Event], None] | None = None
+        self._listeners: list[Callable[[Event], None]] = []
 
     def begin(self, task: asyncio.Task[Run]) -> None:
         """Called once by the workspace."""
@@ -37,8 +37,8 @@ class RunHandle:
         """Called by the run."""
         self._events.append(event)
         self._more.set()
-        if self._listener is not None:
-            self._listener(event)
+        for hear in self._listeners:
+            hear(event)
 
     @property
     def done(self) -> bool:
@@ -64,6 +64,12 @@ class RunHandle:
                 return
             self._more.clear()
             await self._more.wait()
+
+    def listen(self, hear: Callable[[Event], None]) -> None:
+        """Call this with every event so far, and with each as it comes; it must not raise, and must not wait."""
+        for event in self._events:
+            hear(event)
+        self._listeners.append(hear)
 
     async def cancel(self) -> Run:
         """Stop the run in order and wait for it; its thread can take a next turn. An ended run stays as it is."""
