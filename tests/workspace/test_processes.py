@@ -171,11 +171,31 @@ async def test_a_run_whose_process_was_killed_is_resumed_and_its_thread_goes_on(
         [root] = await ws.trace(run_id)
 
     assert run.output == "all done"
+    assert [each.get("result", each["type"]) for each in run.trajectory] == [
+        "generation", "first", "generation", f"held for {run_id}", "generation",
+    ]  # fmt: skip
+    assert run.usage.model_calls == 3
     assert again.output == "second turn"
     assert (tmp_path / "effects").read_text() == "first\n"
     roles = [message["role"] for message in agent.model.requests[1].messages]
     assert roles == ["system", "user", "assistant", "tool", "assistant", "tool", "assistant", "user"]
     assert root.span.name == "worker"
+
+
+async def test_the_next_run_of_a_thread_leaves_what_a_killed_one_had_spent_and_done(
+    script: Any, tmp_path: Path
+) -> None:
+    process = script(KILLED)
+    run_id = (await asyncio.to_thread(process.stdout.readline)).strip()
+    process.send_signal(signal.SIGKILL)
+    await asyncio.to_thread(process.wait, 10)
+
+    async with Workspace.open(tmp_path) as ws:
+        await ws.run(Agent("worker", model=ScriptedModel(["second turn"])), "and now?", thread_id="t")
+        killed = ws.get(run_id)
+
+    assert (killed.status, killed.stop_reason, killed.usage.model_calls) == ("stopped", "crashed", 2)
+    assert [each["type"] for each in killed.trajectory] == ["generation", "tool_result", "generation"]
 
 
 async def test_a_run_killed_before_its_first_checkpoint_starts_with_its_request(tmp_path: Path) -> None:

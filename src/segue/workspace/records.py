@@ -19,6 +19,7 @@ import orjson
 from segue.agents.run import RunRecord, RunStatus
 from segue.base.errors import StoreError
 from segue.base.stores import BUSY_S, store_errors, use_wal
+from segue.workspace.trajectory import add_step
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS runs (
@@ -31,6 +32,8 @@ CREATE INDEX IF NOT EXISTS runs_running ON runs (tenant, thread_id) WHERE status
 CREATE TABLE IF NOT EXISTS spent (
     tenant TEXT NOT NULL, run_id TEXT NOT NULL, spending BLOB NOT NULL, PRIMARY KEY (tenant, run_id)
 );
+CREATE TABLE IF NOT EXISTS steps (tenant TEXT NOT NULL, run_id TEXT NOT NULL, step BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS steps_by_run ON steps (tenant, run_id);
 """
 _BLOCK_S = 0.05
 """How long a write may hold up the event loop before it is tried again later."""
@@ -76,6 +79,7 @@ class RunRecords:
         self._must_be_there()
         with store_errors(self._path), self._lock, self._db:
             self._db.execute("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?)", row)
+            self._db.execute("DELETE FROM steps WHERE tenant = ? AND run_id = ?", row[:2])  # they are in the record
             if record.status != "running":
                 self._db.execute("DELETE FROM spent WHERE tenant = ? AND run_id = ?", row[:2])
 
@@ -97,11 +101,14 @@ class RunRecords:
                 "INSERT OR REPLACE INTO spent VALUES (?,?,?)", (tenant, run_id, orjson.dumps(spending, default=str))
             )
 
+    def note_step(self, tenant: str, run_id: str, step: dict[str, Any]) -> None:
+        """Keep a step of a run that goes on, so that a kill does not lose it; passed over where that cannot be."""
+        with suppress(sqlite3.Error), self._lock, self._db:
+            self._db.execute("INSERT INTO steps VALUES (?,?,?)", (tenant, run_id, orjson.dumps(step, default=str)))
+
     def get(self, tenant: str, run_id: str) -> RunRecord | None:
         """The record of a run; `None` where this tenant has none of this id."""
         found = self._read("tenant = ? AND run_id = ?", (tenant, run_id), 1)
-        if found and found[0].status == "running":
-            found[0].usage = self._spent(tenant, run_id) or found[0].usage
         return found[0] if found else None
 
     def newest(self, tenant: str, *, limit: int = 20, thread_id: str | None = None) -> list[RunRecord]:
@@ -133,6 +140,7 @@ class RunRecords:
         with store_errors(self._path), self._lock, self._db:
             of_thread = "tenant = ? AND run_id IN (SELECT run_id FROM runs WHERE tenant = ? AND thread_id = ?)"
             self._db.execute(f"DELETE FROM spent WHERE {of_thread}", (tenant, *whose))
+            self._db.execute(f"DELETE FROM steps WHERE {of_thread}", (tenant, *whose))
             return self._db.execute("DELETE FROM runs WHERE tenant = ? AND thread_id = ?", whose).rowcount
 
     def threads(self, tenant: str, *, limit: int = 20) -> list[tuple[str, int, float]]:
@@ -148,14 +156,21 @@ class RunRecords:
         query = f"SELECT record FROM {rows} WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT ?"
         with store_errors(self._path), self._lock:
             found = self._db.execute(query, (*values, limit)).fetchall()
-        return [RunRecord(**orjson.loads(row[0])) for row in found]
+        return [self._so_far(RunRecord(**orjson.loads(row[0]))) for row in found]
 
-    def _spent(self, tenant: str, run_id: str) -> dict[str, Any]:
+    def _so_far(self, record: RunRecord) -> RunRecord:
+        """A record that says `running`, with what was spent and done since it was kept."""
+        if record.status != "running":
+            return record
+        of_run = "WHERE tenant = ? AND run_id = ?"
+        whose = (record.tenant, record.run_id)
         with store_errors(self._path), self._lock:
-            row = self._db.execute(
-                "SELECT spending FROM spent WHERE tenant = ? AND run_id = ?", (tenant, run_id)
-            ).fetchone()
-        return orjson.loads(row[0]) if row else {}
+            spent = self._db.execute(f"SELECT spending FROM spent {of_run}", whose).fetchone()
+            steps = self._db.execute(f"SELECT step FROM steps {of_run} ORDER BY rowid", whose).fetchall()
+        record.usage = orjson.loads(spent[0]) if spent else record.usage
+        for row in steps:
+            add_step(record.trajectory, orjson.loads(row[0]))
+        return record
 
     def _must_be_there(self) -> None:
         """SQLite goes on writing into a file that was taken away; what it wrote would be gone with it."""

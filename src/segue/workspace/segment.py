@@ -42,6 +42,7 @@ from segue.workspace.records import RunRecords, cut_short
 from segue.workspace.resuming import BRANCH, RUN_ID, input_of
 from segue.workspace.run import RunHandle
 from segue.workspace.telling import settle_and_tell
+from segue.workspace.trajectory import add_step
 from segue.workspace.turns import ThreadLost, ThreadTurns
 from segue.workspace.upgrade import migrated
 
@@ -257,12 +258,12 @@ class Segment:
             case TextReset(task_id=""):
                 self.text = ""
             case GenerationFinished():
-                self.record.trajectory.append({
+                self._add_step({
                     "type": "generation", "agent": event.agent, "task_id": event.task_id, "model": event.model,
                     "text": event.text, "tool_calls": event.tool_calls,
                 })  # fmt: skip
             case ToolFinished():
-                self._keep_result({
+                self._add_step({
                     "type": "tool_result", "agent": event.agent, "task_id": event.task_id, "call_id": event.call_id,
                     "tool": event.tool, "failed": event.failed, "result": event.result,
                 })  # fmt: skip
@@ -270,18 +271,9 @@ class Segment:
                 pass
         self.handle.emit(event)
 
-    def _keep_result(self, result: dict[str, Any]) -> None:
-        """A call that was delivered again has one result: the newer one."""
-        trajectory = self.record.trajectory
-        for index in range(len(trajectory) - 1, -1, -1):
-            each = trajectory[index]
-            if each["agent"] == result["agent"] and each["task_id"] == result["task_id"]:
-                if each["type"] == "generation":
-                    break
-                if each["call_id"] == result["call_id"]:
-                    del trajectory[index]
-                    break
-        trajectory.append(result)
+    def _add_step(self, step: dict[str, Any]) -> None:
+        add_step(self.record.trajectory, step)
+        self.records.note_step(self.record.tenant, self.record.run_id, step)
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
