@@ -12,6 +12,7 @@ from tests.docs.pages import DOCS, ROOT, anchors, links, name_of, pages
 import segue
 from segue.base import errors
 from segue.router import errors as endpoint_errors
+from segue.memory.documents.by_url import DocumentsSection
 from segue.router.settings import DeploymentSettings, PriceSettings, RouteSettings
 from segue.tools import Tool
 from segue.tracing.settings import LangfuseSection, OtlpSection, RedactionSection, TracingSection
@@ -67,6 +68,7 @@ def test_every_public_name_is_explained_in_the_docs() -> None:
         EmailSection,
         LoggingSection,
         JobsSection,
+        DocumentsSection,
     ],
     ids=lambda section: section.__name__,
 )

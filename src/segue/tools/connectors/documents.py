@@ -15,7 +15,7 @@ from segue.memory.documents.by_url import open_index
 from segue.memory.documents.collection import Collection, RefreshReport
 from segue.memory.documents.embed import Embedder
 from segue.memory.documents.filters import PassageFilter
-from segue.memory.documents.index import Index
+from segue.memory.documents.index import Index, Scope
 from segue.memory.documents.load import FolderMissing, Found, find_pages, read_page, title_of
 from segue.memory.documents.passage import Passage
 from segue.memory.documents.place import state_file
@@ -145,6 +145,11 @@ class Documents(Toolset):
 
         about = f"Open a page of {self.name} at a line, to read what stands around a citation."
         return tool(read, name=f"read_{self.name}"[:64], effect="read", timeout_s=10.0, description=about)
+
+    @property
+    def scope(self) -> Scope:
+        """What tells these documents from others in the same index."""
+        return Scope(self._tenant, str(self.folder))
 
     async def find(self, query: str, *, k: int = 5, filter: PassageFilter | None = None) -> list[Passage]:  # noqa: A002
         """The `k` best passages, best first; none where nothing fits.
