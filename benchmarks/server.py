@@ -3,8 +3,8 @@
 Runs of the scripted model are streamed side by side by the server, in a process of its own; `first_event_p99_ms` is
 from the request to its first event while all of them begin at once, `kb_per_stream` what the server's process grows by
 for each that is open. `token_x_starlette` is the server's CPU for a streamed token, over that of a bare Starlette
-endpoint that streams the same bytes, a chunk a token: both from the difference between a long and a short answer, in the
-same process, taken in turn. The last line is one JSON object.
+endpoint that streams the same bytes, a chunk a token: both from the difference between a long and a short answer, in
+the same process, taken in turn; tokens come as fast as the loop turns. The last line is one JSON object.
 """
 
 from __future__ import annotations

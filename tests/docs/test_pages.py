@@ -11,12 +11,12 @@ from tests.docs.pages import DOCS, ROOT, anchors, links, name_of, pages
 
 import segue
 from segue.base import errors
-from segue.router import errors as endpoint_errors
 from segue.memory.documents.by_url import DocumentsSection
+from segue.router import errors as endpoint_errors
 from segue.router.settings import DeploymentSettings, PriceSettings, RouteSettings
 from segue.tools import Tool
 from segue.tracing.settings import LangfuseSection, OtlpSection, RedactionSection, TracingSection
-from segue.workspace.sections import JobsSection
+from segue.workspace.sections import JobsSection, ServerSection
 from segue.workspace.settings import RouterSection, WorkspaceSettings
 from segue.workspace.watching import AuditSection, EmailSection, LoggingSection, NotifySection, WebhookSection
 
@@ -68,6 +68,7 @@ def test_every_public_name_is_explained_in_the_docs() -> None:
         EmailSection,
         LoggingSection,
         JobsSection,
+        ServerSection,
         DocumentsSection,
     ],
     ids=lambda section: section.__name__,
