@@ -439,17 +439,17 @@ async def rate_of_dbos(url: str, count: int) -> dict[str, float]:
     name = f"bare{os.getpid()}"
     await asyncio.to_thread(DBOS.migrate, place)
     client = DBOSClient(system_database_url=place, application_name=name)
-    client.register_queue(name, worker_concurrency=SLOTS, polling_interval_sec=POLL_S)
+    await client.register_queue_async(name, worker_concurrency=SLOTS, polling_interval_sec=POLL_S)
     for number in range(-WARM, count):
         if number == 0:
             began = time.perf_counter()
         await client.enqueue_async(
-            {"workflow_name": "bare", "queue_name": name, "workflow_id": f"{name}-{number}", "app_version": "1"},
+            {"workflow_name": "bare", "queue_name": name, "workflow_id": f"{name}-{number}", "app_version": name},
             {"id": f"rate-{number}", "tenant": "local", "run_id": f"rate-{number}"},
         )
     queued = time.perf_counter() - began
     config: DBOSConfig = {
-        "name": name, "system_database_url": place, "executor_id": name, "application_version": "1",
+        "name": name, "system_database_url": place, "executor_id": name, "application_version": name,
         "sys_db_pool_size": 5, "log_level": "ERROR",
     }  # fmt: skip
     DBOS(config=config)
