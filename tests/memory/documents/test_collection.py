@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,17 @@ async def test_a_file_with_a_new_time_and_the_same_bytes_is_not_embedded_again(f
     assert embedder.texts == 4
     assert (report.changed, report.unchanged) == (0, 3)
     assert (await collection.sources())["handbook/returns.md"].mtime_ns == 1
+
+
+async def test_two_machines_whose_copies_have_other_times_do_not_write_in_turns(collection: Collection) -> None:
+    await collection.refresh()
+    theirs = replace((await collection.sources())["handbook/returns.md"], mtime_ns=7)
+    await collection.index.touch(collection.scope, theirs)
+
+    report = await collection.refresh()
+
+    assert report.unchanged == 3
+    assert (await collection.sources())["handbook/returns.md"].mtime_ns == 7
 
 
 async def test_another_embedder_makes_every_vector_anew(folder: Path, tmp_path: Path) -> None:
