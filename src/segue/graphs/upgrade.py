@@ -14,7 +14,8 @@ from segue.graphs.carrying import inner_graphs, inner_stored, migrated_copy, sam
 from segue.graphs.functions import function_of, runs_graphs
 from segue.graphs.stored import Stored
 from segue.graphs.upgrade_agents import agent_findings
-from segue.graphs.upgrade_flow import TaskNow, about_of, flow_findings, tasks_now
+from segue.graphs.upgrade_flow import about_of, flow_findings, tasks_now
+from segue.graphs.upgrade_joins import TaskNow
 from segue.graphs.upgrade_state import Before, state_findings
 from segue.graphs.verdicts import Finding, Verdict, VerdictKind, verdict_of
 from segue.graphs.versions import STAMP, differences, graph_shape, graph_version, read_stamp
@@ -121,7 +122,7 @@ def _here(
     graph: Any, held: Stored, now: list[TaskNow], old: Mapping[str, Any] | None, new: Mapping[str, Any]
 ) -> Iterator[Finding]:
     yield from state_findings(graph, held, Before.of(old, new))
-    yield from flow_findings(graph, held, now)
+    yield from flow_findings(graph, held, now, old)
     yield from agent_findings(graph, held, now)
 
 

@@ -15,7 +15,8 @@ from segue.base.messages import ToolCall, open_calls
 from segue.graphs.fitting import short
 from segue.graphs.specs import TeamSpec, WorkerSpec
 from segue.graphs.stored import INTERRUPT, Stored
-from segue.graphs.upgrade_flow import TaskNow, about_of
+from segue.graphs.upgrade_flow import about_of
+from segue.graphs.upgrade_joins import TaskNow
 from segue.graphs.verdicts import Finding
 from segue.tools.tool import Tool
 

@@ -1,14 +1,13 @@
 """What a thread's next steps are to the nodes and edges of the graph as it is now.
 
-Found here: nodes that are gone and were to run, work that was sent to nobody, joins that can never let through, tasks
-whose finished work or open question nothing belongs to any more, and nodes that ask nobody any more.
+Found here: nodes that are gone and were to run, work that was sent to nobody, tasks whose finished work or open
+question nothing belongs to any more, and nodes that ask nobody any more. Joins are looked at in `upgrade_joins`.
 """
 
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import typing_extensions
@@ -17,22 +16,11 @@ from langgraph.constants import START
 from langgraph.types import Send
 
 from segue.graphs.fitting import misfits
-from segue.graphs.functions import asks, function_of, goes_by_itself, surely_read
-from segue.graphs.stored import BRANCH, INTERRUPT, JOIN, RESUME, SENDS, Join, Stored, interrupt_id, join_of
+from segue.graphs.functions import asks, function_of, surely_read
+from segue.graphs.stored import BRANCH, INTERRUPT, RESUME, SENDS, Stored, interrupt_id
+from segue.graphs.upgrade_joins import RENAME, TaskNow, join_findings
 from segue.graphs.upgrade_state import lacking, lacks
 from segue.graphs.verdicts import Finding
-
-_RENAME = "Name it in a migration: renames={{{0!r}: '…'}}."
-
-
-@dataclass(frozen=True)
-class TaskNow:
-    """A task that runs next in the new graph."""
-
-    id: str
-    name: str
-    sent: Any = None
-    """What was sent to it, where it was."""
 
 
 def tasks_now(graph: Any, held: Stored) -> list[TaskNow]:
@@ -65,11 +53,13 @@ def _ready(graph: Any, held: Stored, trigger: str, name: str) -> bool:
 _NOTHING = object()
 
 
-def flow_findings(graph: Any, held: Stored, now: list[TaskNow]) -> Iterator[Finding]:
-    """Everything about nodes, edges and tasks."""
+def flow_findings(
+    graph: Any, held: Stored, now: list[TaskNow], old: Mapping[str, Any] | None = None
+) -> Iterator[Finding]:
+    """Everything about nodes, edges and tasks; `old` is the shape of the graph that wrote them, where it is known."""
     yield from _unloadable(graph, held)
     yield from _gone_nodes(graph, held)
-    yield from _joins(graph, held, now)
+    yield from join_findings(graph, held, now, old or {})
     yield from _orphans(graph, held, now)
     if not about_of(graph):
         yield from _functions(graph, held, now)
@@ -109,7 +99,7 @@ def _gone_nodes(graph: Any, held: Stored) -> Iterator[Finding]:
                 where=f"node {name}",
                 expected=f"a node {name}" + (": an agent's graph is no more here" if alien else ""),
                 found=why,
-                way_out="Let the run end before the change." if alien else _RENAME.format(name),
+                way_out="Let the run end before the change." if alien else RENAME.format(name),
             )
 
 
@@ -129,77 +119,6 @@ _OURS = frozenset({"generate", "act", "dispatch", "gather"})
 def about_of(graph: Any) -> dict[str, Any]:
     """By node: the spec of the agent or team that it was drawn from; empty for graphs that people draw."""
     return getattr(getattr(graph, "builder", None), "about", None) or {}
-
-
-def _joins(graph: Any, held: Stored, now: list[TaskNow]) -> Iterator[Finding]:
-    arrived = {join.channel: join for join in held.joins}
-    for writes in held.outputs.values():
-        for channel, value in writes:
-            if channel.startswith(JOIN) and channel not in graph.channels:
-                join = join_of(channel, {value})
-                if join is not None:
-                    arrived.setdefault(channel, join)
-    for join in arrived.values():
-        if join.channel in graph.channels:
-            continue
-        kind, why, way_out = _lost_join(graph, held, now, join)
-        if kind is None:
-            continue
-        found = f"{', '.join(sorted(join.seen))} arrived already"
-        yield Finding(kind=kind, where=str(join), expected=why, found=found, way_out=way_out)
-
-
-def _lost_join(graph: Any, held: Stored, now: list[TaskNow], join: Join) -> tuple[Any, str, str]:
-    names = {*join.sources, join.target}
-    if unknown := sorted(names - set(graph.nodes)):
-        return "needs migration", f"nodes that are there, not {', '.join(unknown)}", _RENAME.format(unknown[0])
-    same = [each for each in _joins_to(graph, join.target) if set(each) == set(join.sources)]
-    if same:
-        wanted = f"the sources in the order {' + '.join(same[0])}"
-        return "needs migration", wanted, "A migration of this version carries it over, even an empty one."
-    if join.target in reachable(graph, held, now):
-        return None, "", ""
-    waits = [" + ".join(each) for each in _joins_to(graph, join.target)] or ["nothing that still runs"]
-    return "breaks", f"{join.target} to wait for {waits[0]}", "Let the run end before the change."
-
-
-def _joins_to(graph: Any, target: str) -> list[tuple[str, ...]]:
-    return [tuple(sources) for sources, end in sorted(graph.builder.waiting_edges) if end == target]
-
-
-def reachable(graph: Any, held: Stored, now: Iterable[TaskNow]) -> set[str]:
-    """The nodes that may still run: everything, where a node says by itself where to go."""
-    builder = graph.builder
-    found = {each.name for each in now}
-    while True:
-        before = len(found)
-        for name in list(found):
-            ends = _ways_out(builder, name)
-            if ends is None:
-                return set(graph.nodes)
-            found |= ends
-        for sources, target in builder.waiting_edges:
-            channel = f"{JOIN}{'+'.join(sources)}:{target}"
-            seen = next((join.seen for join in held.joins if join.channel == channel), frozenset())
-            if set(sources) <= found | seen:
-                found.add(target)
-        if len(found) == before:
-            return found
-
-
-def _ways_out(builder: Any, name: str) -> set[str] | None:
-    """Where a node leads to, joins left out; `None` where only it knows."""
-    out = {target for source, target in builder.edges if source == name}
-    for branch in builder.branches.get(name, {}).values():
-        if branch.ends is None:
-            return None
-        out |= set(branch.ends.values())
-    spec = builder.nodes.get(name)
-    if spec is None:
-        return out
-    if spec.ends:
-        return out | set(spec.ends)
-    return None if goes_by_itself(function_of(spec.runnable)) else out
 
 
 def _orphans(graph: Any, held: Stored, now: list[TaskNow]) -> Iterator[Finding]:
@@ -229,7 +148,7 @@ def _answered(held: Stored, task: str) -> bool:
 
 
 def _name_of(graph: Any, held: Stored, task: str) -> str | None:
-    names = {*graph.nodes, *held.branches, *(join.target for join in held.joins)}
+    names: set[str] = {*graph.nodes, *held.branches, *(join.target for join in held.joins)}
     for name in sorted(names):
         triggers = graph.nodes[name].triggers if name in graph.nodes else [BRANCH + name]
         if task in held.likely_ids(name, triggers):

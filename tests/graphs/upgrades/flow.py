@@ -299,6 +299,31 @@ def three_sources(seen: Seen) -> Any:
     return graph
 
 
+def beside_a_join(seen: Seen, sources: list[str]) -> Any:
+    """left and right end beside late, which dies in the same step; the end waits for some of the three."""
+    nodes = {
+        "left": node(seen, "left", log=["left"]),
+        "right": node(seen, "right", log=["right"]),
+        "late": crashing(seen, "late", log=["late"]),
+        "end": node(seen, "end", log=["end"]),
+    }
+    edges: list[tuple[Any, str]] = [(START, "left"), (START, "right"), (START, "late"), (sources, "end")]
+    return drawn(seen, nodes, [*edges, ("end", END)])
+
+
+def past_a_join(seen: Seen, sources: list[str]) -> Any:
+    """first, then the one that dies, then left and right; the end waits for some of them."""
+    nodes = {
+        "first": node(seen, "first", log=["first"]),
+        "late": crashing(seen, "late", log=["late"]),
+        "left": node(seen, "left", log=["left"]),
+        "right": node(seen, "right", log=["right"]),
+        "end": node(seen, "end", log=["end"]),
+    }
+    edges: list[tuple[Any, str]] = [(START, "first"), ("first", "late"), ("late", "left"), ("late", "right")]
+    return drawn(seen, nodes, [*edges, (sources, "end"), ("end", END)])
+
+
 def gone_join(seen: Seen) -> Any:
     return joining(seen, ["left"])
 
@@ -337,6 +362,28 @@ JOINS = [
         ("left", "right", "late", "end"),
         "breaks",
         where="join left+late → end",
+    ),
+    cut(
+        "a join waits in the step under way, for one more that has ended",
+        lambda seen: beside_a_join(seen, ["left", "late"]),
+        lambda seen: beside_a_join(seen, ["left", "late", "right"]),
+        ("late", "left", "right", "end"),
+        "breaks",
+        where="join left+late → end",
+    ),
+    cut(
+        "a join waits in the step under way, for one less that has ended",
+        lambda seen: beside_a_join(seen, ["left", "late", "right"]),
+        lambda seen: beside_a_join(seen, ["left", "late"]),
+        ("late", "left", "right", "end"),
+        "breaks",
+        where="join left+late+right → end",
+    ),
+    cut(
+        "a join that nobody came to yet waits for others that still run",
+        lambda seen: past_a_join(seen, ["left", "right"]),
+        lambda seen: past_a_join(seen, ["right", "late"]),
+        ("first", "late", "left", "right", "end"),
     ),
     cut(
         "a join waits for one less",
