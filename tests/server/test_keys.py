@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,7 +44,10 @@ def body_of(path: str) -> Any:
 
 
 def test_the_routes_are_found() -> None:
-    assert len(ROUTES) > 25
+    named = {name for _, path in ROUTES for name in re.findall(r"{(\w+)}", path)}
+
+    assert len(ROUTES) > 35
+    assert named == {"run_id", "thread_id", "interrupt_id", "name", "model_id"}, "whose is it? see below"
 
 
 async def owned(served: Served) -> dict[str, str]:

@@ -35,7 +35,7 @@ def run(folder: Path, host: str, port: int | None, *, keys: bool, dev: bool, bro
     host = host or settings.host
     login = keys or not is_loopback(host)
     wanted = settings.port if port is None else port
-    application = app(folder, login=login, reload=dev)
+    application = app(folder, login=login, reload=dev, jobs=True)
     at = bound(host, wanted, move=dev)
 
     def ready(server: Server) -> None:

@@ -36,6 +36,7 @@ def app(
     deps: Deps | None = None,
     settings: ServerSection | None = None,
     reload: bool = False,
+    jobs: bool = False,
 ) -> FastAPI:
     """Agents over HTTP, as an ASGI application.
 
@@ -46,13 +47,16 @@ def app(
         deps: Makes the `deps` of runs from the principal; may be async.
         settings: Instead of the workspace's `[server]`.
         reload: Whether the folder's Python files are imported anew when they change.
+        jobs: Whether jobs are worked off and schedules are fired in this process, too.
 
     Raises:
         ConfigError: A setting is unusable.
     """
     held = workspace if isinstance(workspace, Workspace) else Path(workspace)
     section = settings or (held.settings if isinstance(held, Workspace) else read(held)).server
-    setup = Setup(workspace=held, agents=tuple(agents), deps=deps, settings=section, login=login, reload=reload)
+    setup = Setup(
+        workspace=held, agents=tuple(agents), deps=deps, settings=section, login=login, reload=reload, jobs=jobs
+    )  # fmt: skip
 
     @asynccontextmanager
     async def lifespan(made: FastAPI) -> AsyncIterator[None]:

@@ -397,6 +397,93 @@ class FeedbacksTold(Told):
     feedback: list[FeedbackTold]
 
 
+class ScheduleChanged(Asked):
+    """What is to change of a schedule; what is left out stays."""
+
+    input: Text | None = None
+    cron: Text | None = None
+    timezone: Text | None = None
+    overlap: Literal["skip", "queue", "cancel", "allow"] | None = None
+    catch_up: Literal["none", "last", "all"] | None = None
+    catch_up_cap: Annotated[int, Field(ge=1, le=1000)] | None = None
+    jitter_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] | None = None
+    budget: BudgetAsked | None = None
+
+
+class ScheduleAsked(Asked):
+    """A run that starts by itself: by `cron`, or once `at` a time."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+    agent: Text
+    input: Text
+    cron: str = ""
+    at: Annotated[float, Field(gt=0, lt=4e9, allow_inf_nan=False)] | None = None
+    """Seconds since 1970."""
+    timezone: Text = "UTC"
+    overlap: Literal["skip", "queue", "cancel", "allow"] = "skip"
+    catch_up: Literal["none", "last", "all"] = "last"
+    catch_up_cap: Annotated[int, Field(ge=1, le=1000)] = 10
+    jitter_s: Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] = 0.0
+    thread_id: Name | None = None
+    budget: BudgetAsked | None = None
+    """Of each firing."""
+
+
+class ScheduleTold(Told):
+    """A schedule as it is kept."""
+
+    name: str
+    agent: str
+    input: Any
+    user: str
+    """Whose rights each firing uses."""
+    cron: str
+    at: float | None
+    timezone: str
+    overlap: str
+    catch_up: str
+    catch_up_cap: int
+    jitter_s: float
+    thread_id: str
+    budget: dict[str, Any]
+    paused: bool
+    next_at: float | None
+
+
+class SchedulesTold(Told):
+    """Schedules, by name."""
+
+    schedules: list[ScheduleTold]
+
+
+class NextTold(Told):
+    """When a schedule falls due next, in seconds since 1970."""
+
+    next: list[int]
+
+
+class FiringTold(Told):
+    """What was decided about a tick."""
+
+    run_id: str
+    tick: float
+    outcome: str
+    note: str
+    at: float
+
+
+class FiringsTold(Told):
+    """What was decided, newest first."""
+
+    firings: list[FiringTold]
+
+
+class FiredTold(Told):
+    """The run of a firing."""
+
+    run_id: str
+
+
 class HealthTold(Told):
     """Whether the server is there."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+import logging
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -14,12 +15,16 @@ from fastapi import Depends, Request
 
 from segue.agents.run import RunRecord
 from segue.agents.runnable import Runnable
-from segue.base.errors import ConfigError
+from segue.base.errors import ConfigError, SegueError
+from segue.jobs.jobs import Jobs
+from segue.jobs.opening import open_jobs, rights_of
+from segue.jobs.planning import Planning
+from segue.jobs.worker import Worker
 from segue.memory.database import open_database
 from segue.memory.locks import FileLocks, LockBusy
 from segue.router import RouterCore
 from segue.server.dispatch import Deps, Dispatch
-from segue.server.errors import NotThere
+from segue.server.errors import NotNow, NotThere
 from segue.server.hub import Hub
 from segue.server.keys import Key, Keys
 from segue.server.registry import Registry
@@ -27,6 +32,7 @@ from segue.server.store import ServerStore
 from segue.workspace.sections import ServerSection
 from segue.workspace.workspace import Workspace
 
+_log = logging.getLogger("segue.server")
 STORE_FILE = "server.db"
 _DAY_S = 86_400.0
 _RELOAD_S = 1.0
@@ -45,6 +51,8 @@ class Setup:
     login: bool = True
     reload: bool = False
     """Whether the folder's Python files are imported anew when they change."""
+    jobs: bool = False
+    """Whether jobs are worked off and schedules are fired in this process, too."""
     drain_s: float = 10.0
     """How long runs may take to their next checkpoint when the server ends."""
 
@@ -61,6 +69,21 @@ class Server:
     hub: Hub
     dispatch: Dispatch
     stopping: bool = field(default=False)
+    working: asyncio.Future[Jobs] | None = None
+    """The jobs, once they are open; `None` where none are worked off here."""
+
+    async def planning(self) -> Planning:
+        """The schedules.
+
+        Raises:
+            NotNow: No jobs are worked off here.
+            StoreError: The queue cannot be reached.
+        """
+        if self.working is None:
+            raise NotNow(
+                "this server fires no schedules", way_out="Serve with jobs: segue serve, or app(…, jobs=True)."
+            )
+        return Planning(await asyncio.shield(self.working))
 
     def now(self) -> float:
         """Seconds since 1970."""
@@ -129,6 +152,8 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
         if setup.reload:
             await _in_background(_reload(registry), stack)
         await dispatch.recover()
+        if setup.jobs:
+            await _working(server, stack)
         try:
             yield server
         finally:
@@ -156,6 +181,46 @@ async def _in_background(work: Coroutine[Any, Any, None], stack: AsyncExitStack)
         await asyncio.gather(task, return_exceptions=True)
 
     stack.push_async_callback(end)
+
+
+async def _working(server: Server, stack: AsyncExitStack) -> None:
+    """Open jobs and work them off; opening takes a while, and nothing but schedules waits for it."""
+    opened: asyncio.Future[Jobs] = asyncio.get_running_loop().create_future()
+    server.working, stop = opened, asyncio.Event()
+    held = rights_of(server.ws.settings.jobs)
+
+    async def rights(tenant: str, user: str) -> Sequence[str] | None:
+        found = await held(tenant, user)
+        return await server.keys.rights(tenant, user, now=server.now()) if found is None else found
+
+    async def work() -> None:
+        try:
+            async with open_jobs(server.ws, rights=rights) as jobs:
+                worker = Worker(jobs, load=server.registry.by_source)
+                opened.set_result(jobs)
+                stopping = asyncio.create_task(_stop(worker, stop))
+                try:
+                    await worker.run()
+                finally:
+                    stopping.cancel()
+        except SegueError as error:
+            _log.error("jobs are not worked off here: %s", error)
+            if not opened.done():
+                opened.set_exception(error)
+                opened.exception()  # nobody may ask
+
+    task = asyncio.get_running_loop().create_task(work())
+
+    async def end() -> None:
+        stop.set()
+        await asyncio.gather(task, return_exceptions=True)
+
+    stack.push_async_callback(end)
+
+
+async def _stop(worker: Worker, stop: asyncio.Event) -> None:
+    await stop.wait()
+    worker.stop()
 
 
 async def _reload(registry: Registry) -> None:

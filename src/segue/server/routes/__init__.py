@@ -2,6 +2,13 @@
 
 from fastapi import APIRouter
 
-from segue.server.routes import agents, health, runs, threads, traces
+from segue.server.routes import agents, health, runs, schedules, threads, traces
 
-ROUTERS: tuple[APIRouter, ...] = (agents.router, threads.router, runs.router, traces.router, health.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    agents.router,
+    threads.router,
+    runs.router,
+    traces.router,
+    schedules.router,
+    health.router,
+)
