@@ -209,6 +209,22 @@ async def test_questions_of_calls_side_by_side_are_put_together_and_keep_their_a
     assert [each["content"] for each in told if each["role"] == "tool"] == ["first", "second", "third"]
 
 
+async def test_questions_in_the_same_words_are_told_apart_by_the_arguments_of_their_calls(ws: Workspace) -> None:
+    @tool(effect="read")
+    def size(ctx: RunContext, shirt: str) -> str:
+        """Ask for a size."""
+        return f"{shirt}: {ctx.ask('Which size?')}"
+
+    calls = [call("size", shirt="red"), call("size", shirt="blue")]
+    agent = Agent("tailor", model=ScriptedModel([calls, "x"]), tools=[size])
+    run = await ws.run(agent, "go")
+    ids = {asked.arguments["shirt"]: asked.id for asked in run.interrupts}
+
+    run = await ws.resume(run.id, {ids["blue"]: Answer("L"), ids["red"]: Answer("S")})
+
+    assert [each["result"] for each in run.trajectory if each["type"] == "tool_result"] == ["red: S", "blue: L"]
+
+
 async def test_a_tool_may_ask_again_and_the_effects_before_it_in_the_reply_happen_once(ws: Workspace) -> None:
     done: Counter[str] = Counter()
 

@@ -26,6 +26,7 @@ def show_request(console: Console, request: InterruptRequest) -> None:
     console.print()
     if request.kind == "question":
         console.print(Text.assemble(("Question ", "bold yellow"), request.question))
+        console.print(Text(f"  {_asker(request)}", style="dim"))
         if request.options:
             console.print(Text(f"  one of: {', '.join(str(option) for option in request.options)}", style="dim"))
         return
@@ -37,6 +38,14 @@ def show_request(console: Console, request: InterruptRequest) -> None:
     for name, value in request.arguments.items():
         console.print(Text(f"  {name}: {json.dumps(value, ensure_ascii=False)}"))
     console.print(Text(f"  {request.reason}", style="dim"))
+
+
+def _asker(request: InterruptRequest) -> str:
+    """Who asks, and of calls side by side, which."""
+    if not request.tool or request.arguments.get("question") == request.question:
+        return f"asked by {request.agent}"
+    given = ", ".join(f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in request.arguments.items())
+    return f"asked by {request.agent} in {request.tool}({given})"
 
 
 def ask(console: Console, request: InterruptRequest) -> Response:

@@ -94,7 +94,7 @@ class InterruptRequest:
     effect - approve to do it again, reject to leave it, answer with its result where it was done."""
     tool: str = ""
     arguments: dict[str, Any] = field(default_factory=dict)
-    """The very arguments that would run."""
+    """The very arguments that would run; of a question in a tool, those of the call that asks."""
     question: str = ""
     reason: str = ""
     """Why a person is asked."""

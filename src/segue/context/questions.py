@@ -54,6 +54,7 @@ def put(
         kind="question",
         question=question,
         tool=ctx.tool_name,
+        arguments=dict(ctx.tool_arguments),
         agent=ctx.agent,
         call_id=ctx.tool_call_id,
         options=None if options is None else list(options),

@@ -6,7 +6,7 @@ a node, a task or a tool call gets a copy that says which one it is (`ctx.at(...
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol
 
@@ -140,6 +140,8 @@ class RunContext(Generic[DepsT]):
     """Which task of the graph this is: the same at each delivery of it, and no other one's."""
     tool_name: str = ""
     """Inside a tool: its name."""
+    tool_arguments: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    """Inside a tool: the arguments of the call, as JSON data."""
     calls: tuple[str, ...] = ()
     """The ids of the calls around this code, from the outermost: more than one where an agent is called as a tool."""
     asked: dict[str, int] = field(default_factory=dict, repr=False, compare=False)

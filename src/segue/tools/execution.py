@@ -143,7 +143,10 @@ async def _run(item: Ready, ctx: RunContext[Any]) -> ToolResult:
             held.settle(Usage(tool_calls=1))
 
         key = key_of(item, ctx)
-        inside = ctx.at(span_id=span.span_id, tool_call_id=call["id"], tool_name=tool.name, idempotency_key=key)
+        inside = ctx.at(
+            span_id=span.span_id, tool_call_id=call["id"], tool_name=tool.name, tool_arguments=item.raw,
+            idempotency_key=key,
+        )  # fmt: skip
         if item.ledgered:
             result = await once(item, inside, began)
         else:
