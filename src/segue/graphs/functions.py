@@ -15,6 +15,8 @@ from typing import Any
 
 from langgraph.types import interrupt
 
+from segue.graphs.sight import codes, held_by, mentions
+
 _ASKS = frozenset({"interrupt", "ask"})
 _RUNS = frozenset({"ainvoke", "invoke", "astream", "stream", "astream_events", "ainvoke_agent"})
 _GOES = frozenset({"Command", "Goto", "Send", "because"})
@@ -48,26 +50,26 @@ def surely_read(function: Any) -> frozenset[str]:
 
 def asks(function: Any) -> bool | None:
     """Whether the function can ask a person; `None` where its code does not tell, such as where it calls a graph."""
-    found = _mentions(function, _ASKS, frozenset({id(interrupt)}))
+    found = mentions(function, _ASKS, frozenset({id(interrupt)}), strict=True)
     return found if found is not False or runs_graphs(function) is False else None
 
 
 def runs_graphs(function: Any) -> bool | None:
     """Whether the function can call a graph; `None` where its code does not tell. A chat model is none."""
-    found = _mentions(function, _RUNS, frozenset())
+    found = mentions(function, _RUNS)
     return False if found and _calls_models_only(function) else found
 
 
 def goes_by_itself(function: Any) -> bool:
     """Whether the function may say where to go next, so that the edges do not tell."""
-    return _mentions(function, _GOES, frozenset()) is not False
+    return mentions(function, _GOES) is not False
 
 
 def _calls_models_only(function: Any) -> bool:
     """Whether all that it can see of what can be invoked are chat models, and there is one."""
     from langchain_core.language_models import BaseLanguageModel
 
-    held = [each for code in _codes(function.__code__) for each in _held(function, code)]
+    held = [each for code in codes(function.__code__) for each in held_by(function, code)]
     invoked = [each for each in held if hasattr(each, "invoke") or hasattr(each, "ainvoke")]
     models = [each for each in invoked if isinstance(getattr(each, "bound", each), BaseLanguageModel)]
     return bool(invoked) and len(models) == len(invoked)
@@ -121,60 +123,3 @@ def _in_expression(part: ast.AST, state: str) -> Iterator[str]:
         return
     for each in held:
         yield from _in_expression(each, state)
-
-
-def _mentions(function: Any, names: frozenset[str], objects: frozenset[int]) -> bool | None:
-    """Whether the function, or one that it can call, mentions one of these; `None` where a call leads out of sight."""
-    if not isinstance(function, types.FunctionType):
-        return None
-    certain = True
-    seen: set[int] = set()
-    left: list[Any] = [function]
-    while left:
-        at = left.pop()
-        if id(at) in seen:
-            continue
-        seen.add(id(at))
-        if len(seen) > 200:
-            return None
-        for code in _codes(at.__code__):
-            if names & {*code.co_names, *code.co_freevars}:
-                return True
-            for held in _held(at, code):
-                if id(held) in objects:
-                    return True
-                if isinstance(held, types.MethodType):
-                    held = held.__func__
-                if isinstance(held, types.FunctionType):
-                    left.append(inspect.unwrap(held))
-                elif _out_of_sight(held):
-                    certain = False
-    return False if certain else None
-
-
-def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
-    yield code
-    for held in code.co_consts:
-        if isinstance(held, types.CodeType):
-            yield from _codes(held)
-
-
-def _held(function: types.FunctionType, code: types.CodeType) -> Iterator[Any]:
-    """What the names in the code stand for: globals, what modules of that name hold, and the function's closure."""
-    globals_ = function.__globals__
-    for name in code.co_names:
-        if name in globals_:
-            held = globals_[name]
-            yield held
-            if isinstance(held, types.ModuleType):
-                yield from (vars(held)[each] for each in code.co_names if each in vars(held))
-    for cell in function.__closure__ or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:
-            continue
-
-
-def _out_of_sight(held: Any) -> bool:
-    """Whether what it does when it is called cannot be read: an object of somebody's class."""
-    return callable(held) and not isinstance(held, type | types.BuiltinFunctionType | types.ModuleType)
