@@ -166,6 +166,17 @@ async def test_its_own_budget_fails_it_as_a_worker_and_the_run_goes_on(ws: Works
     assert "done" in run.output
 
 
+async def test_a_run_that_its_budget_stops_has_the_items_that_are_done(ws: Workspace) -> None:
+    worker = Agent("worker", model=ScriptedModel(["alpha", "beta"]))
+
+    run = await ws.run(
+        MapReduce("digest", split=words, worker=worker, max_parallel=1, wave=1), "a b c d", budget=Budget(model_calls=2)
+    )
+
+    assert (run.status, run.stop_reason) == ("stopped", "budget")
+    assert run.partial == "## 1\n\nalpha\n\n## 2\n\nbeta"
+
+
 async def test_no_item_is_a_list_of_none(ws: Workspace) -> None:
     async def work(item: str) -> str:
         raise AssertionError("nothing to do")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from segue import Agent, UserError, Workspace
+from segue import Agent, Budget, UserError, Workspace
 from segue.agents import Refine, Review
 from segue.testing import ScriptedModel
 
@@ -62,6 +62,20 @@ async def test_it_can_stop_instead(ws: Workspace) -> None:
 
     assert (run.status, run.stop_reason) == ("stopped", "loop")
     assert "2 drafts and none was accepted" in run.record.error
+
+
+async def test_a_run_that_its_budget_stops_has_its_best_draft(ws: Workspace) -> None:
+    scores = {"a": 0.2, "b": 0.7, "c": 0.1}
+    pair = Refine(
+        "letter",
+        writer=writer("a", "b", "c", "d"),
+        critic=lambda draft: Review(accepted=False, feedback="More.", score=scores[draft]),
+        max_rounds=9,
+    )
+
+    run = await ws.run(pair, "go", budget=Budget(model_calls=3))
+
+    assert (run.status, run.stop_reason, run.partial) == ("stopped", "budget", "b")
 
 
 async def test_typed_answers_stay_typed(ws: Workspace) -> None:

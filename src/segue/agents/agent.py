@@ -185,14 +185,10 @@ class Agent(Runnable):
 
     def as_worker(self) -> Worker:
         """The agent as a team sees it."""
-        if not self.description:
-            raise UserError(
-                f"agent {self.name!r} has no description.", way_out="Write one: the planner chooses workers by it."
-            )
         held = "; ".join(
             f"{each.name} ({each.description.split(chr(10))[0].rstrip('.')})" for each in self.toolset.tools()
         )
-        described = f"{self.description} Tools: {held}." if held else self.description
+        described = f"{self.description} Tools: {held}." if held and self.description else self.description
         return Worker(
             name=self.name,
             description=described,

@@ -170,6 +170,10 @@ def _workers(team: str, members: Sequence[Any]) -> tuple[Worker, ...]:
     found: dict[str, Worker] = {}
     for member in members:
         worker = as_worker(f"Team({team!r})", member)
+        if not worker.description:
+            raise UserError(
+                f"agent {worker.name!r} has no description.", way_out="Write one: the planner chooses workers by it."
+            )
         if worker.name in found:
             raise UserError(f"Team({team!r}): two workers are called {worker.name!r}; rename one")
         if worker.name in _TAKEN:

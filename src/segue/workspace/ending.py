@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -78,7 +79,7 @@ def stop_reason(error: BaseException, *, timed_out: bool, drained: bool) -> str 
 
 
 async def reached(graph: Any, config: Any, record: RunRecord, said: str) -> str:
-    """What a run that did not complete came to: finished tasks, else what was said so far."""
+    """What a run that did not complete came to: finished tasks, items or drafts, else what was said so far."""
     try:
         async with asyncio.timeout(_LOOK_S):
             snapshot = await graph.aget_state(config)
@@ -88,5 +89,22 @@ async def reached(graph: Any, config: Any, record: RunRecord, said: str) -> str:
         return said
     if results := snapshot.values.get("results"):
         return as_text(list(results.values()))
+    if made := _made(snapshot.values):
+        return made
     answers = [text_of(each) for each in snapshot.values.get("messages", ()) if each["role"] == "assistant"]
     return said or (answers[-1] if answers else "")
+
+
+def _made(values: Mapping[str, Any]) -> str:
+    """What a map-reduce has of its items, by their numbers from 1, or the best draft of one that refines."""
+    items = {each["index"]: each for each in values.get("done") or () if isinstance(each, dict) and "index" in each}
+    if items:
+        said = ((number, _as_said(items[number])) for number in sorted(items))
+        return "\n\n".join(f"## {number + 1}\n\n{text}" for number, text in said)
+    drafts = [each for each in values.get("drafts") or () if isinstance(each, dict) and "text" in each]
+    return str(max(reversed(drafts), key=lambda each: each.get("score") or 0.0)["text"]) if drafts else ""
+
+
+def _as_said(item: Mapping[str, Any]) -> str:
+    value = item["value"]
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
