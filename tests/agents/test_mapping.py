@@ -166,6 +166,18 @@ async def test_its_own_budget_fails_it_as_a_worker_and_the_run_goes_on(ws: Works
     assert "done" in run.output
 
 
+async def test_functions_with_options_of_their_own_are_given_the_value_alone(ws: Workspace) -> None:
+    def told(results: list[dict[str, Any]], ctx: RunContext[Any] | None = None) -> str:
+        assert ctx is not None
+        return ",".join(str(each["value"]) for each in results)
+
+    lines = MapReduce("lines", split=str.splitlines, worker=len, reduce=told)
+    parts = MapReduce("parts", split=str.split, worker=ascii)
+
+    assert (await ws.run(lines, "a\nbc")).output == "1,2"
+    assert (await ws.run(parts, "a bc")).output == ["'a'", "'bc'"]
+
+
 async def test_a_run_that_its_budget_stops_has_the_items_that_are_done(ws: Workspace) -> None:
     worker = Agent("worker", model=ScriptedModel(["alpha", "beta"]))
 

@@ -13,8 +13,12 @@ Called = Callable[[Any, RunContext[Any]], Awaitable[Any]]
 
 
 def callable_with(function: Callable[..., Any]) -> Called:
-    """The function as one of a value and the context, awaited. One that is not async runs in a thread."""
-    takes_ctx = len(inspect.signature(function).parameters) > 1
+    """The function as one of a value and the context, awaited. One that is not async runs in a thread.
+
+    It is given the context as its second argument where it needs one, or has one that is called `ctx` or typed
+    `RunContext`; an option of its own, such as of `str.split`, is left alone.
+    """
+    takes_ctx = _takes_ctx(function)
     is_async = inspect.iscoroutinefunction(function)
 
     async def call(value: Any, ctx: RunContext[Any]) -> Any:
@@ -25,3 +29,15 @@ def callable_with(function: Callable[..., Any]) -> Called:
         return await found if inspect.isawaitable(found) else found
 
     return call
+
+
+def _takes_ctx(function: Callable[..., Any]) -> bool:
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:
+        return False  # some of Python's own do not say
+    given = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    if len(given) < 2:
+        return False
+    second = given[1]
+    return second.default is second.empty or second.name == "ctx" or "RunContext" in str(second.annotation)
