@@ -61,11 +61,19 @@ async def listen(application: FastAPI, at: socket.socket, *, ready: Callable[[Se
     async with serving(application.state.setup) as server:
         application.state.server = server
         ready(server)
-        await _Uvicorn(config).serve(sockets=[at])
+        await _Uvicorn(config, server).serve(sockets=[at])
 
 
 class _Uvicorn(uvicorn.Server):
-    """Heeds signals by the event loop, so that what stands around it ends in order."""
+    """Heeds signals by the event loop, so that what stands around it ends in order; runs stop before connections do."""
+
+    def __init__(self, config: uvicorn.Config, server: Server) -> None:
+        super().__init__(config)
+        self._server = server
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._server.close()
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

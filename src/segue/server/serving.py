@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -68,7 +68,8 @@ class Server:
     registry: Registry
     hub: Hub
     dispatch: Dispatch
-    stopping: bool = field(default=False)
+    drain_s: float
+    stopping: bool = False
     working: asyncio.Future[Jobs] | None = None
     """The jobs, once they are open; `None` where none are worked off here."""
 
@@ -84,6 +85,12 @@ class Server:
                 "this server fires no schedules", way_out="Serve with jobs: segue serve, or app(…, jobs=True)."
             )
         return Planning(await asyncio.shield(self.working))
+
+    async def close(self) -> None:
+        """Take no more runs; those that go stop at their next checkpoint, and the next server goes on with them."""
+        self.stopping = True
+        await self.dispatch.close(self.drain_s)
+        await self.hub.settle()
 
     def now(self) -> float:
         """Seconds since 1970."""
@@ -145,8 +152,9 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
         deps = setup.deps or _deps(settings.deps)
         dispatch = Dispatch(ws, store, hub, registry, deps=deps, most=settings.concurrent_runs)
         server = Server(
-            ws=ws, settings=settings, store=store, keys=Keys(store), registry=registry, hub=hub, dispatch=dispatch
-        )
+            ws=ws, settings=settings, store=store, keys=Keys(store), registry=registry, hub=hub, dispatch=dispatch,
+            drain_s=setup.drain_s,
+        )  # fmt: skip
         await store.forget(server.now() - settings.keep_events_days * _DAY_S)
         await _in_background(hub.run(), stack)
         if setup.reload:
@@ -157,9 +165,7 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
         try:
             yield server
         finally:
-            server.stopping = True
-            await dispatch.close(setup.drain_s)
-            await hub.settle()
+            await server.close()
 
 
 async def _alone(ws: Workspace, stack: AsyncExitStack) -> None:
