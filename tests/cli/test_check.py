@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from segue import Workspace
-from segue.workspace.loading import load
 from segue.cli.main import main
+from segue.workspace.loading import load
 
 pytestmark = pytest.mark.filterwarnings("ignore:'click:DeprecationWarning")  # typer's own use of it
 
