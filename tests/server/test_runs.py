@@ -9,6 +9,9 @@ import httpx
 from tests.server.conftest import Serve, events
 
 from segue import Agent, tool
+from segue.base.messages import assistant
+from segue.router.deployment import Deployment
+from segue.router.types import GenerationRequest, OnDelta, Reply, TextDelta
 from segue.testing import ScriptedModel, call
 
 
@@ -74,6 +77,47 @@ async def test_what_a_model_is_saying_is_given_to_who_comes_late_and_then_goes_o
 
     assert [int(each.id) for each in told if each.id] == list(range(1, len([each for each in told if each.id]) + 1))
     assert "".join(each.data["text"] for each in told if each.type == "text_added") == "It is there."
+
+
+class Halting(Deployment):
+    """Says half of its answer, and the rest when it may."""
+
+    engine = "scripted"
+    name = model = "halting"
+
+    def __init__(self) -> None:
+        self.go_on = asyncio.Event()
+
+    async def generate(
+        self, request: GenerationRequest, *, on_delta: OnDelta | None = None, deadline: float | None = None
+    ) -> Reply:
+        assert on_delta is not None
+        on_delta(TextDelta("It is "))
+        await self.go_on.wait()
+        on_delta(TextDelta("there."))
+        return Reply(message=assistant("It is there."), model=self.model)
+
+
+async def test_who_comes_back_in_the_middle_of_an_answer_gets_its_text_anew_behind_a_reset(serve: Serve) -> None:
+    model = Halting()
+    client = (await serve([Agent("slow", model=model)])).client()
+    async with client.stream("POST", "/api/v1/runs/stream", json={"agent": "slow", "input": "where?"}) as response:
+        place, last = response.headers["location"], ""
+        async for each in events(response):
+            last = each.id or last
+            if each.type == "text_added":
+                break
+
+    async with client.stream("GET", f"{place}/events", headers={"Last-Event-ID": last}) as response:
+        told = []
+        async for each in events(response):
+            told.append(each)
+            if each.type == "text_added":
+                model.go_on.set()
+
+    assert [each.type for each in told[:2]] == ["text_reset", "text_added"]
+    assert [each.data["text"] for each in told if each.type == "text_added"] == ["It is ", "there."]
+    assert int(next(each.id for each in told if each.id)) == int(last) + 1
 
 
 async def test_an_approval_is_listed_answered_once_and_the_run_goes_on(serve: Serve) -> None:
