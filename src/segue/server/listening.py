@@ -60,6 +60,7 @@ async def listen(application: FastAPI, at: socket.socket, *, ready: Callable[[Se
     )  # fmt: skip
     async with serving(application.state.setup) as server:
         application.state.server = server
+        at.listen(config.backlog)  # who is told the address before uvicorn takes connections waits, and is not refused
         ready(server)
         await _Uvicorn(config, server).serve(sockets=[at])
 
