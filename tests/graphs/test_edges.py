@@ -385,7 +385,7 @@ async def test_a_node_that_raises_leaves_a_failed_span_and_no_departure(ws: Work
         await record(ws, graph.compile())
     ws.tracer.flush()
 
-    rows = ws.traces._db.execute("SELECT name, status, attributes FROM spans WHERE kind = 'node'").fetchall()
+    rows = ws.traces._tables.execute("SELECT name, status, attributes FROM spans WHERE kind = 'node'")
     assert [(name, status) for name, status, _ in rows] == [("a", "error")]
     assert "LookupError" in str(rows) and "secret text" not in str(rows)  # noqa: PT018
 

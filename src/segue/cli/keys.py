@@ -75,12 +75,12 @@ def revoke_command(key_id: Annotated[str, typer.Argument(help="The key's id.")],
 def _within(folder: Path, ask: Callable[[Keys, Workspace], Awaitable[T]]) -> T:
     from segue.memory.database import open_database
     from segue.server.keys import Keys
-    from segue.server.serving import STORE_FILE
+    from segue.server.serving import place_of
     from segue.server.store import ServerStore
     from segue.workspace import Workspace
 
     async def inside() -> T:
-        async with Workspace.open(folder) as ws, open_database(ws.data_dir / STORE_FILE) as database:
+        async with Workspace.open(folder) as ws, open_database(place_of(ws)) as database:
             store = ServerStore(database)
             await store.open()
             return await ask(Keys(store), ws)

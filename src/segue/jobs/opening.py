@@ -65,7 +65,7 @@ def rights_of(section: JobsSection) -> Rights:
 def _url(ws: Workspace, section: JobsSection) -> str:
     if is_reference(section.url):
         return resolve(section.url, environment(ws.folder), wanted_by="[jobs] url")
-    return section.url
+    return section.url or ws.database_url
 
 
 async def _locks(ws: Workspace, url: str, stack: AsyncExitStack) -> Locks:

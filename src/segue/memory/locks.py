@@ -84,6 +84,14 @@ class Locks(Protocol):
         """Whether anybody alive holds the name now."""
         ...
 
+    def held_now(self, name: str) -> bool:
+        """`held` for code that is not async."""
+        ...
+
+    def holder_now(self, name: str) -> Holder | None:
+        """Who holds the name, or took it last, as far as that is known; for code that is not async."""
+        ...
+
 
 class Turns:
     """First come, first served, among the tasks of one event loop."""
@@ -121,7 +129,7 @@ class FileLocks:
                     turn.release()
                     raise
         except TimeoutError:
-            raise LockBusy(name, self.holder(name), deadline or 0.0) from None
+            raise LockBusy(name, self.holder_now(name), deadline or 0.0) from None
         try:
             yield Held(name)
         finally:
@@ -143,7 +151,7 @@ class FileLocks:
         finally:
             os.close(file)
 
-    def holder(self, name: str) -> Holder | None:
+    def holder_now(self, name: str) -> Holder | None:
         """Who took the name last, as far as it says so."""
         with suppress(OSError, ValueError, TypeError):
             return Holder(**json.loads(self._path(name).read_bytes()))

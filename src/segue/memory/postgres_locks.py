@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from segue.base.errors import ConfigError, StoreError
 from segue.memory.locks import Held, Holder, LockBusy, Turns, this_process
-from segue.memory.postgres_database import CONNECT_S, shown, stale
+from segue.memory.postgres_database import CONNECT_S, PostgresDatabase, shown, stale, translated
 
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.1
@@ -23,7 +23,7 @@ _LOOK_S = 1.0
 _HOLDER = (
     "SELECT a.pid, a.application_name, a.backend_start FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
     " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND a.datname = current_database()"
-    " AND l.classid::bigint = %s AND l.objid::bigint = %s"
+    " AND l.classid::bigint = ? AND l.objid::bigint = ?"
 )
 
 
@@ -41,6 +41,7 @@ class PostgresLocks:
         self._one = asyncio.Lock()
         self._holders: set[Held] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._now: PostgresDatabase | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,6 +55,9 @@ class PostgresLocks:
             self._watch.cancel()
             self._watch = None
         await self._drop()
+        if self._now is not None:
+            self._now.close_now()
+            self._now = None
 
     @asynccontextmanager
     async def hold(self, name: str, *, deadline: float | None = None) -> AsyncIterator[Held]:
@@ -77,16 +81,17 @@ class PostgresLocks:
         """Whether any living session holds the name; see `Locks.held`."""
         return bool(await self._ask(_HOLDER, _halves(name)))
 
+    def held_now(self, name: str) -> bool:
+        """`held` for code that is not async; one round trip, over a connection of its own."""
+        return bool(self._ask_now(_HOLDER, _halves(name)))
+
     async def holder(self, name: str) -> Holder | None:
         """Who holds the name, as far as its session says so."""
-        rows = await self._ask(_HOLDER, _halves(name))
-        if not rows:
-            return None
-        pid, who, since = rows[0]
-        _, host, process = (*who.split(" "), "", "")[:3]
-        return Holder(
-            pid=int(process) if process.isdigit() else pid, host=host or "the server", since=since.isoformat()
-        )
+        return _holder(await self._ask(_HOLDER, _halves(name)))
+
+    def holder_now(self, name: str) -> Holder | None:
+        """`holder` for code that is not async."""
+        return _holder(self._ask_now(_HOLDER, _halves(name)))
 
     async def _enter(self, turn: asyncio.Lock, held: Held, *, once: bool) -> None:
         if once and turn.locked():
@@ -104,13 +109,13 @@ class PostgresLocks:
             raise
 
     async def _try(self, held: Held) -> bool:
-        taking = asyncio.ensure_future(self._ask("SELECT pg_try_advisory_lock(%s)", (_number(held.name),)))
+        taking = asyncio.ensure_future(self._ask("SELECT pg_try_advisory_lock(?)", (_number(held.name),)))
         try:
             rows = await asyncio.shield(taking)
         except asyncio.CancelledError:
             with suppress(Exception):
                 if (await taking)[0][0]:
-                    await self._ask("SELECT pg_advisory_unlock(%s)", (_number(held.name),))
+                    await self._ask("SELECT pg_advisory_unlock(?)", (_number(held.name),))
             raise
         if not rows[0][0]:
             return False
@@ -123,7 +128,7 @@ class PostgresLocks:
         self._holders.discard(held)
         if not held.lost.is_set():
             with suppress(StoreError):  # the session is gone, and the lock with it
-                await self._ask("SELECT pg_advisory_unlock(%s)", (_number(held.name),))
+                await self._ask("SELECT pg_advisory_unlock(?)", (_number(held.name),))
 
     async def _look(self) -> None:
         """While something is held, see whether the connection lives."""
@@ -132,6 +137,13 @@ class PostgresLocks:
             with suppress(StoreError):
                 await self._ask("SELECT 1", ())
         self._watch = None
+
+    def _ask_now(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
+        if self._now is None:
+            now = PostgresDatabase(self.url)
+            now.start_now()
+            self._now = now
+        return self._now.execute_now(sql, parameters)
 
     async def _ask(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
         try:
@@ -147,7 +159,7 @@ class PostgresLocks:
                     await self._drop()
                 if self._connection is None:
                     self._connection = await self._connect(psycopg)
-                cursor = await self._connection.execute(sql, parameters)
+                cursor = await self._connection.execute(translated(sql), parameters)
                 return list(await cursor.fetchall())
             except (psycopg.Error, OSError) as error:
                 await self._drop()
@@ -174,6 +186,14 @@ class PostgresLocks:
         if connection is not None:
             with suppress(Exception):
                 await connection.close()
+
+
+def _holder(rows: list[Any]) -> Holder | None:
+    if not rows:
+        return None
+    pid, who, since = rows[0]
+    _, host, process = (*who.split(" "), "", "")[:3]
+    return Holder(pid=int(process) if process.isdigit() else pid, host=host or "the server", since=since.isoformat())
 
 
 def _number(name: str) -> int:

@@ -27,14 +27,43 @@ class StreamOptions(BaseModel):
     """Whether the last chunk, without choices, has the usage."""
 
 
+class ChatPart(BaseModel):
+    """A part of a message; what else it has goes on with it."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    type: str
+    text: str | None = None
+
+
+class ChatFunction(BaseModel):
+    """What a tool call is of."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    arguments: str
+    """JSON, as the model gave it."""
+
+
+class ChatCall(BaseModel):
+    """A tool call that a model made."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    id: str | None = None
+    type: Literal["function"] = "function"
+    function: ChatFunction
+
+
 class ChatMessage(BaseModel):
     """A message; what OpenAI's shape does not have is dropped."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     role: Literal["user", "assistant", "system", "developer", "tool"]
-    content: str | list[dict[str, Any]] | None = None
-    tool_calls: list[dict[str, Any]] | None = None
+    content: str | list[ChatPart] | None = None
+    tool_calls: list[ChatCall] | None = None
     tool_call_id: str | None = None
     name: str | None = None
 

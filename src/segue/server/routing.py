@@ -62,8 +62,17 @@ def event_stream(chunks: AsyncIterator[bytes], **headers: str) -> StreamingRespo
     return StreamingResponse(chunks, media_type="text/event-stream", headers=kept)
 
 
+_EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string"},
+        "event": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 EVENT_STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    200: {"description": "Server-sent events.", "content": {"text/event-stream": {"itemSchema": _EVENT}}}
 }
 
 

@@ -21,7 +21,9 @@ from segue.jobs.opening import open_jobs, rights_of
 from segue.jobs.planning import Planning
 from segue.jobs.worker import Worker
 from segue.memory.database import open_database
-from segue.memory.locks import FileLocks, LockBusy
+from segue.memory.locks import FileLocks, LockBusy, Locks
+from segue.memory.postgres_database import shown
+from segue.memory.postgres_locks import PostgresLocks
 from segue.router import RouterCore
 from segue.server.dispatch import Deps, Dispatch
 from segue.server.errors import NotNow, NotThere
@@ -142,7 +144,7 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
             ws = await stack.enter_async_context(Workspace.open(ws))
         settings = setup.settings or ws.settings.server
         await _alone(ws, stack)
-        store = ServerStore(await stack.enter_async_context(open_database(ws.data_dir / STORE_FILE)))
+        store = ServerStore(await stack.enter_async_context(open_database(place_of(ws))))
         await store.open()
         registry = Registry(ws.folder, settings.agents, setup.agents)
         hub = Hub(
@@ -168,15 +170,21 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
             await server.close()
 
 
+def place_of(ws: Workspace) -> Path | str:
+    """Where the server's own rows lie: keys, events, feedback."""
+    return ws.database_url or ws.data_dir / STORE_FILE
+
+
 async def _alone(ws: Workspace, stack: AsyncExitStack) -> None:
-    """One server has a folder at a time: it takes what was accepted and goes on with it."""
+    """One server has a folder, or a database, at a time: it takes what was accepted and goes on with it."""
+    locks: Locks = FileLocks(ws.data_dir / "locks")
+    if ws.database_url:
+        locks = await stack.enter_async_context(PostgresLocks(ws.database_url))
     try:
-        await stack.enter_async_context(FileLocks(ws.data_dir / "locks").hold("server", deadline=1.0))
+        await stack.enter_async_context(locks.hold("server", deadline=1.0))
     except LockBusy as busy:
-        who = busy.holder or "another process"
-        raise ConfigError(
-            f"another server has {ws.folder}: {who}.", way_out="End it, or serve another folder."
-        ) from None
+        who, what = busy.holder or "another process", shown(ws.database_url) if ws.database_url else ws.folder
+        raise ConfigError(f"another server has {what}: {who}.", way_out="End it, or serve another folder.") from None
 
 
 async def _in_background(work: Coroutine[Any, Any, None], stack: AsyncExitStack) -> None:

@@ -53,7 +53,7 @@ class Finding(OpenWorkspace):
         """The trace of a run as a tree."""
         record = self._record(run_id, principal)
         await asyncio.to_thread(self.tracer.flush)
-        return build_tree(self.traces.spans(record.run_id, tenant=record.tenant))
+        return build_tree(await asyncio.to_thread(self.traces.spans, record.run_id, tenant=record.tenant))
 
     async def messages(self, thread_id: str, *, agent: Runnable, principal: Principal = LOCAL) -> list[Message]:
         """The conversation of a thread, oldest first; empty where there is none."""
@@ -89,4 +89,4 @@ class Finding(OpenWorkspace):
         """The record with the status of now: a run that is written down as running may have lost its process."""
         if record.status != "running" or record.run_id in self._running:
             return record
-        return cut_short(record) if self.turns.held_now(record.tenant, record.thread_id) is False else record
+        return record if self.turns.held_now(record.tenant, record.thread_id) else cut_short(record)

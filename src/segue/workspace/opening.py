@@ -20,11 +20,9 @@ from segue.context.run import Services
 from segue.guards.gate import authorize
 from segue.router import RouterCore
 from segue.tools.ledger import open_ledger
-from segue.tracing import ArtefactStore, TraceStore
 from segue.tracing.redaction import redactor
 from segue.workspace.checks import writable
-from segue.workspace.keeping import open_state
-from segue.workspace.records import RunRecords
+from segue.workspace.keeping import database_url, open_state, open_stores
 from segue.workspace.routing import LazyRouter
 from segue.workspace.run import RunHandle
 from segue.workspace.settings import WorkspaceSettings, environment, read
@@ -118,30 +116,32 @@ class OpenWorkspace:
             raise UserError(f"there is no folder {self.folder}.", way_out="Name the folder that holds segue.toml.")
         self.settings = self._settings or read(self.folder)
         self.data_dir = writable(self._data_dir or self.folder / self.settings.data_dir)
+        environ, logged = environment(self.folder), self.settings.redaction.logs
+        self.database_url = database_url(self.settings, environ)
+        seen = redactor(self.settings.redaction.traces)
         try:
-            self.traces = TraceStore(self.data_dir / "traces.db", redact=redactor(self.settings.redaction.traces))
-            stack.callback(self.traces.close)
-            self.artefacts = ArtefactStore(self.data_dir / "artefacts.db")
-            stack.callback(self.artefacts.close)
-            self.records = RunRecords(self.data_dir / "runs.db")
-            stack.callback(self.records.close)
+            stores = await open_stores(self.database_url, self.data_dir, seen, stack)
+        except (SegueError, asyncio.CancelledError):
+            raise
         except Exception as error:
             raise StoreError(f"the stores in {self.data_dir} cannot be opened: {error}") from error
+        self.traces, self.artefacts, self.records = stores.traces, stores.artefacts, stores.records
         telemetry = open_telemetry(self.settings, self.folder, self.traces)
         self.tracer, self.metrics, self.scores = telemetry.tracer, telemetry.metrics, telemetry.scores
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
-        environ, logged = environment(self.folder), self.settings.redaction.logs
         open_logging(self.settings.logging, logged, stack)
         self.notifier = open_notifiers(self.settings.notify, logged, environ, stack)
         self.audit = await open_audit(self.settings.audit, self.data_dir, environ, stack)
-        self.saver, locks = await open_state(self.settings, self.folder, self.data_dir, environ, stack)
+        self.saver, locks = await open_state(
+            self.settings, self.database_url, self.folder, self.data_dir, environ, stack
+        )
         self.turns = ThreadTurns(locks, self.settings.thread_wait_s)
         self.ledger = await open_ledger(self.saver, self.data_dir, stack)
         self.router: Any = self._given_router or LazyRouter(self.settings.router_settings(), environment(self.folder))
         stack.push_async_callback(self._close_agents)
         if self._given_router is None:
             stack.push_async_callback(self.router.aclose)
-        self.documents = self.settings.documents.open(environ, self.folder)
+        self.documents = self.settings.documents.open(environ, self.folder, otherwise=self.database_url)
         if self.documents is not None:
             stack.push_async_callback(self.documents.close)
         self.services = Services(

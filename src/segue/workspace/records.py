@@ -1,6 +1,8 @@
-"""Records of runs: one row a run, from its start to its end, in the workspace's own SQLite file.
+"""Records of runs: one row a run, from its start to its end, in the workspace's own SQLite file or a database.
 
-The state of a run is in its checkpoints; here is what one needs to find it again, and what came of it.
+The state of a run is in its checkpoints; here is what one needs to find it again, and what came of it. A file is
+written where one stands. A database is written by one thread of its own, in the order in which things were said, so
+that the event loop waits for no network; reads are one round trip.
 """
 
 from __future__ import annotations
@@ -8,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import threading
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -18,41 +21,50 @@ import orjson
 
 from segue.agents.run import RunRecord, RunStatus
 from segue.base.errors import StoreError
-from segue.base.stores import BUSY_S, store_errors, use_wal
+from segue.base.rows import Row, Rows, Statement, Tables, in_both
+from segue.base.stores import BUSY_S
 from segue.workspace.trajectory import add_step
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS runs (
-    tenant TEXT NOT NULL, run_id TEXT NOT NULL, thread_id TEXT NOT NULL, agent TEXT NOT NULL, status TEXT NOT NULL,
-    started_at REAL NOT NULL, updated_at REAL NOT NULL, record BLOB NOT NULL, PRIMARY KEY (tenant, run_id)
-);
-CREATE INDEX IF NOT EXISTS runs_by_start ON runs (tenant, started_at);
-CREATE INDEX IF NOT EXISTS runs_by_thread ON runs (tenant, thread_id, started_at);
-CREATE INDEX IF NOT EXISTS runs_running ON runs (tenant, thread_id) WHERE status = 'running';
-CREATE TABLE IF NOT EXISTS spent (
-    tenant TEXT NOT NULL, run_id TEXT NOT NULL, spending BLOB NOT NULL, PRIMARY KEY (tenant, run_id)
-);
-CREATE TABLE IF NOT EXISTS steps (tenant TEXT NOT NULL, run_id TEXT NOT NULL, step BLOB NOT NULL);
-CREATE INDEX IF NOT EXISTS steps_by_run ON steps (tenant, run_id);
-"""
+_RUNS = (
+    """CREATE TABLE IF NOT EXISTS @runs (
+        tenant TEXT NOT NULL, run_id TEXT NOT NULL, thread_id TEXT NOT NULL, agent TEXT NOT NULL, status TEXT NOT NULL,
+        started_at DOUBLE PRECISION NOT NULL, updated_at DOUBLE PRECISION NOT NULL, record BLOB NOT NULL,
+        PRIMARY KEY (tenant, run_id))""",
+    "CREATE INDEX IF NOT EXISTS @runs_by_start ON @runs (tenant, started_at)",
+    "CREATE INDEX IF NOT EXISTS @runs_by_thread ON @runs (tenant, thread_id, started_at)",
+    "CREATE INDEX IF NOT EXISTS @runs_running ON @runs (tenant, thread_id) WHERE status = 'running'",
+    """CREATE TABLE IF NOT EXISTS @spent (
+        tenant TEXT NOT NULL, run_id TEXT NOT NULL, spending BLOB NOT NULL, PRIMARY KEY (tenant, run_id))""",
+    "CREATE TABLE IF NOT EXISTS @steps (tenant TEXT NOT NULL, run_id TEXT NOT NULL, step BLOB NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS @steps_by_run ON @steps (tenant, run_id)",
+)
+_SCHEMA = in_both(*_RUNS)
+_SCHEMA["postgres"] += ("ALTER TABLE @steps ADD COLUMN IF NOT EXISTS no BIGINT GENERATED ALWAYS AS IDENTITY",)
+_NEW = "INSERT INTO @runs VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (tenant, run_id) DO "
+_KEPT = (
+    "UPDATE SET thread_id = excluded.thread_id, agent = excluded.agent, status = excluded.status,"
+    " started_at = excluded.started_at, updated_at = excluded.updated_at, record = excluded.record"
+)
+_SPENT = "INSERT INTO @spent VALUES (?,?,?) ON CONFLICT (tenant, run_id) DO UPDATE SET spending = excluded.spending"
 _BLOCK_S = 0.05
 """How long a write may hold up the event loop before it is tried again later."""
 _PAUSE_S = 0.02
 
 
 class RunRecords:
-    """The records, by tenant and run. Safe from any thread."""
+    """The records, by tenant and run. Safe from any thread.
 
-    def __init__(self, path: Path | str) -> None:
-        self._path = str(path)
-        self._lock = threading.Lock()
-        self._db = sqlite3.connect(str(path), check_same_thread=False, timeout=BUSY_S)
-        use_wal(self._db)
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        self._db.execute("PRAGMA secure_delete=ON")
-        self._db.executescript(_SCHEMA)
-        self._db.execute(f"PRAGMA busy_timeout={int(_BLOCK_S * 1000)}")
-        self._file = os.stat(self._path)
+    Args:
+        place: The file, made where there is none; or a database that is open, which stays open.
+    """
+
+    def __init__(self, place: Path | str | Rows) -> None:
+        self._tables = Tables(place, _SCHEMA)
+        self._own = self._tables.own
+        self._writer = None if self._own else ThreadPoolExecutor(1, thread_name_prefix="segue-records")
+        if self._own is not None:
+            self._own.waits(_BLOCK_S)
+            self._file = os.stat(self._own.path)
 
     async def keep(self, record: RunRecord, *, patience_s: float = BUSY_S) -> None:
         """Keep the record as it is now; other tasks go on while another process holds the file.
@@ -60,10 +72,14 @@ class RunRecords:
         Raises:
             StoreError: It cannot be written, or was held for longer than `patience_s`.
         """
-        ends_at = time.monotonic() + patience_s
+        statements, ends_at = _kept(record), time.monotonic() + patience_s
+        if self._writer is not None:
+            await asyncio.wrap_future(self._writer.submit(self._tables.transaction, statements))
+            return
         while True:
             try:
-                return self.save(record)
+                self._write(statements)
+                return
             except StoreError as error:
                 if not _is_lock(error) or time.monotonic() > ends_at:
                     raise
@@ -75,13 +91,7 @@ class RunRecords:
         Raises:
             StoreError: It cannot be written.
         """
-        row = _row(record)
-        self._must_be_there()
-        with store_errors(self._path), self._lock, self._db:
-            self._db.execute("INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?)", row)
-            self._db.execute("DELETE FROM steps WHERE tenant = ? AND run_id = ?", row[:2])  # they are in the record
-            if record.status != "running":
-                self._db.execute("DELETE FROM spent WHERE tenant = ? AND run_id = ?", row[:2])
+        self._write(_kept(record))
 
     def add(self, record: RunRecord) -> bool:
         """Keep the record of a run that is new; `False` where there is one of this id already, which stays.
@@ -89,22 +99,33 @@ class RunRecords:
         Raises:
             StoreError: It cannot be written.
         """
-        self._must_be_there()
-        with store_errors(self._path), self._lock, self._db:
-            done = self._db.execute("INSERT OR IGNORE INTO runs VALUES (?,?,?,?,?,?,?,?)", _row(record))
-        return done.rowcount == 1
+        return bool(self._write([(f"{_NEW} NOTHING RETURNING run_id", _row(record))])[0])
 
     def note_spent(self, tenant: str, run_id: str, spending: dict[str, Any]) -> None:
         """Keep what a run that goes on has spent, so that a kill does not lose it; passed over where that cannot be."""
-        with suppress(sqlite3.Error), self._lock, self._db:
-            self._db.execute(
-                "INSERT OR REPLACE INTO spent VALUES (?,?,?)", (tenant, run_id, orjson.dumps(spending, default=str))
-            )
+        self._note(_SPENT, (tenant, run_id, orjson.dumps(spending, default=str)))
 
     def note_step(self, tenant: str, run_id: str, step: dict[str, Any]) -> None:
         """Keep a step of a run that goes on, so that a kill does not lose it; passed over where that cannot be."""
-        with suppress(sqlite3.Error), self._lock, self._db:
-            self._db.execute("INSERT INTO steps VALUES (?,?,?)", (tenant, run_id, orjson.dumps(step, default=str)))
+        row = (tenant, run_id, orjson.dumps(step, default=str))
+        self._note("INSERT INTO @steps (tenant, run_id, step) VALUES (?,?,?)", row)
+
+    def _note(self, sql: str, row: Row) -> None:
+        def note() -> None:
+            with suppress(StoreError):
+                self._tables.execute(sql, row)
+
+        if self._writer is not None:
+            self._writer.submit(note)
+        else:
+            note()
+
+    def _write(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """In its turn, and back when it is durable."""
+        if self._writer is not None:
+            return self._writer.submit(self._tables.transaction, statements).result()
+        self._must_be_there()
+        return self._tables.transaction(statements)
 
     def get(self, tenant: str, run_id: str) -> RunRecord | None:
         """The record of a run; `None` where this tenant has none of this id."""
@@ -119,7 +140,8 @@ class RunRecords:
 
     def running(self, tenant: str, *, thread_id: str | None = None) -> list[RunRecord]:
         """The runs that are written down as running, newest first; those whose process died are among them."""
-        rows = "runs INDEXED BY runs_running"  # else the order is served first, by reading all runs of the thread
+        # else SQLite serves the order first, by reading all runs of the thread
+        rows = "@runs INDEXED BY @runs_running" if self._tables.dialect == "sqlite" else "@runs"
         if thread_id is None:
             return self._read("tenant = ? AND status = 'running'", (tenant,), -1, rows=rows)
         where = "tenant = ? AND thread_id = ? AND status = 'running'"
@@ -135,58 +157,61 @@ class RunRecords:
         Raises:
             StoreError: They cannot be taken out.
         """
-        self._must_be_there()
         whose = (tenant, thread_id)
-        with store_errors(self._path), self._lock, self._db:
-            of_thread = "tenant = ? AND run_id IN (SELECT run_id FROM runs WHERE tenant = ? AND thread_id = ?)"
-            self._db.execute(f"DELETE FROM spent WHERE {of_thread}", (tenant, *whose))
-            self._db.execute(f"DELETE FROM steps WHERE {of_thread}", (tenant, *whose))
-            return self._db.execute("DELETE FROM runs WHERE tenant = ? AND thread_id = ?", whose).rowcount
+        of_thread = "tenant = ? AND run_id IN (SELECT run_id FROM @runs WHERE tenant = ? AND thread_id = ?)"
+        gone = self._write([
+            (f"DELETE FROM @spent WHERE {of_thread}", (tenant, *whose)),
+            (f"DELETE FROM @steps WHERE {of_thread}", (tenant, *whose)),
+            ("DELETE FROM @runs WHERE tenant = ? AND thread_id = ? RETURNING run_id", whose),
+        ])  # fmt: skip
+        return len(gone[-1])
 
     def threads(self, tenant: str, *, limit: int = 20) -> list[tuple[str, int, float]]:
         """The threads of a tenant with the number of their runs and when the last one changed, newest first."""
-        with store_errors(self._path), self._lock:
-            return self._db.execute(
-                "SELECT thread_id, count(*), max(updated_at) AS last FROM runs WHERE tenant = ? "
-                "GROUP BY thread_id ORDER BY last DESC LIMIT ?",
-                (tenant, limit),
-            ).fetchall()
+        return self._tables.execute(
+            "SELECT thread_id, count(*), max(updated_at) AS last FROM @runs WHERE tenant = ? "
+            "GROUP BY thread_id ORDER BY last DESC LIMIT ?",
+            (tenant, self._tables.bound(limit)),
+        )
 
-    def _read(self, where: str, values: tuple[Any, ...], limit: int, *, rows: str = "runs") -> list[RunRecord]:
+    def _read(self, where: str, values: tuple[Any, ...], limit: int, *, rows: str = "@runs") -> list[RunRecord]:
         query = f"SELECT record FROM {rows} WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT ?"
-        with store_errors(self._path), self._lock:
-            found = self._db.execute(query, (*values, limit)).fetchall()
+        found = self._tables.execute(query, (*values, self._tables.bound(limit)))
         return [self._so_far(RunRecord(**orjson.loads(row[0]))) for row in found]
 
     def _so_far(self, record: RunRecord) -> RunRecord:
         """A record that says `running`, with what was spent and done since it was kept."""
         if record.status != "running":
             return record
-        of_run = "WHERE tenant = ? AND run_id = ?"
-        whose = (record.tenant, record.run_id)
-        with store_errors(self._path), self._lock:
-            spent = self._db.execute(f"SELECT spending FROM spent {of_run}", whose).fetchone()
-            steps = self._db.execute(f"SELECT step FROM steps {of_run} ORDER BY rowid", whose).fetchall()
-        record.usage = orjson.loads(spent[0]) if spent else record.usage
+        of_run, whose = "WHERE tenant = ? AND run_id = ?", (record.tenant, record.run_id)
+        order = "rowid" if self._tables.dialect == "sqlite" else "no"
+        spent = self._tables.execute(f"SELECT spending FROM @spent {of_run}", whose)
+        steps = self._tables.execute(f"SELECT step FROM @steps {of_run} ORDER BY {order}", whose)
+        record.usage = orjson.loads(spent[0][0]) if spent else record.usage
         for row in steps:
             add_step(record.trajectory, orjson.loads(row[0]))
         return record
 
     def _must_be_there(self) -> None:
         """SQLite goes on writing into a file that was taken away; what it wrote would be gone with it."""
+        if self._own is None:
+            return
         try:
-            if os.path.samestat(os.stat(self._path), self._file):
+            if os.path.samestat(os.stat(self._own.path), self._file):
                 return
         except OSError:
             pass
-        error = StoreError(f"{self._path} is not there any more.", way_out="Bring it back, or open the workspace anew.")
+        error = StoreError(
+            f"{self._own.path} is not there any more.", way_out="Bring it back, or open the workspace anew."
+        )
         error.retryable = True
         raise error
 
     def close(self) -> None:
-        """Close the file."""
-        with self._lock:
-            self._db.close()
+        """Write what was said, and close the file, where it is one."""
+        if self._writer is not None:
+            self._writer.shutdown()
+        self._tables.close()
 
 
 def cut_short(record: RunRecord) -> RunRecord:
@@ -194,6 +219,14 @@ def cut_short(record: RunRecord) -> RunRecord:
     record.status, record.stop_reason = "stopped", "crashed"
     record.error = "the process that it ran in ended before it did; ws.resume goes on with it"
     return record
+
+
+def _kept(record: RunRecord) -> list[Statement]:
+    """The record in place of what was noted meanwhile: the steps are in it, and once it stops, so is what it spent."""
+    row = _row(record)
+    of_run = "WHERE tenant = ? AND run_id = ?"
+    found: list[Statement] = [(_NEW + _KEPT, row), (f"DELETE FROM @steps {of_run}", row[:2])]
+    return found if record.status == "running" else [*found, (f"DELETE FROM @spent {of_run}", row[:2])]
 
 
 def _row(record: RunRecord) -> tuple[Any, ...]:

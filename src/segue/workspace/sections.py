@@ -11,8 +11,8 @@ class JobsSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: str = ""
-    """`postgresql://…` of the database that the queue and the schedules lie in; empty for files in the data directory.
-    A reference (`env:NAME`) where it holds a password."""
+    """`postgresql://…` of the database that the queue and the schedules lie in; empty for `database_url`, and without
+    that for files in the data directory. A reference (`env:NAME`) where it holds a password."""
     concurrency: int = Field(default=8, ge=1)
     """Runs that one worker process works on at a time."""
     tenant_concurrency: int = Field(default=0, ge=0)

@@ -20,7 +20,7 @@ from segue.base.errors import ConfigError
 from segue.memory.documents.by_url import DocumentsSection
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, named
 from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
-from segue.workspace.keeping import Place
+from segue.workspace.keeping import Place, SharedPlace
 from segue.workspace.sections import JobsSection, ServerSection
 from segue.workspace.watching import AuditSection, LoggingSection, NotifySection, Secret
 
@@ -55,10 +55,14 @@ class WorkspaceSettings(BaseSettings):
 
     data_dir: Path = Path(".segue")
     """Where checkpoints, traces and artefacts lie; relative to the workspace's folder."""
+    database_url: SharedPlace = ""
+    """`postgresql://…`, or a reference to it: the database for everything that has no place of its own, which many
+    machines share. Empty: files in the data folder."""
     checkpoint_types: tuple[str, ...] = ()
     """Types of one's own that checkpoints may construct, as `module:Class`."""
     checkpoints: Place = ""
-    """Where checkpoints and effects lie: `sqlite:///PATH`, `postgresql://…` or a reference; empty: the data folder."""
+    """Where checkpoints and effects lie: `sqlite:///PATH`, `postgresql://…` or a reference. Empty: `database_url`,
+    else the data folder."""
     encryption_key: Secret = ""
     """A reference to the key that checkpoints and effects are encrypted with; empty for none."""
     old_encryption_keys: tuple[Secret, ...] = ()

@@ -47,14 +47,20 @@ class ThreadTurns:
             finally:
                 await hold.__aexit__(None, None, None)
 
-    def held_now(self, tenant: str, thread_id: str) -> bool | None:
-        """Whether a living process has the thread; `None` where that cannot be told without waiting."""
-        return self._locks.held_now(_name(tenant, thread_id)) if isinstance(self._locks, FileLocks) else None
+    def held_now(self, tenant: str, thread_id: str) -> bool:
+        """Whether a living process has the thread.
+
+        Raises:
+            StoreError: It cannot be told.
+        """
+        return self._locks.held_now(_name(tenant, thread_id))
 
     def busy(self, tenant: str, thread_id: str, waited_s: float) -> ThreadBusy:
         """The error for a run that stopped waiting, naming who has the thread as far as it is known."""
         name = _name(tenant, thread_id)
-        holder = self._locks.holder(name) if isinstance(self._locks, FileLocks) else None
+        holder = None
+        with suppress(StoreError):
+            holder = self._locks.holder_now(name)
         return ThreadBusy(thread_id, LockBusy(name, holder, waited_s))
 
     async def held(self, tenant: str, thread_id: str) -> bool:

@@ -71,18 +71,18 @@ class DocumentsSection(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     url: Annotated[str, AfterValidator(_url)] = ""
-    """A URL, or a reference to one; empty for `.segue/documents.db`."""
+    """A URL, or a reference to one; empty for `database_url`, and without that for `.segue/documents.db`."""
     key: Annotated[str, AfterValidator(_key)] = ""
     """A reference to PostgreSQL's password or Weaviate's API key; empty for none."""
 
-    def open(self, environ: Mapping[str, str], folder: Path) -> Index | None:
-        """The index; `None` where no URL is set.
+    def open(self, environ: Mapping[str, str], folder: Path, *, otherwise: str = "") -> Index | None:
+        """The index; where no URL is set, the one at `otherwise`, or `None`.
 
         Raises:
             ConfigError: A reference leads nowhere, or the URL is none.
         """
         if not self.url:
-            return None
+            return open_index(otherwise) if otherwise else None
         url = resolve(self.url, environ, wanted_by="[documents] url") if is_reference(self.url) else self.url
         key = resolve(self.key, environ, wanted_by="[documents] key") if self.key else ""
         try:

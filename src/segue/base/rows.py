@@ -1,0 +1,147 @@
+"""Rows: statements in, rows out, for code that is not async; one SQLite file, or any database behind the same face.
+
+What a store of ours needs of a database that it does not share the event loop with. SQL is written in what SQLite and
+PostgreSQL both understand, with `?` for each parameter. `SqliteRows` is the one in the house; PostgreSQL is
+`segue.memory.postgres_database`, which the workspace hands to a store.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from segue.base.stores import BUSY_S, store_errors, use_wal
+
+Row = tuple[Any, ...]
+Statement = tuple[str, Sequence[Any]]
+_AT_ONCE = 200
+"""Rows that one statement inserts: a database across a network is asked once for them all."""
+
+
+class Rows(Protocol):
+    """A database that is open. Safe from any thread; every call blocks until it is back.
+
+    Raises:
+        StoreError: From any of them: it cannot be read or written.
+    """
+
+    @property
+    def dialect(self) -> Literal["sqlite", "postgres"]:
+        """Which SQL it speaks, where the two differ."""
+        ...
+
+    def execute_now(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """Run one statement and return its rows; what it wrote is durable by then."""
+        ...
+
+    def transaction_now(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Run statements together, all or none, and return the rows of each."""
+        ...
+
+    def close_now(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class SqliteRows:
+    """One SQLite file, made where there is none; what is deleted is overwritten in it."""
+
+    dialect: Literal["sqlite", "postgres"] = "sqlite"
+
+    def __init__(self, path: Path | str, *, block_s: float = BUSY_S) -> None:
+        """`block_s`: how long a statement may wait for another process that holds the file."""
+        self.path = str(path)
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=BUSY_S)
+        use_wal(self._db)
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.execute("PRAGMA secure_delete=ON")
+        self.waits(block_s)
+
+    def waits(self, block_s: float) -> None:
+        """From now on, wait so long for another process."""
+        self._db.execute(f"PRAGMA busy_timeout={int(block_s * 1000)}")
+
+    def execute_now(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """One statement; see `Rows.execute_now`."""
+        with store_errors(self.path), self._lock, self._db:
+            return self._db.execute(sql, parameters).fetchall()
+
+    def transaction_now(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Several statements, all or none; see `Rows.transaction_now`."""
+        with store_errors(self.path), self._lock, self._db:
+            return [self._db.execute(sql, held).fetchall() for sql, held in statements]
+
+    def empty_log(self) -> None:
+        """Bring the write-ahead log home, so that what was deleted lies in neither."""
+        with store_errors(self.path), self._lock:
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def close_now(self) -> None:
+        """Close the file."""
+        with self._lock:
+            self._db.close()
+
+
+def inserted(table: str, rows: Sequence[Row], *, more: str = "") -> list[Statement]:
+    """Statements that insert rows of one length, many at a time; `more` is what stands behind the values."""
+    found: list[Statement] = []
+    for start in range(0, len(rows), _AT_ONCE):
+        part = rows[start : start + _AT_ONCE]
+        marks = ", ".join([f"({', '.join('?' * len(part[0]))})"] * len(part))
+        found.append((f"INSERT INTO {table} VALUES {marks} {more}".rstrip(), [value for row in part for value in row]))
+    return found
+
+
+class Tables:
+    """Tables of one store: in a file of its own, or beside others in a database that is open, which stays open.
+
+    In statements `@runs` is the table: `runs` in a file, `segue_runs` in a database that others use, too.
+    """
+
+    def __init__(self, place: Path | str | Rows, schema: Mapping[str, Sequence[str]]) -> None:
+        """Make the tables of the database's dialect where they are missing; who comes at the same moment waits.
+
+        Raises:
+            StoreError: They cannot be made.
+        """
+        self._rows: Rows = SqliteRows(place) if isinstance(place, str | Path) else place
+        self.own = self._rows if isinstance(self._rows, SqliteRows) else None
+        """The file; `None` where it is a database."""
+        self.dialect = self._rows.dialect
+        statements: list[Statement] = [(each, ()) for each in schema[self.dialect]]
+        if self.dialect == "postgres":
+            statements.insert(0, ("SELECT pg_advisory_xact_lock(7310579, 2)", ()))
+        self.transaction(statements)
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """One statement; see `Rows.execute_now`."""
+        return self._rows.execute_now(self._named(sql), parameters)
+
+    def transaction(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        """Several statements, all or none; see `Rows.transaction_now`."""
+        return self._rows.transaction_now([(self._named(sql), held) for sql, held in statements])
+
+    def bound(self, limit: int) -> int | None:
+        """A limit as the database takes it; below 0 for none."""
+        return limit if limit >= 0 or self.dialect == "sqlite" else None
+
+    def close(self) -> None:
+        """Close the file, where it is one."""
+        if self.own is not None:
+            self.own.close_now()
+
+    def _named(self, sql: str) -> str:
+        return sql.replace("@", "" if self.dialect == "sqlite" else "segue_")
+
+
+def in_both(*statements: str) -> dict[str, tuple[str, ...]]:
+    """A schema as SQLite has it, in both dialects."""
+    return {"sqlite": statements, "postgres": tuple(_for_postgres(each) for each in statements)}
+
+
+def _for_postgres(statement: str) -> str:
+    return statement.replace(" BLOB", " BYTEA").replace(" INTEGER", " BIGINT").replace(" WITHOUT ROWID", "")
