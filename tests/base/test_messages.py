@@ -142,3 +142,22 @@ def test_a_note_at_the_end_is_put_into_the_text_before_it() -> None:
     assert with_note_inside([assistant("hi"), note])[-1] is note
     assert with_note_inside([user("hi"), assistant("there")])[-1]["content"] == "there"
     assert result["content"] == "seen"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"content": [3]},
+        {"content": [{"type": "text", "text": 5}]},
+        {"tool_calls": [{}]},
+        {"tool_calls": [{"function": {"name": "f", "arguments": {}}}]},
+        {"tool_calls": 7},
+    ],
+)
+def test_what_only_looks_like_a_message_is_refused_by_name(fields: dict[str, Any]) -> None:
+    with pytest.raises(BadInput, match=r"part of a message's content|a tool call has a function"):
+        enter({"role": "assistant", **fields})
+
+
+def test_a_message_without_tool_calls_may_say_so() -> None:
+    assert enter({"role": "assistant", "content": "hi", "tool_calls": None})["tokens"] > 0

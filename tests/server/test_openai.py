@@ -120,3 +120,17 @@ async def test_errors_have_the_shape_that_the_client_knows(client: openai.AsyncO
 
     assert isinstance(unknown.value.body, dict)
     assert "nobody" in unknown.value.body["message"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "assistant", "tool_calls": [{}]},
+        {"role": "assistant", "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": {}}}]},
+        {"role": "user", "content": [{"type": "text", "text": 5}]},
+    ],
+)
+async def test_what_only_looks_like_a_message_is_refused(client: openai.AsyncOpenAI, message: Any) -> None:
+    for model in ("desk", "route:default"):
+        with pytest.raises(openai.UnprocessableEntityError):
+            await client.chat.completions.create(model=model, messages=[said("hello"), message])

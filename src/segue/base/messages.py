@@ -126,7 +126,7 @@ def enter(message: Message, *, source: str = "") -> Message:
     The message is completed in place and returned; from here on it is never changed.
 
     Raises:
-        BadInput: It is not a message: no known role, or content of an unknown type.
+        BadInput: It is not a message: no known role, content of an unknown type, or tool calls that are none.
     """
     role = message.get("role")
     if role not in _INTEGRITY:
@@ -134,6 +134,8 @@ def enter(message: Message, *, source: str = "") -> Message:
     content = message.setdefault("content", None)
     if not (content is None or isinstance(content, str | list)):
         raise BadInput(f"a message's content is text, a list of parts or None, not {type(content).__name__}")
+    _check_parts(content if isinstance(content, list) else [])
+    _check_calls(message.get("tool_calls") or [])
     message.setdefault("id", new_id("msg"))
     if "labels" not in message:
         kind = {"tool": "tool_result", "assistant": "answer"}.get(role, "text")
@@ -141,6 +143,20 @@ def enter(message: Message, *, source: str = "") -> Message:
     if "tokens" not in message:
         message["tokens"] = estimate_tokens(message)
     return message
+
+
+def _check_parts(parts: list[Any]) -> None:
+    for part in parts:
+        if not isinstance(part, dict) or not isinstance(part.get("text") or "", str):
+            raise BadInput(f"a part of a message's content is an object, its text a string; this one is {part!r:.80}")
+
+
+def _check_calls(calls: Any) -> None:
+    for each in calls if isinstance(calls, list) else [calls]:
+        function = each.get("function") if isinstance(each, dict) else None
+        held = function if isinstance(function, dict) else {}
+        if not (isinstance(held.get("name"), str) and isinstance(held.get("arguments"), str)):
+            raise BadInput(f"a tool call has a function with a name and arguments as text; this one is {each!r:.80}")
 
 
 def wire(messages: Iterable[Message]) -> list[dict[str, Any]]:
@@ -200,7 +216,7 @@ def estimate_tokens(message: Message) -> int:
     An estimate to reserve and trim by; what a model was really sent stands in the usage of its generation.
     """
     size = _size(text_of(message))
-    for call in message.get("tool_calls", ()):
+    for call in message.get("tool_calls") or ():
         size += _size(call["function"]["name"]) + _size(call["function"]["arguments"])
     content = message.get("content")
     others = sum(part.get("type") != "text" for part in content) if isinstance(content, list) else 0
