@@ -46,7 +46,9 @@ CHECKS: list[Any] = [
 HANGS_S = 70.0
 """Longer than `timeout_s` may ask for."""
 AGENT = """
-from segue import Agent, RunContext, tool
+from pathlib import Path
+
+from segue import Agent, Documents, RunContext, tool
 from segue.testing import ScriptedModel, call
 from segue.testing.script import Script
 
@@ -62,7 +64,9 @@ def refund(ctx: RunContext, order_id: int) -> str:
 
 
 script = Script({"Refund it.": [call("refund", order_id=1042), "It is refunded."]})
-desk = Agent("desk", model=ScriptedModel(script), tools=[refund])
+here = Path(__file__).parent
+handbook = Documents(here / "handbook", index=here / "index.db", tenant="acme")
+desk = Agent("desk", model=ScriptedModel(script), tools=[refund, handbook])
 """
 SECTION = ServerSection(requests_per_minute=1_000_000, concurrent_runs=1_000)
 
@@ -73,6 +77,7 @@ SECTION = ServerSection(requests_per_minute=1_000_000, concurrent_runs=1_000)
 async def test_every_operation_answers_as_its_schema_says(
     tmp_path: Path, examples: int, subtests: pytest.Subtests
 ) -> None:
+    (tmp_path / "handbook").mkdir()
     (tmp_path / "shop_desk.py").write_text(AGENT, encoding="utf-8")
     application = app(tmp_path, jobs=True, settings=SECTION)
     schema = schemathesis.openapi.from_dict(application.openapi())
@@ -104,10 +109,13 @@ async def things(url: str, secret: str) -> dict[str, str]:
         points = (await client.get(f"/threads/{done['thread_id']}/checkpoints")).json()["checkpoints"]
         watch = {"name": "watch", "agent": "desk", "input": "Look.", "cron": "0 3 * * *"}
         await client.post("/schedules", json=watch)
+        page = {"path": "returns.md", "text": "# Returns\n\nWithin 30 days.\n"}
+        (await client.post("/documents/handbook/pages", json=page)).raise_for_status()
     return {
         "run_id": done["id"], "thread_id": done["thread_id"], "interrupt_id": waiting["interrupts"][0]["id"],
         "checkpoint_id": points[-1]["id"], "agent": "desk", "model": "desk", "model_id": "desk",
         "/api/v1/agents/name": "desk", "/api/v1/schedules/name": "watch",
+        "/api/v1/documents/name": "handbook", "/api/v1/documents/path": "returns.md",
     }  # fmt: skip
 
 

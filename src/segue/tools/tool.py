@@ -67,6 +67,9 @@ class Tool:
     """Whether it is another agent, which may wait for a person in the middle of its work; what ran before it is in a
     checkpoint then, so that it is not run again."""
 
+    of: Any = None
+    """The toolset that it is a tool of, where that can be asked for more than calls."""
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function as it is."""
         return self.fn(*args, **kwargs)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from segue.server.routes import agents, health, runs, schedules, threads, traces
+from segue.server.routes import agents, documents, health, runs, schedules, threads, traces
 
 ROUTERS: tuple[APIRouter, ...] = (
     agents.router,
@@ -10,5 +10,6 @@ ROUTERS: tuple[APIRouter, ...] = (
     runs.router,
     traces.router,
     schedules.router,
+    documents.router,
     health.router,
 )

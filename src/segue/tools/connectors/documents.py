@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -15,10 +15,11 @@ from segue.memory.documents.by_url import open_index
 from segue.memory.documents.collection import Collection, RefreshReport
 from segue.memory.documents.embed import Embedder
 from segue.memory.documents.filters import PassageFilter
-from segue.memory.documents.index import Index, Scope
+from segue.memory.documents.index import Index, Scope, Source
 from segue.memory.documents.load import FolderMissing, Found, find_pages, read_page, title_of
 from segue.memory.documents.passage import Passage
 from segue.memory.documents.place import state_file
+from segue.memory.documents.save import remove_page, save_page
 from segue.memory.documents.sqlite import SqliteIndex
 from segue.tools.connectors.near import near
 from segue.tools.tool import Tool, tool
@@ -37,6 +38,10 @@ _TITLES = 12
 
 class PageProblem(ValueError):
     """A page that cannot be opened as asked; the message is for the model."""
+
+
+class PageMissing(PageProblem):
+    """There is no such page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,7 +132,8 @@ class Documents(Toolset):
             return FoundPassages(passages=[_shown(passage) for passage in found], note=note)
 
         about = self._description()
-        return tool(search, name=f"search_{self.name}"[:64], effect="read", timeout_s=30.0, description=about)
+        made = tool(search, name=f"search_{self.name}"[:64], effect="read", timeout_s=30.0, description=about)
+        return replace(made, of=self)
 
     @property
     def read(self) -> Tool:
@@ -144,30 +150,77 @@ class Documents(Toolset):
             return await self.lines(path, start_line, end_line)
 
         about = f"Open a page of {self.name} at a line, to read what stands around a citation."
-        return tool(read, name=f"read_{self.name}"[:64], effect="read", timeout_s=10.0, description=about)
+        made = tool(read, name=f"read_{self.name}"[:64], effect="read", timeout_s=10.0, description=about)
+        return replace(made, of=self)
 
     @property
     def scope(self) -> Scope:
         """What tells these documents from others in the same index."""
         return Scope(self._tenant, str(self.folder))
 
-    async def find(self, query: str, *, k: int = 5, filter: PassageFilter | None = None) -> list[Passage]:  # noqa: A002
+    async def find(
+        self,
+        query: str,
+        *,
+        k: int = 5,
+        filter: PassageFilter | None = None,  # noqa: A002
+        shared: Index | None = None,
+    ) -> list[Passage]:
         """The `k` best passages, best first; none where nothing fits.
+
+        Args:
+            query: In plain words.
+            k: How many at most.
+            filter: Narrows what is looked at.
+            shared: The index of a workspace, which agents that run in it use where none was named.
 
         Raises:
             FolderMissing: The folder is not there.
             StoreError: The index cannot be used.
         """
-        return await self._collection().search(query, k, filter)
+        return await self._collection(shared).search(query, k, filter)
 
-    async def refresh(self) -> RefreshReport:
+    async def refresh(self, *, shared: Index | None = None) -> RefreshReport:
         """Bring the index up to what the folder holds now; a search does so by itself.
 
         Raises:
             FolderMissing: The folder is not there.
             StoreError: The index cannot be used.
         """
-        return await self._collection().refresh()
+        return await self._collection(shared).refresh()
+
+    async def sources(self, *, shared: Index | None = None) -> Mapping[str, Source]:
+        """The pages as they are now, by the path that citations have.
+
+        Raises:
+            FolderMissing: The folder is not there.
+            StoreError: The index cannot be used.
+        """
+        collection = self._collection(shared)
+        await collection.refresh()
+        return await collection.sources()
+
+    async def save(self, path: str, text: str) -> str:
+        """Write a page into the folder, in the place of the one that may be there; the path that citations have.
+
+        Raises:
+            BadInput: The path or the text cannot be a page's.
+            FolderMissing: The folder is not there.
+            StoreError: It cannot be written.
+        """
+        await asyncio.to_thread(save_page, self.folder, path, text)
+        return f"{self.folder.name}/{path}"
+
+    async def remove(self, path: str) -> None:
+        """Take a page out of the folder, by its path there or as citations have it.
+
+        Raises:
+            PageMissing: There is no such page.
+            FolderMissing: The folder is not there.
+            StoreError: It cannot be taken away.
+        """
+        found = await asyncio.to_thread(self._listed, path)
+        await asyncio.to_thread(remove_page, self.folder, found.path)
 
     def as_langchain(self) -> FolderVectorStore:
         """The folder as a LangChain vector store: `handbook.as_langchain().as_retriever()`."""
@@ -179,7 +232,8 @@ class Documents(Toolset):
         Only pages that the folder lists can be opened, so no path leads out of it.
 
         Raises:
-            PageProblem: There is no such page, or no such line in it.
+            PageMissing: There is no such page.
+            PageProblem: There is no such line in it, or it cannot be read.
             FolderMissing: The folder is not there.
         """
         return await asyncio.to_thread(self._read, path, start_line, end_line)
@@ -247,7 +301,7 @@ class Documents(Toolset):
         wanted = path.strip().strip("[]").replace("\\", "/").split(":", 1)[0]
         inside = wanted.removeprefix(f"{self.folder.name}/")
         if (page := pages.get(inside) or pages.get(wanted)) is None:
-            raise PageProblem(f"no page {path!r} in {self.name}; {near(inside, pages)}")
+            raise PageMissing(f"no page {path!r} in {self.name}; {near(inside, pages)}")
         return page
 
 
