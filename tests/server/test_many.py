@@ -94,6 +94,8 @@ def _with(body: Any, key: str, value: Any) -> Any:
     return {**body, keys[len(key) % len(keys)] if keys and len(key) % 2 else key: value}
 
 
+# Requests are drawn beside the server's thread, and what that uses meanwhile is laid to the strategy.
+@pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("examples", [25, pytest.param(200, marks=pytest.mark.long)])
 def test_whatever_is_sent_the_status_is_a_documented_one(tmp_path: Path, examples: int) -> None:
