@@ -91,7 +91,7 @@ def test_every_error_stands_on_the_errors_page(module: object) -> None:
 
 def test_every_option_of_a_tool_stands_on_the_tools_page() -> None:
     text = (DOCS / "tools.md").read_text(encoding="utf-8")
-    own = {"fn", "parameters", "arguments", "takes_ctx"}
+    own = {"fn", "parameters", "arguments", "takes_ctx", "of"}
 
     assert [name for name in Tool.__dataclass_fields__ if name not in own and f"`{name}`" not in text] == []
 
