@@ -61,7 +61,7 @@ async def test_runs_take_turns_at_a_thread_of_postgresql(folders: tuple[Path, Pa
     ]  # fmt: skip
 
 
-async def test_a_run_whose_lock_is_lost_fails_and_is_gone_on_with(
+async def test_a_run_whose_lock_is_lost_stops_as_if_it_had_crashed_and_is_gone_on_with(
     folders: tuple[Path, Path], postgres_url: str
 ) -> None:
     hold = Hold()
@@ -72,7 +72,8 @@ async def test_a_run_whose_lock_is_lost_fails_and_is_gone_on_with(
         with psycopg.connect(postgres_url, autocommit=True) as admin:
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
         run = await handle
-        assert (run.status, type(run.exception)) == ("failed", ThreadLost)
+        assert (run.status, run.stop_reason, type(run.exception)) == ("stopped", "crashed", ThreadLost)
+        assert ws.get(run.id).stop_reason == "crashed"
         run = await ws.resume(run.id)
 
     assert run.output == "after all"

@@ -10,9 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import secrets
-import socket
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -20,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from segue.base.errors import StoreError
 from segue.jobs.dbos_engine import APPLICATION, PROTOCOL, QUEUE, WORKFLOW, engine_errors, place
 from segue.jobs.port import JobError, Outcome, Segment, Work, Working
-from segue.memory.locks import FileLocks, LockBusy
+from segue.memory.locks import FileLocks, LockBusy, is_gone, process_name
 
 if TYPE_CHECKING:
     from segue.jobs.dbos_engine import DbosEngine
@@ -43,7 +40,7 @@ class DbosWorking:
     """A worker at work; see `Working`."""
 
     def __init__(self, engine: DbosEngine, work: Work, slots: int) -> None:
-        self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.name = process_name()
         self.engine = engine
         self._work = work
         self._slots = slots
@@ -129,7 +126,7 @@ class DbosWorking:
                 await self._hand_back(key)
 
     async def _reap_worker(self, worker: str) -> None:
-        needed = 1 if isinstance(self.engine.locks, FileLocks) or _is_gone(worker) else _SEEN_DEAD
+        needed = 1 if isinstance(self.engine.locks, FileLocks) or is_gone(worker) else _SEEN_DEAD
         with suppress(LockBusy):
             async with self.engine.locks.hold(lock_of(worker), deadline=0):
                 self._seen[worker] += 1
@@ -186,20 +183,6 @@ class DbosWorking:
             return queue
 
         system.get_queue = get_queue
-
-
-def _is_gone(worker: str) -> bool:
-    """Whether a worker of this machine has no process any more; `False` where that cannot be told from here."""
-    host, pid, _ = worker.rsplit("-", 2)
-    if host != socket.gethostname() or not hasattr(os, "killpg"):
-        return False
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, ValueError):
-        return False
-    return False
 
 
 def lock_of(worker: str) -> str:

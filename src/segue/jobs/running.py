@@ -218,6 +218,8 @@ class Runner:
                 return Outcome(state="waiting", reason=", ".join(each.id for each in run.interrupts))
             case "stopped" if run.stop_reason == "drained":
                 return Outcome(state="queued")
+            case "stopped" if run.stop_reason == "crashed":
+                return self._tried(segment, run.exception, run.error, run.error_id)
             case "stopped":
                 state = "cancelled" if run.stop_reason == "cancelled" else "stopped"
                 return Outcome(state=state, reason=run.error or str(run.stop_reason))  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import json
 import os
+import secrets
 import socket
 import sys
 import time
@@ -192,6 +193,25 @@ class FileLocks:
                 if path.stat().st_mtime < old and (file := self._take(path)) is not None:
                     os.unlink(path)
                     os.close(file)
+
+
+def process_name() -> str:
+    """A name for this process, unique in time and space, by which `is_gone` knows it."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+
+
+def is_gone(name: str) -> bool:
+    """Whether a process of this machine has ended; `False` where that cannot be told from here."""
+    host, pid, _ = name.rsplit("-", 2) if name.count("-") > 1 else ("", "", "")
+    if host != socket.gethostname() or not hasattr(os, "killpg"):
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError):
+        return False
+    return False
 
 
 def this_process() -> Holder:

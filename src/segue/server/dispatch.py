@@ -1,7 +1,8 @@
 """Dispatch: a run that a client asks for in, a promise that it ends out; and the promises of a process that died, kept.
 
-A promise is durable before it is given: the run is written down, and so is that it was accepted. The run begins at
-once, in this process. One server has a folder at a time, so what it finds open when it starts is its to go on with.
+A promise is durable before it is given: the run is written down, and so is that it was accepted, and by which server.
+The run begins at once, in this process. What a dead server had promised, another one takes over: the next one on the
+folder, or any that shares the database.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from segue.agents.run import RunRecord
@@ -22,15 +23,17 @@ from segue.base.errors import BadInput, SegueError, StoreError
 from segue.base.ids import new_id
 from segue.base.principal import Principal
 from segue.context.decisions import Response, response_from_dict, response_to_dict
+from segue.memory.database import Clash
 from segue.server.errors import NotNow, TooMany
 from segue.server.hub import Hub, ended
 from segue.server.keys import Key
+from segue.server.presence import Presence
 from segue.server.registry import Registry
 from segue.server.store import Accepted, ServerStore
 from segue.workspace.answering import answers_for
 from segue.workspace.run import RunHandle
 from segue.workspace.starting import Draining
-from segue.workspace.turns import ThreadBusy
+from segue.workspace.turns import ThreadBusy, ThreadLost
 from segue.workspace.workspace import Workspace
 
 _log = logging.getLogger("segue.server")
@@ -39,6 +42,13 @@ _BUSY_S = 2.0
 _GOES_ON = ("drained", "crashed")
 """Why a run stopped that was not to stop."""
 _RETRY_S = 5
+_LOOK_S = 1.0
+"""How often what other servers promised, and what they ask for, is looked at."""
+_POLL_S = 0.2
+"""How often it is looked at what a run in another process has come to."""
+_STOP_S = 10.0
+"""How long a cancel waits for another server to stop a run."""
+_UNDER_WAY = ("queued", "running")
 Deps = Callable[[Principal], Any]
 """Makes the `deps` of a run, for whoever it is for; may be async."""
 
@@ -58,11 +68,23 @@ class Dispatch:
     """Runs that were accepted."""
 
     def __init__(
-        self, ws: Workspace, store: ServerStore, hub: Hub, registry: Registry, *, deps: Deps | None, most: int
+        self,
+        ws: Workspace,
+        store: ServerStore,
+        hub: Hub,
+        registry: Registry,
+        presence: Presence,
+        *,
+        deps: Deps | None,
+        most: int,
+        shared: bool = False,
     ) -> None:
-        """`most`: runs at a time of a key that has no limit of its own."""
+        """`most`: runs at a time of a key that has no limit of its own. `shared`: whether other servers may live."""
         self.ws, self.store, self.hub, self.registry = ws, store, hub, registry
+        self._presence, self._shared = presence, shared
         self._deps, self._most = deps, most
+        self._left: set[tuple[str, str]] = set()
+        """What is left to others, since its agent is not served here."""
         self._handles: dict[tuple[str, str], RunHandle] = {}
         self._going: Counter[tuple[str, str]] = Counter()
         self._resuming: set[tuple[str, str]] = set()
@@ -85,8 +107,7 @@ class Dispatch:
             wanted.request, run_id=new_id("run"), source=agent.source or f"agent:{agent.name}", agent=agent.name,
             thread_id=wanted.thread_id, principal=principal, budget=Budget(**(wanted.budget or {})), tags=wanted.tags,
         )  # fmt: skip
-        accepted = Accepted(tenant=record.tenant, run_id=record.run_id, agent=agent.name, body={})
-        await self.store.accept(accepted, now=self._now())
+        accepted = await self._promise(record.tenant, record.run_id, agent, {})
         self._watch(accepted, await self._start(accepted, agent, deps), key)
         return record
 
@@ -112,13 +133,12 @@ class Dispatch:
             "scopes": list(key.scopes), "budget": None if allowance is None else allowance.to_dict(),
             "was": record.updated_at,
         }  # fmt: skip
-        accepted = Accepted(tenant=record.tenant, run_id=record.run_id, agent=agent.name, body=body)
         with self._alone(record):
-            await self.store.accept(accepted, now=self._now())
+            accepted = await self._promise(record.tenant, record.run_id, agent, body)
             try:
                 handle = await self._start(accepted, agent, deps)
             except SegueError:
-                await self.store.settle(record.tenant, record.run_id)
+                await self.store.settle(accepted)
                 raise
         self._watch(accepted, handle, key)
         return record
@@ -150,8 +170,7 @@ class Dispatch:
             )
         except (TypeError, ValueError, KeyError) as error:  # of a reducer that is given what it does not take
             raise BadInput(f"the state cannot be changed so: {type(error).__name__}: {error}") from error
-        accepted = Accepted(tenant=key.tenant, run_id=handle.id, agent=agent.name, body={})
-        await self.store.accept(accepted, now=self._now())
+        accepted = await self._promise(key.tenant, handle.id, agent, {})
         self._watch(accepted, handle, key)
         async for _ in handle.events():
             break
@@ -161,21 +180,30 @@ class Dispatch:
         return record
 
     async def cancel(self, record: RunRecord) -> RunRecord:
-        """Stop a run in order; one that has ended stays as it is.
+        """Stop a run in order; one that has ended stays as it is. Another server that has it is told to.
 
         Raises:
-            NotNow: It goes on in another process.
+            NotNow: It goes on in a process that is no server.
         """
-        if (handle := self._handles.get((record.tenant, record.run_id))) is not None:
+        whose = (record.tenant, record.run_id)
+        if (handle := self._handles.get(whose)) is not None:
             return (await handle.cancel()).record
+        goes = record.status in _UNDER_WAY or record.stop_reason in _GOES_ON
+        if self._shared and goes and await self.store.ask_to_stop(*whose, besides=self._presence.name):
+            await self._look_until(record, _STOP_S)
+            return self.ws.records.get(*whose) or record
         if record.status == "running":
             raise NotNow(f"run {record.run_id} goes on in another process", way_out="Cancel it there.")
         if record.status in ("queued", "waiting") or record.stop_reason in _GOES_ON:
-            record.status, record.stop_reason, record.interrupts = "stopped", "cancelled", []
-            record.error, record.updated_at = "", self._now()
-            await self.ws.records.keep(record)
-            await self.store.settle(record.tenant, record.run_id)
+            await self._close(record)
         return record
+
+    async def _close(self, record: RunRecord) -> None:
+        """A run that does not go is over."""
+        record.status, record.stop_reason, record.interrupts = "stopped", "cancelled", []
+        record.error, record.updated_at = "", self._now()
+        await self.ws.records.keep(record)
+        await self.store.let_go(record.tenant, record.run_id)
 
     def handle(self, record: RunRecord) -> RunHandle | None:
         """The handle of a run that goes on here."""
@@ -187,14 +215,62 @@ class Dispatch:
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout_s):
                     await ended(handle)
+        elif record.status in _UNDER_WAY or await self._is_promised(record):
+            await self._look_until(record, timeout_s)
+
+    async def _is_promised(self, record: RunRecord) -> bool:
+        """Whether a run that stopped and was not to is about to be taken over."""
+        return record.stop_reason in _GOES_ON and await self.store.promised(record.tenant, record.run_id)
+
+    async def _look_until(self, record: RunRecord, timeout_s: float | None) -> None:
+        """Until a run in another process does not go any more, as its record says."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while True:
+                    await asyncio.sleep(_POLL_S)
+                    held = self.ws.records.get(record.tenant, record.run_id)
+                    if held is None or not (held.status in _UNDER_WAY or await self._is_promised(held)):
+                        return
+
+    async def run(self) -> None:
+        """Take over what dead servers had promised, and stop what others ask for, until it is cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            try:
+                await self._stop_what_is_asked()
+                await self.recover()
+            except StoreError as error:
+                _log.warning("other servers cannot be looked at: %s", error)
+
+    async def _stop_what_is_asked(self) -> None:
+        for whose in await self.store.to_stop(self._presence.name):
+            if (handle := self._handles.get(whose)) is not None:
+                await handle.cancel()
+            elif (record := self.ws.records.get(*whose)) is not None:
+                await self._close(record)
 
     async def recover(self) -> int:
-        """Go on with what was accepted and has not ended; how many runs that are."""
+        """Go on with what servers had accepted that are dead; how many runs that are."""
+        promises = await self.store.accepted()
+        owners = {each.owner for each in promises} - {self._presence.name}
+        dead = {owner for owner in owners if await self._presence.is_dead(owner)}
         count = 0
-        for accepted in await self.store.accepted():
-            if (accepted.tenant, accepted.run_id) not in self._handles:
-                count += await self._recovered(accepted)
+        for accepted in promises:
+            if accepted.owner in dead and not self._closing and self._serves(accepted):
+                mine = replace(accepted, owner=self._presence.name)
+                if await self.store.take_over(accepted, mine.owner):
+                    count += await self._recovered(mine)
         return count
+
+    def _serves(self, accepted: Accepted) -> bool:
+        """Whether this server can go on with it; where others may, it leaves to them what it cannot."""
+        key = (accepted.tenant, accepted.run_id)
+        if not self._shared or self.registry.find(accepted.agent) is not None:
+            return True
+        if key not in self._left:
+            self._left.add(key)
+            _log.warning("run %s waits for a server that serves %s", accepted.run_id, accepted.agent)
+        return False
 
     async def close(self, timeout_s: float) -> None:
         """Have every run stop at its next checkpoint; the next process goes on with it."""
@@ -208,7 +284,7 @@ class Dispatch:
     async def _recovered(self, accepted: Accepted) -> bool:
         record = self.ws.records.get(accepted.tenant, accepted.run_id)
         if record is None or _is_over(record, accepted):
-            await self.store.settle(accepted.tenant, accepted.run_id)
+            await self.store.settle(accepted)
             if record is not None:
                 await self.hub.finish(record)
             return False
@@ -221,7 +297,7 @@ class Dispatch:
             _log.error("run %s was accepted and cannot go on: %s", record.run_id, error)
             record.status, record.error, record.error_id = "failed", str(error), error.error_id
             await self.ws.records.keep(record)
-            await self.store.settle(accepted.tenant, accepted.run_id)
+            await self.store.settle(accepted)
             await self.hub.finish(record)
             return False
         self._watch(accepted, handle, None)
@@ -247,28 +323,63 @@ class Dispatch:
 
     async def _to_the_end(self, accepted: Accepted, handle: RunHandle, counted: tuple[str, str]) -> None:
         try:
-            while not await self._ended(accepted, handle):
-                await asyncio.sleep(_BUSY_S)
-                agent = self.registry.get(accepted.agent)
-                record = self.ws.get(accepted.run_id, principal=Principal(accepted.tenant, "")).record
-                handle = await self._start(accepted, agent, await self._made(agent, _principal(record)))
+            going: RunHandle | None = handle
+            while going is not None and not await self._ended(accepted, going):
+                going = await self._again(accepted)
         except SegueError as error:
             _log.error("run %s cannot go on: %s", accepted.run_id, error)
         finally:
             self._going[counted] -= 1
 
     async def _ended(self, accepted: Accepted, handle: RunHandle) -> bool:
-        """Whether this stretch is over; else it could not begin, and is tried again."""
+        """Whether this stretch is over; else it could not begin, lost its thread or its store, and is tried again."""
         try:
             run = await handle
         except ThreadBusy:
             return self._closing
         except (Draining, asyncio.CancelledError):
             return True
+        if isinstance(run.exception, ThreadLost):
+            return self._closing
         if run.status == "stopped" and run.stop_reason in _GOES_ON:
             return True
-        await self.store.settle(accepted.tenant, accepted.run_id)
+        try:
+            await self.store.settle(accepted)
+        except StoreError as error:
+            _log.warning("that run %s has ended cannot be written yet: %s", accepted.run_id, error)
+            return False
         return True
+
+    async def _again(self, accepted: Accepted) -> RunHandle | None:
+        """Go on with a run that did not come to its end; `None` where it is over, or another server has it by now."""
+        while not self._closing:
+            await asyncio.sleep(_BUSY_S)
+            try:
+                record = self.ws.records.get(accepted.tenant, accepted.run_id)
+                if record is None or _is_over(record, accepted):
+                    await self.store.settle(accepted)
+                    return None
+                if not await self.store.owns(accepted):
+                    return None
+                agent = self.registry.get(accepted.agent)
+                return await self._start(accepted, agent, await self._made(agent, _principal(record)))
+            except StoreError as error:
+                _log.warning("run %s cannot go on yet: %s", accepted.run_id, error)
+        return None
+
+    async def _promise(self, tenant: str, run_id: str, agent: Runnable, body: dict[str, Any]) -> Accepted:
+        """Say durably that this server sees a run to its end.
+
+        Raises:
+            NotNow: Another server has it.
+        """
+        name = self._presence.name
+        accepted = Accepted(tenant=tenant, run_id=run_id, agent=agent.name, body=body, owner=name)
+        try:
+            await self.store.accept(accepted, now=self._now())
+        except Clash:
+            raise NotNow(f"run {run_id} is under way", way_out="Wait for it, or cancel it.") from None
+        return accepted
 
     def _begun(self, tenant: str, handle: RunHandle) -> None:
         """Whatever begins in the workspace, by whomever."""

@@ -161,10 +161,14 @@ class Hub:
         now: Callable[[], float],
         buffer_bytes: int,
         keep_alive_s: float,
+        grace_s: float = 0.0,
     ) -> None:
-        """`record` looks up what a run has come to, by its tenant and id."""
+        """`record` looks up what a run has come to, by its tenant and id.
+
+        `grace_s`: how long another server may take to write the last events of a run that has ended there.
+        """
         self._store, self._record, self._now = store, record, now
-        self._buffer_bytes, self._keep_alive_s = buffer_bytes, keep_alive_s
+        self._buffer_bytes, self._keep_alive_s, self._grace_s = buffer_bytes, keep_alive_s, grace_s
         self._live: dict[tuple[str, str], Live] = {}
         self._entries: list[tuple[Live, Entry]] = []
         self._more = asyncio.Event()
@@ -245,7 +249,7 @@ class Hub:
             async for logged in self._logged(tenant, run_id, reader.seen):
                 reader.seen, last, silent_s = logged.seq, logged.type, 0.0
                 yield _frame(logged.seq, logged.type, logged.body.encode())
-            if over:
+            if over and (record is None or last == FINISHED or self._now() - record.updated_at >= self._grace_s):
                 end = await self.finish(record) if record is not None and last != FINISHED else None
                 if end is not None and end.seq > reader.seen:
                     yield _frame(end.seq, end.type, end.body.encode())
@@ -338,12 +342,21 @@ class Hub:
             try:
                 return await self._store.append(entries)
             except Clash:
-                _log.error("events of %s are in the log already", ", ".join({each.run_id for each in entries}))
-                return None
+                return await self._write_apart(entries)
             except StoreError as error:
                 _log.error("events cannot be written, try %d of %d: %s", tried + 1, _TRIES, error)
                 await asyncio.sleep(_PAUSE_S * 2**tried)
         return None
+
+    async def _write_apart(self, entries: list[Entry]) -> None:
+        """One of them is there already: each by itself, so that the others are not lost with it."""
+        for each in entries:
+            try:
+                await self._store.append([each])
+            except Clash:
+                _log.error("event %d of run %s is in the log already", each.logged.seq, each.run_id)
+            except StoreError as error:
+                _log.error("event %d of run %s cannot be written: %s", each.logged.seq, each.run_id, error)
 
     async def _tick(self) -> None:
         while True:

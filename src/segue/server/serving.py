@@ -22,13 +22,13 @@ from segue.jobs.planning import Planning
 from segue.jobs.worker import Worker
 from segue.memory.database import open_database
 from segue.memory.locks import FileLocks, LockBusy, Locks
-from segue.memory.postgres_database import shown
 from segue.memory.postgres_locks import PostgresLocks
 from segue.router import RouterCore
 from segue.server.dispatch import Deps, Dispatch
 from segue.server.errors import NotNow, NotThere
 from segue.server.hub import Hub
 from segue.server.keys import Key, Keys
+from segue.server.presence import Presence
 from segue.server.registry import Registry
 from segue.server.store import ServerStore
 from segue.workspace.sections import ServerSection
@@ -38,6 +38,8 @@ _log = logging.getLogger("segue.server")
 STORE_FILE = "server.db"
 _DAY_S = 86_400.0
 _RELOAD_S = 1.0
+_GRACE_S = 3.0
+"""How long another server may take to write the last events of a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,16 +145,18 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
         if not isinstance(ws, Workspace):
             ws = await stack.enter_async_context(Workspace.open(ws))
         settings = setup.settings or ws.settings.server
-        await _alone(ws, stack)
+        presence = await _present(ws, stack)
         store = ServerStore(await stack.enter_async_context(open_database(place_of(ws))))
         await store.open()
         registry = Registry(ws.folder, settings.agents, setup.agents)
         hub = Hub(
             store, record=ws.records.get, now=ws.services.clock.now, buffer_bytes=settings.stream_buffer_bytes,
-            keep_alive_s=settings.keep_alive_s,
+            keep_alive_s=settings.keep_alive_s, grace_s=_GRACE_S if ws.database_url else 0.0,
         )  # fmt: skip
         deps = setup.deps or _deps(settings.deps)
-        dispatch = Dispatch(ws, store, hub, registry, deps=deps, most=settings.concurrent_runs)
+        dispatch = Dispatch(
+            ws, store, hub, registry, presence, deps=deps, most=settings.concurrent_runs, shared=bool(ws.database_url)
+        )
         server = Server(
             ws=ws, settings=settings, store=store, keys=Keys(store), registry=registry, hub=hub, dispatch=dispatch,
             drain_s=setup.drain_s,
@@ -162,6 +166,8 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
         if setup.reload:
             await _in_background(_reload(registry), stack)
         await dispatch.recover()
+        if ws.database_url:
+            await _in_background(dispatch.run(), stack)
         if setup.jobs:
             await _working(server, stack)
         try:
@@ -175,16 +181,28 @@ def place_of(ws: Workspace) -> Path | str:
     return ws.database_url or ws.data_dir / STORE_FILE
 
 
-async def _alone(ws: Workspace, stack: AsyncExitStack) -> None:
-    """One server has a folder, or a database, at a time: it takes what was accepted and goes on with it."""
+async def _present(ws: Workspace, stack: AsyncExitStack) -> Presence:
+    """Be seen by other servers. One has a folder at a time; those that share a database live side by side."""
     locks: Locks = FileLocks(ws.data_dir / "locks")
     if ws.database_url:
         locks = await stack.enter_async_context(PostgresLocks(ws.database_url))
+    else:
+        await _alone(ws, locks, stack)
+    presence, ready = Presence(locks), asyncio.Event()
+    await _in_background(presence.hold(ready), stack)
+    await ready.wait()
+    return presence
+
+
+async def _alone(ws: Workspace, locks: Locks, stack: AsyncExitStack) -> None:
     try:
         await stack.enter_async_context(locks.hold("server", deadline=1.0))
     except LockBusy as busy:
-        who, what = busy.holder or "another process", shown(ws.database_url) if ws.database_url else ws.folder
-        raise ConfigError(f"another server has {what}: {who}.", way_out="End it, or serve another folder.") from None
+        who = busy.holder or "another process"
+        raise ConfigError(
+            f"another server has {ws.folder}: {who}.",
+            way_out="End it, or serve another folder; with database_url many may serve.",
+        ) from None
 
 
 async def _in_background(work: Coroutine[Any, Any, None], stack: AsyncExitStack) -> None:

@@ -14,9 +14,9 @@ import orjson
 from segue.memory.database import Clash, Database, Row, Statement
 
 _SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS server_accepted (
+    """CREATE TABLE IF NOT EXISTS server_promises (
         tenant TEXT NOT NULL, run_id TEXT NOT NULL, agent TEXT NOT NULL, body TEXT NOT NULL,
-        at DOUBLE PRECISION NOT NULL, PRIMARY KEY (tenant, run_id))""",
+        at DOUBLE PRECISION NOT NULL, owner TEXT NOT NULL, stop INTEGER NOT NULL, PRIMARY KEY (tenant, run_id))""",
     """CREATE TABLE IF NOT EXISTS server_events (
         tenant TEXT NOT NULL, run_id TEXT NOT NULL, seq INTEGER NOT NULL, type TEXT NOT NULL, body TEXT NOT NULL,
         at DOUBLE PRECISION NOT NULL, PRIMARY KEY (tenant, run_id, seq))""",
@@ -32,6 +32,8 @@ _SCHEMA = (
         at DOUBLE PRECISION NOT NULL)""",
 )
 _PAGE = 500
+_THIS = "WHERE tenant = ? AND run_id = ? AND owner = ?"
+_OPEN = "WHERE tenant = ? AND run_id = ? AND owner IN ('', ?)"
 
 
 class Logged(NamedTuple):
@@ -62,6 +64,8 @@ class Accepted:
     agent: str
     body: dict[str, Any]
     """What it goes on with: `answers`, by whom, and a `budget`; empty for a run that begins."""
+    owner: str = ""
+    """The server that keeps the promise, by its name; empty where none has taken it yet."""
 
 
 class ServerStore:
@@ -76,22 +80,72 @@ class ServerStore:
             await self.database.execute(statement)
 
     async def accept(self, accepted: Accepted, *, now: float) -> None:
-        """Remember a run until `settle`; the newest word on it counts."""
+        """Remember a run until `settle`; the owner's newest word on it counts.
+
+        Raises:
+            Clash: Another server has promised it.
+        """
         key = (accepted.tenant, accepted.run_id)
-        row = (*key, accepted.agent, orjson.dumps(accepted.body).decode(), now)
+        row = (*key, accepted.agent, orjson.dumps(accepted.body).decode(), now, accepted.owner, 0)
         await self.database.transaction([
-            ("DELETE FROM server_accepted WHERE tenant = ? AND run_id = ?", key),
-            ("INSERT INTO server_accepted VALUES (?, ?, ?, ?, ?)", row),
+            (f"DELETE FROM server_promises {_OPEN}", (*key, accepted.owner)),
+            ("INSERT INTO server_promises VALUES (?, ?, ?, ?, ?, ?, ?)", row),
         ])  # fmt: skip
 
-    async def settle(self, tenant: str, run_id: str) -> None:
-        """It has ended, or waits for a person."""
-        await self.database.execute("DELETE FROM server_accepted WHERE tenant = ? AND run_id = ?", (tenant, run_id))
+    async def settle(self, accepted: Accepted) -> None:
+        """It has ended, or waits for a person. Nothing happens where another server has it by now."""
+        await self.database.execute(
+            f"DELETE FROM server_promises {_THIS}", (accepted.tenant, accepted.run_id, accepted.owner)
+        )
+
+    async def let_go(self, tenant: str, run_id: str) -> None:
+        """Nobody goes on with a run that does not go."""
+        await self.database.execute("DELETE FROM server_promises WHERE tenant = ? AND run_id = ?", (tenant, run_id))
 
     async def accepted(self) -> list[Accepted]:
         """What was promised and has not ended, oldest first, of all tenants."""
-        rows = await self.database.execute("SELECT tenant, run_id, agent, body FROM server_accepted ORDER BY at")
-        return [Accepted(tenant=row[0], run_id=row[1], agent=row[2], body=orjson.loads(row[3])) for row in rows]
+        rows = await self.database.execute("SELECT tenant, run_id, agent, body, owner FROM server_promises ORDER BY at")
+        return [
+            Accepted(tenant=row[0], run_id=row[1], agent=row[2], body=orjson.loads(row[3]), owner=row[4])
+            for row in rows
+        ]
+
+    async def take_over(self, accepted: Accepted, owner: str) -> bool:
+        """Keep a promise in the place of its owner; `False` where somebody else was faster, or it has ended."""
+        whose = (accepted.tenant, accepted.run_id, accepted.owner)
+        return bool(
+            await self.database.execute(
+                f"UPDATE server_promises SET owner = ? {_THIS} RETURNING run_id", (owner, *whose)
+            )
+        )
+
+    async def owns(self, accepted: Accepted) -> bool:
+        """Whether the promise is still its owner's."""
+        whose = (accepted.tenant, accepted.run_id, accepted.owner)
+        return bool(await self.database.execute(f"SELECT 1 FROM server_promises {_THIS}", whose))
+
+    async def promised(self, tenant: str, run_id: str) -> bool:
+        """Whether any server is to go on with a run."""
+        found = await self.database.execute(
+            "SELECT 1 FROM server_promises WHERE tenant = ? AND run_id = ?", (tenant, run_id)
+        )
+        return bool(found)
+
+    async def ask_to_stop(self, tenant: str, run_id: str, *, besides: str) -> bool:
+        """Have the owner of a run stop it; `False` where nobody besides this one has it."""
+        return bool(
+            await self.database.execute(
+                "UPDATE server_promises SET stop = 1 WHERE tenant = ? AND run_id = ? AND owner <> ? RETURNING run_id",
+                (tenant, run_id, besides),
+            )
+        )
+
+    async def to_stop(self, owner: str) -> list[tuple[str, str]]:
+        """The tenants and ids of an owner's runs that are to stop."""
+        rows = await self.database.execute(
+            "SELECT tenant, run_id FROM server_promises WHERE owner = ? AND stop = 1", (owner,)
+        )
+        return [(row[0], row[1]) for row in rows]
 
     async def append(self, entries: Sequence[Entry]) -> None:
         """Write events, all or none."""
@@ -149,7 +203,7 @@ class ServerStore:
 
     async def forget_thread(self, tenant: str, thread_id: str, run_ids: Sequence[str]) -> None:
         """Take out a thread that was made here, and the events, promises and feedback of its runs."""
-        tables = ("server_events", "server_accepted", "server_feedback")
+        tables = ("server_events", "server_promises", "server_feedback")
         statements: list[Statement] = [
             (f"DELETE FROM {table} WHERE tenant = ? AND run_id = ?", (tenant, run_id))
             for table in tables

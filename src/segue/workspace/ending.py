@@ -18,6 +18,7 @@ from segue.context.events import InterruptAsked
 from segue.graphs.plan import as_text
 from segue.router.errors import DeadlinePassed
 from segue.workspace.resuming import RUN_ID, is_ours, requests_of
+from segue.workspace.turns import ThreadLost
 
 _LOOK_S = 5.0
 """How long the last checkpoint may take to be read for what a stopped run had reached."""
@@ -59,7 +60,7 @@ def failed(record: RunRecord, error: BaseException, *, timed_out: bool, drained:
     record.interrupts = []
     if reason is not None:
         record.status, record.stop_reason = "stopped", reason
-        record.error = str(error) if isinstance(error, RunStopped) else ""
+        record.error = str(error) if isinstance(error, RunStopped | ThreadLost) else ""
         return
     record.status, record.error = "failed", f"{error}" or type(error).__name__
     record.error_id = error_id_of(error)
@@ -73,6 +74,8 @@ def stop_reason(error: BaseException, *, timed_out: bool, drained: bool) -> str 
         return error.reason
     if isinstance(error, DeadlinePassed) or (timed_out and isinstance(error, TimeoutError)):
         return "deadline"
+    if isinstance(error, ThreadLost):
+        return "crashed"
     if isinstance(error, GraphDrained) or (drained and isinstance(error, asyncio.CancelledError)):
         return "drained"
     return "cancelled" if isinstance(error, asyncio.CancelledError) else None

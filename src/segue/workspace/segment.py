@@ -218,7 +218,8 @@ class Segment:
         record.duration_s += clock.monotonic() - began
         record.usage, record.updated_at = self.meter.spending(), clock.now()
         try:
-            await self.records.keep(record)
+            if not isinstance(error, ThreadLost):  # somebody else may have the run by now: its record is theirs
+                await self.records.keep(record)
         except StoreError as lost:  # what came of it is told; the store still says `running`, and it can be resumed
             _log.error("run %s ended as %r, which cannot be kept: %s", record.run_id, record.status, lost)
             if error is None and record.status != "completed":

@@ -69,7 +69,7 @@ class ThreadTurns:
 
 
 class ThreadLost(StoreError):
-    """The lock on a thread was lost while a run had it: the run was stopped, and can be resumed."""
+    """The lock on a thread was lost while a run had it: the run stopped as if its process had died, and can go on."""
 
     def __init__(self, thread_id: str) -> None:
         super().__init__(f"the lock on thread {thread_id} was lost while the run went on.", way_out="Resume the run.")
