@@ -22,6 +22,7 @@ from segue import Agent, Workspace, tool
 from segue.base.errors import ConfigError
 from segue.server import app
 from segue.server.dispatch import Wanted
+from segue.server.following import followed
 from segue.server.hub import Reader
 from segue.server.keys import NOBODY
 from segue.server.listening import bound
@@ -95,6 +96,23 @@ async def test_an_event_stream_of_a_run_that_began_elsewhere_ends_with_it(tmp_pa
 
     assert [[each.type for each in once] for once in told] == [["run_finished"], ["run_finished"]]
     assert [once[0].id for once in told] == ["1", "1"]
+
+
+async def test_what_a_worker_process_does_is_told_as_if_the_server_had_done_it(tmp_path: Path) -> None:
+    async with Workspace.open(tmp_path) as worker, followed(worker):
+        run = await worker.run(desk(), "hello")
+    async with (
+        Workspace.open(tmp_path) as ws,
+        listening(app(ws, agents=[desk()], login=False)) as url,
+        httpx.AsyncClient(trust_env=False) as client,
+        client.stream("GET", f"{url}/api/v1/runs/{run.id}/events") as response,
+    ):
+        told = [each.type async for each in events(response)]
+
+    assert told[0] == "run_started"
+    assert "generation_finished" in told
+    assert told[-1] == "run_finished"
+    assert told.count("run_finished") == 1
 
 
 def test_a_reader_that_is_slow_is_not_waited_for() -> None:

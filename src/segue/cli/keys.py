@@ -75,8 +75,7 @@ def revoke_command(key_id: Annotated[str, typer.Argument(help="The key's id.")],
 def _within(folder: Path, ask: Callable[[Keys, Workspace], Awaitable[T]]) -> T:
     from segue.memory.database import open_database
     from segue.server.keys import Keys
-    from segue.server.serving import place_of
-    from segue.server.store import ServerStore
+    from segue.server.store import ServerStore, place_of
     from segue.workspace import Workspace
 
     async def inside() -> T:

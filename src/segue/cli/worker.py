@@ -48,9 +48,10 @@ async def _work(folder: Path, concurrency: int | None, once: bool, schedules: bo
 
     from segue.jobs.opening import open_jobs
     from segue.jobs.worker import Worker
+    from segue.server.following import followed
     from segue.workspace import Workspace
 
-    async with Workspace.open(folder) as ws, open_jobs(ws) as jobs:
+    async with Workspace.open(folder) as ws, followed(ws), open_jobs(ws) as jobs:
         worker = Worker(jobs, slots=concurrency, schedules=schedules, on_lost=_anew)
         _heed_signals(worker)
         told = asyncio.create_task(_tell(worker))

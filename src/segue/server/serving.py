@@ -30,13 +30,11 @@ from segue.server.hub import Hub
 from segue.server.keys import Key, Keys
 from segue.server.presence import Presence
 from segue.server.registry import Registry
-from segue.server.store import ServerStore
+from segue.server.store import DAY_S, ServerStore, place_of
 from segue.workspace.sections import ServerSection
 from segue.workspace.workspace import Workspace
 
 _log = logging.getLogger("segue.server")
-STORE_FILE = "server.db"
-_DAY_S = 86_400.0
 _RELOAD_S = 1.0
 _GRACE_S = 3.0
 """How long another server may take to write the last events of a run."""
@@ -161,7 +159,7 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
             ws=ws, settings=settings, store=store, keys=Keys(store), registry=registry, hub=hub, dispatch=dispatch,
             drain_s=setup.drain_s,
         )  # fmt: skip
-        await store.forget(server.now() - settings.keep_events_days * _DAY_S)
+        await store.forget(server.now() - settings.keep_events_days * DAY_S)
         await _in_background(hub.run(), stack)
         if setup.reload:
             await _in_background(_reload(registry), stack)
@@ -174,11 +172,6 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
             yield server
         finally:
             await server.close()
-
-
-def place_of(ws: Workspace) -> Path | str:
-    """Where the server's own rows lie: keys, events, feedback."""
-    return ws.database_url or ws.data_dir / STORE_FILE
 
 
 async def _present(ws: Workspace, stack: AsyncExitStack) -> Presence:

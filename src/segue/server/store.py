@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from segue.memory.database import Clash, Database, Row, Statement
+
+if TYPE_CHECKING:
+    from segue.workspace.workspace import Workspace
 
 _SCHEMA = (
     """CREATE TABLE IF NOT EXISTS server_promises (
@@ -31,6 +35,8 @@ _SCHEMA = (
         digest TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL UNIQUE, tenant TEXT NOT NULL, body TEXT NOT NULL,
         at DOUBLE PRECISION NOT NULL)""",
 )
+DAY_S = 86_400.0
+_FILE = "server.db"
 _PAGE = 500
 _THIS = "WHERE tenant = ? AND run_id = ? AND owner = ?"
 _OPEN = "WHERE tenant = ? AND run_id = ? AND owner IN ('', ?)"
@@ -66,6 +72,11 @@ class Accepted:
     """What it goes on with: `answers`, by whom, and a `budget`; empty for a run that begins."""
     owner: str = ""
     """The server that keeps the promise, by its name; empty where none has taken it yet."""
+
+
+def place_of(ws: Workspace) -> Path | str:
+    """Where the server's rows lie: the database for everything, or a file of the data folder."""
+    return ws.database_url or ws.data_dir / _FILE
 
 
 class ServerStore:
