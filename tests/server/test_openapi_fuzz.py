@@ -65,7 +65,7 @@ def refund(ctx: RunContext, order_id: int) -> str:
 
 script = Script({"Refund it.": [call("refund", order_id=1042), "It is refunded."]})
 here = Path(__file__).parent
-handbook = Documents(here / "handbook", index=here / "index.db", tenant="acme")
+handbook = Documents(here / "handbook", index=here / "index.db")
 desk = Agent("desk", model=ScriptedModel(script), tools=[refund, handbook])
 """
 SECTION = ServerSection(requests_per_minute=1_000_000, concurrent_runs=1_000)

@@ -86,6 +86,8 @@ class PageTold(Told):
     """What is wrong with it."""
     metadata: dict[str, Any]
     """What it says of itself in its front matter."""
+    uploaded: bool
+    """Whether this tenant uploaded it."""
 
 
 class PagesTold(Told):
@@ -128,18 +130,18 @@ class LinesTold(Told):
 
 
 class PageAsked(Asked):
-    """A page to be written."""
+    """A page to be uploaded."""
 
-    path: Annotated[str, Field(min_length=1, max_length=500)]
-    """Relative to the collection's folder: `returns/eu.md`."""
+    path: Annotated[str, Field(min_length=1, max_length=300)]
+    """Its name, with folders if you like: `contracts/2026.md`."""
     text: str
 
 
-def page_told(source: Source) -> PageTold:
+def page_told(source: Source, *, uploaded: bool = False) -> PageTold:
     """A page as it goes out."""
     return PageTold(
         path=source.path, title=source.title, size=source.size, version=source.version, note=source.note,
-        metadata=dict(source.metadata),
+        metadata=dict(source.metadata), uploaded=uploaded,
     )  # fmt: skip
 
 

@@ -167,7 +167,7 @@ class Collection:
 
     async def _entries(self, pages: Sequence[tuple[Found, Page]]) -> list[Entry]:
         cuts = await asyncio.to_thread(lambda: [cut(page.text) for _, page in pages])
-        vectors = await self.embedder.embed([_embedded(chunk) for chunks in cuts for chunk in chunks])
+        vectors = await self.embedder.embed([embedded(chunk) for chunks in cuts for chunk in chunks])
         entries, at = [], 0
         for (found, page), chunks in zip(pages, cuts, strict=True):
             entries.append(Entry(self._source(found, page), chunks, vectors[at : at + len(chunks)]))
@@ -187,7 +187,8 @@ class Collection:
         )
 
 
-def _embedded(chunk: Chunk) -> str:
+def embedded(chunk: Chunk) -> str:
+    """What of a chunk is made a vector."""
     return f"{chunk.heading}\n{said(chunk.text)}" if chunk.heading else said(chunk.text)
 
 

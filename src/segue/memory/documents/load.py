@@ -13,7 +13,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from segue.base.errors import UserError
@@ -129,9 +129,15 @@ def read_page(found: Found) -> Page:
     except OSError as error:
         return Page(found.path, "", "", f"not read: {error.strerror}")
     text, note = _decode(data)
+    page = page_of(found.path, text, content_hash(data))
+    return replace(page, note=note or page.note)
+
+
+def page_of(path: str, text: str, version: str) -> Page:
+    """A page of a text: newlines made one, secrets taken out, its front matter read."""
     lines = without_secrets(text.replace("\r\n", "\n").replace("\r", "\n"))
     metadata, amiss = metadata_of(lines)
-    return Page(found.path, lines, content_hash(data), note or amiss, metadata)
+    return Page(path, lines, version, amiss, metadata)
 
 
 _BREAK = "\n"

@@ -1,7 +1,7 @@
-"""Documents: what agents search, searched by people; a citation opened at its line; pages written and taken away.
+"""Documents: what agents search, searched by people; a citation opened at its line; pages uploaded and taken away.
 
-Documents are their agents': whoever may talk to an agent may read what it reads. Writing wants the scope `documents`,
-and a key of the tenant whose documents they are.
+A folder is its agents': whoever may talk to an agent may read what it reads. What is uploaded beside it is its tenant's
+alone.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from starlette.responses import Response
 from segue.base.errors import BadInput, names
 from segue.memory.documents.filters import Between, PassageFilter
 from segue.memory.documents.load import FolderMissing, find_pages
+from segue.memory.documents.uploads import FOLDER, Uploads, best_of
 from segue.server.collections import (
     CollectionsTold,
     CollectionTold,
@@ -31,14 +32,13 @@ from segue.server.collections import (
     page_told,
     passage_told,
 )
-from segue.server.errors import NotAllowed, NotNow, NotThere
+from segue.server.errors import NotNow, NotThere
 from segue.server.keys import Key
 from segue.server.routing import routes
 from segue.server.serving import Here, Server, Who
-from segue.tools.connectors.documents import MAX_K, PageMissing, PageProblem
+from segue.tools.connectors.documents import MAX_K, Documents, PageMissing, PageProblem, lines_of
 
 router = routes("documents")
-SCOPE = "documents"
 _Path = Annotated[str, Query(min_length=1, max_length=600)]
 _Words = Annotated[str, Query(min_length=1, max_length=2000)]
 _Where = Annotated[str, Query(max_length=4000, description='JSON: {"lang": ["de", "en"], "year": {"low": 2020}}.')]
@@ -55,10 +55,13 @@ async def list_collections(server: Here, who: Who) -> CollectionsTold:
 
 @router.get("/documents/{name}")
 async def list_pages(name: str, server: Here, who: Who) -> PagesTold:
-    """List the pages of a collection, as the index has them now."""
+    """List the pages of a collection as the index has them now, and what the tenant uploaded beside them."""
+    documents = _served(server, name).documents
     async with _clearly(name):
-        sources = await _served(server, name).documents.sources(shared=server.ws.documents)
-    return PagesTold(pages=[page_told(sources[path]) for path in sorted(sources)])
+        sources = await documents.sources(shared=server.ws.documents)
+    own = await _uploads(server, documents, who).sources()
+    pages = [page_told(sources[path]) for path in sorted(sources)]
+    return PagesTold(pages=[*pages, *(page_told(own[path], uploaded=True) for path in sorted(own))])
 
 
 @router.get("/documents/{name}/search")
@@ -72,12 +75,13 @@ async def search_documents(
     where: _Where = "",
 ) -> PassagesTold:
     """Find passages in plain words, best first; `path` and `where` narrow it, by shell patterns and front matter."""
-    narrowed = PassageFilter(paths=tuple(path), where=_conditions(where))
+    wanted = PassageFilter(paths=tuple(path), where=_conditions(where))
+    narrowed, words = None if wanted.is_empty else wanted, q.replace("\x00", " ")
+    documents = _served(server, name).documents
     async with _clearly(name):
-        found = await _served(server, name).documents.find(
-            q.replace("\x00", " "), k=k, filter=None if narrowed.is_empty else narrowed, shared=server.ws.documents
-        )
-    return PassagesTold(passages=[passage_told(each) for each in found])
+        found = await documents.find(words, k=k, filter=narrowed, shared=server.ws.documents)
+    own = await _uploads(server, documents, who).search(words, k, narrowed)
+    return PassagesTold(passages=[passage_told(each) for each in best_of([found, own], k)])
 
 
 @router.get("/documents/{name}/page")
@@ -85,31 +89,34 @@ async def read_page(
     name: str, server: Here, who: Who, path: _Path, start_line: _Line = 1, end_line: _Line | None = None
 ) -> LinesTold:
     """Open a page at a line, so many lines as are given at once."""
+    documents = _served(server, name).documents
     async with _clearly(name, path):
-        found = await _served(server, name).documents.lines(path, start_line, end_line)
+        text = await _uploads(server, documents, who).text(path) if path.startswith(f"{FOLDER}/") else None
+        if text is not None:
+            found = lines_of(text, path, start_line, end_line)
+        else:
+            found = await documents.lines(path, start_line, end_line)
     return LinesTold(citation=found.citation, line_count=found.line_count, text=found.text, note=found.note)
 
 
 @router.post("/documents/{name}/pages", status_code=status.HTTP_201_CREATED)
-async def write_page(name: str, asked: PageAsked, server: Here, who: Who) -> PageTold:
-    """Write a page, in the place of the one that may be there; agents find what it says from now on."""
-    documents = _to_write(server, name, who).documents
-    async with _clearly(name):
-        cited = await documents.save(asked.path, asked.text)
-        sources = await documents.sources(shared=server.ws.documents)
-    if cited not in sources:
-        raise NotNow(f"the page {asked.path!r} was taken away meanwhile")
-    return page_told(sources[cited])
+async def upload_page(name: str, asked: PageAsked, server: Here, who: Who) -> PageTold:
+    """Upload a page, in the place of the one that may be there; agents find it from now on, in runs of this tenant."""
+    documents = _served(server, name).documents
+    return page_told(await _uploads(server, documents, who).save(asked.path, asked.text), uploaded=True)
 
 
 @router.delete("/documents/{name}/pages", status_code=status.HTTP_204_NO_CONTENT)
 async def remove_page(name: str, server: Here, who: Who, path: _Path) -> Response:
-    """Take a page away."""
-    documents = _to_write(server, name, who).documents
-    async with _clearly(name, path):
-        await documents.remove(path)
-        await documents.refresh(shared=server.ws.documents)
+    """Take a page away that was uploaded."""
+    documents = _served(server, name).documents
+    if not await _uploads(server, documents, who).remove(path):
+        raise NotThere("uploaded page", path)
     return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+def _uploads(server: Server, documents: Documents, who: Key) -> Uploads:
+    return documents.uploads(who.tenant, server.ws.artefacts, shared=server.ws.documents)
 
 
 def _told(name: str, served: Served) -> CollectionTold:
@@ -127,15 +134,6 @@ def _served(server: Server, name: str) -> Served:
     if name not in found:
         raise NotThere("collection of documents", name, way_out=f"There are: {names(found)}.")
     return found[name]
-
-
-def _to_write(server: Server, name: str, who: Key) -> Served:
-    served = _served(server, name)
-    if not {SCOPE, "*"} & set(who.scopes):
-        raise NotAllowed(f"writing documents wants a key with the scope {SCOPE!r}")
-    if served.documents.scope.tenant != who.tenant:
-        raise NotAllowed(f"the documents {name!r} belong to another tenant, and may be read only")
-    return served
 
 
 @asynccontextmanager

@@ -19,8 +19,8 @@ from segue.memory.documents.index import Index, Scope, Source
 from segue.memory.documents.load import FolderMissing, Found, find_pages, read_page, title_of
 from segue.memory.documents.passage import Passage
 from segue.memory.documents.place import state_file
-from segue.memory.documents.save import remove_page, save_page
 from segue.memory.documents.sqlite import SqliteIndex
+from segue.memory.documents.uploads import FOLDER, Texts, Uploads, best_of
 from segue.tools.connectors.near import near
 from segue.tools.tool import Tool, tool
 from segue.tools.toolset import Toolset
@@ -127,7 +127,14 @@ class Documents(Toolset):
                 query: What to look for, in a few words or a question.
                 k: How many passages at most.
             """
-            found = await self._collection(ctx.services.documents).search(query, max(1, min(k, MAX_K)))
+            most = max(1, min(k, MAX_K))
+            found = best_of(
+                [
+                    await self._collection(ctx.services.documents).search(query, most),
+                    await self._uploads(ctx).search(query, most),
+                ],
+                most,
+            )
             note = "" if found else f"no passage of {self.name} has anything to do with this query"
             return FoundPassages(passages=[_shown(passage) for passage in found], note=note)
 
@@ -139,7 +146,7 @@ class Documents(Toolset):
     def read(self) -> Tool:
         """`read_…(path, start_line, end_line)`: a source at the line."""
 
-        async def read(path: str, start_line: int = 1, end_line: int | None = None) -> PageLines:
+        async def read(ctx: RunContext, path: str, start_line: int = 1, end_line: int | None = None) -> PageLines:
             """Open a page of the documents at a line, to read what stands around a citation.
 
             Args:
@@ -147,6 +154,9 @@ class Documents(Toolset):
                 start_line: The first line, counted from 1.
                 end_line: The last line; left out, as many as are given at once.
             """
+            wanted = _plain(path)
+            if wanted.startswith(f"{FOLDER}/") and (text := await self._uploads(ctx).text(wanted)) is not None:
+                return lines_of(text, wanted, start_line, end_line)
             return await self.lines(path, start_line, end_line)
 
         about = f"Open a page of {self.name} at a line, to read what stands around a citation."
@@ -200,27 +210,16 @@ class Documents(Toolset):
         await collection.refresh()
         return await collection.sources()
 
-    async def save(self, path: str, text: str) -> str:
-        """Write a page into the folder, in the place of the one that may be there; the path that citations have.
+    def uploads(self, tenant: str, texts: Texts, *, shared: Index | None = None) -> Uploads:
+        """The pages that a tenant brought, which its runs search beside the folder.
 
-        Raises:
-            BadInput: The path or the text cannot be a page's.
-            FolderMissing: The folder is not there.
-            StoreError: It cannot be written.
+        Args:
+            tenant: Whose they are.
+            texts: Where their texts lie; a workspace's artefact store.
+            shared: As for `find`.
         """
-        await asyncio.to_thread(save_page, self.folder, path, text)
-        return f"{self.folder.name}/{path}"
-
-    async def remove(self, path: str) -> None:
-        """Take a page out of the folder, by its path there or as citations have it.
-
-        Raises:
-            PageMissing: There is no such page.
-            FolderMissing: The folder is not there.
-            StoreError: It cannot be taken away.
-        """
-        found = await asyncio.to_thread(self._listed, path)
-        await asyncio.to_thread(remove_page, self.folder, found.path)
+        collection = self._collection(shared)
+        return Uploads(collection.index, texts, tenant=tenant, name=self.name, embedder=collection.embedder)
 
     def as_langchain(self) -> FolderVectorStore:
         """The folder as a LangChain vector store: `handbook.as_langchain().as_retriever()`."""
@@ -254,6 +253,9 @@ class Documents(Toolset):
             self._held[index] = Collection(self.folder, index, embedder=self._embedder, tenant=self._tenant)
         return self._held[index]
 
+    def _uploads(self, ctx: RunContext) -> Uploads:
+        return self.uploads(ctx.principal.tenant, ctx.services.artefacts, shared=ctx.services.documents)
+
     def _description(self) -> str:
         """Made once, so that a prompt stays the same bytes when pages change."""
         if not self._about:
@@ -278,31 +280,45 @@ class Documents(Toolset):
         page = read_page(found)
         if page.note and not page.text:
             raise PageProblem(f"{path}: {page.note}")
-        lines = page.text.removesuffix("\n").split("\n")
-        if not 1 <= start_line <= len(lines):
-            raise PageProblem(f"{path} has {len(lines)} lines, so it has no line {start_line}")
-        wanted = min(len(lines), end_line if end_line is not None else len(lines))
-        if wanted < start_line:
-            raise PageProblem(f"end_line={end_line} is before start_line={start_line}")
-        end = start_line
-        size = len(lines[start_line - 1])
-        while end < min(wanted, start_line + MAX_READ_LINES - 1) and size + len(lines[end]) < MAX_READ_CHARS:
-            size += len(lines[end]) + 1
-            end += 1
-        return PageLines(
-            citation=f"[{self.folder.name}/{found.path}:{start_line}-{end}]",
-            line_count=len(lines),
-            text="\n".join(lines[start_line - 1 : end])[:MAX_READ_CHARS],
-            note=f"go on at line {end + 1}" if end < wanted else "",
-        )
+        return lines_of(page.text, f"{self.folder.name}/{found.path}", start_line, end_line)
 
     def _listed(self, path: str) -> Found:
         pages = {page.path: page for page in find_pages(self.folder)[0]}
-        wanted = path.strip().strip("[]").replace("\\", "/").split(":", 1)[0]
+        wanted = _plain(path)
         inside = wanted.removeprefix(f"{self.folder.name}/")
         if (page := pages.get(inside) or pages.get(wanted)) is None:
             raise PageMissing(f"no page {path!r} in {self.name}; {near(inside, pages)}")
         return page
+
+
+def lines_of(text: str, path: str, start_line: int = 1, end_line: int | None = None) -> PageLines:
+    """Lines of a page, at most 200 lines and 20,000 characters at once.
+
+    Raises:
+        PageProblem: There is no such line in it.
+    """
+    lines = text.removesuffix("\n").split("\n")
+    if not 1 <= start_line <= len(lines):
+        raise PageProblem(f"{path} has {len(lines)} lines, so it has no line {start_line}")
+    wanted = min(len(lines), end_line if end_line is not None else len(lines))
+    if wanted < start_line:
+        raise PageProblem(f"end_line={end_line} is before start_line={start_line}")
+    end = start_line
+    size = len(lines[start_line - 1])
+    while end < min(wanted, start_line + MAX_READ_LINES - 1) and size + len(lines[end]) < MAX_READ_CHARS:
+        size += len(lines[end]) + 1
+        end += 1
+    return PageLines(
+        citation=f"[{path}:{start_line}-{end}]",
+        line_count=len(lines),
+        text="\n".join(lines[start_line - 1 : end])[:MAX_READ_CHARS],
+        note=f"go on at line {end + 1}" if end < wanted else "",
+    )
+
+
+def _plain(path: str) -> str:
+    """A path as a citation has it, without its brackets and lines."""
+    return path.strip().strip("[]").replace("\\", "/").split(":", 1)[0]
 
 
 def _shown(passage: Passage) -> FoundPassage:
