@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +105,8 @@ async def test_what_is_uploaded_is_found_by_the_tenants_runs_until_it_is_taken_a
     written = (await client.post(f"{API}/handbook/pages", json=page)).json()
     told = await told_of(client, "parcels to Iceland")
     pages = (await client.get(f"{API}/handbook")).json()["pages"]
-    opened = (await client.get(f"{API}/handbook/page", params={"path": written["path"], "start_line": 3})).json()
+    cited: dict[str, str | int] = {"path": f"[{written['path']}:1-3]", "start_line": 3}
+    opened = (await client.get(f"{API}/handbook/page", params=cited)).json()
     gone = await client.delete(f"{API}/handbook/pages", params={"path": "uploads/shipping/abroad.md"})
     again = await client.delete(f"{API}/handbook/pages", params={"path": "shipping/abroad.md"})
     left = (await client.get(f"{API}/handbook/search", params={"q": "parcels to Iceland fortnight"})).json()
@@ -148,6 +152,22 @@ async def test_a_page_that_is_uploaded_again_takes_the_place_of_the_old_one(serv
     assert [each["text"] for each in found["passages"]] == ["The code is heron."]
     stored = b"".join(each.read_bytes() for each in (folder.parent / ".segue").glob("artefacts.db*"))
     assert b"swallow" not in stored
+
+
+async def test_uploads_outlive_the_index_that_finds_them(serve: Serve, folder: Path) -> None:
+    client = await client_of(await served_with(serve, folder))
+    for number, text in enumerate(("The code is swallow.", "The code is heron.", "The door is blue.")):
+        page = {"path": "code.md" if number < 2 else "door.md", "text": text}
+        await client.post(f"{API}/handbook/pages", json=page)
+    with sqlite3.connect(folder.parent / "index.db") as db:
+        db.executescript("DELETE FROM chunks; DELETE FROM sources; UPDATE generation SET number = number + 1;")
+    db.close()
+
+    pages = (await client.get(f"{API}/handbook")).json()["pages"]
+    found = (await client.get(f"{API}/handbook/search", params={"q": "the code", "path": "uploads/code.md"})).json()
+
+    assert [each["path"] for each in pages if each["uploaded"]] == ["uploads/code.md", "uploads/door.md"]
+    assert [each["text"] for each in found["passages"]] == ["The code is heron."]
 
 
 async def test_a_key_in_an_upload_is_not_kept(serve: Serve, folder: Path) -> None:
@@ -225,3 +245,46 @@ async def test_what_is_not_there_is_told_by_name(serve: Serve, folder: Path) -> 
     assert missing == [409] * 3
     assert (told["pages"], told["note"]) == (0, "its folder is not there")
     assert str(folder.parent) not in str(told)
+
+
+@pytest.mark.parametrize(
+    "amiss",
+    [
+        "a: &a [*a]", "a: !!int ''", "a: !!bool maybe", "a: !!timestamp soon", "a: 0x" + "f" * 8000, 'a: "\\ud800"',
+        '"\\ud800": 1', "a: " + "[" * 4000, "a: &a {k: v}\nb: {<<: [*a, *a]}",
+    ],
+)  # fmt: skip
+async def test_front_matter_that_is_amiss_hides_neither_its_page_nor_others(
+    serve: Serve, folder: Path, amiss: str
+) -> None:
+    text = f"---\n{amiss}\n---\n# Parrots\n\nParrots may come along.\n"
+    (folder / "parrots.md").write_text(text)
+    client = await client_of(await served_with(serve, folder))
+
+    written = await client.post(f"{API}/handbook/pages", json={"path": "parrots.md", "text": text})
+    pages = await client.get(f"{API}/handbook")
+    found = (await client.get(f"{API}/handbook/search", params={"q": "parrots may come along"})).json()
+
+    assert (written.status_code, pages.status_code, len(pages.json()["pages"])) == (201, 200, 4)
+    assert {each["path"] for each in found["passages"]} >= {"handbook/parrots.md", "uploads/parrots.md"}
+
+
+async def test_a_file_whose_name_is_not_utf8_is_left_out_and_the_others_are_served(serve: Serve, folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("# Coffee")
+    client = await client_of(await served_with(serve, folder))
+
+    answers = [await client.get(f"{API}/handbook{rest}") for rest in ("", "/search?q=goods", "/page?path=none.md")]
+
+    assert [each.status_code for each in answers] == [200, 200, 404]
+    assert len(answers[0].json()["pages"]) == 2
+
+
+async def test_uploads_of_one_page_at_the_same_time_leave_one_of_them_whole(serve: Serve, folder: Path) -> None:
+    client = await client_of(await served_with(serve, folder))
+    for _ in range(5):
+        pages = [{"path": "code.md", "text": f"The code is {number % 2}."} for number in range(8)]
+        await asyncio.gather(*(client.post(f"{API}/handbook/pages", json=page) for page in pages))
+
+        kept = await client.get(f"{API}/handbook/page", params={"path": "uploads/code.md"})
+
+        assert kept.json()["text"] in ("The code is 0.", "The code is 1.")

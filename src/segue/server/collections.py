@@ -81,7 +81,7 @@ class PageTold(Told):
     size: int
     """Bytes."""
     version: str
-    """Hash of its bytes."""
+    """Hash of its bytes; of an upload, another one with each."""
     note: str
     """What is wrong with it."""
     metadata: dict[str, Any]

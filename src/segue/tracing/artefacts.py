@@ -15,6 +15,7 @@ _SCHEMA = in_both(
     """CREATE TABLE IF NOT EXISTS @artefacts (
         tenant TEXT NOT NULL, artefact_id TEXT NOT NULL, media_type TEXT NOT NULL, data BLOB NOT NULL,
         PRIMARY KEY (tenant, artefact_id))""",
+    "CREATE INDEX IF NOT EXISTS @artefacts_by_type ON @artefacts (tenant, media_type)",
 )
 
 
@@ -47,6 +48,13 @@ class ArtefactStore:
         if not found:
             raise BadInput(f"no artefact {artefact_id!r} in tenant {tenant!r}")
         return found[0][0], found[0][1]
+
+    def of_type(self, tenant: str, media_type: str) -> list[str]:
+        """The ids of what a tenant keeps of a media type, in no order."""
+        found = self._tables.execute(
+            "SELECT artefact_id FROM @artefacts WHERE tenant = ? AND media_type = ?", (tenant, media_type)
+        )
+        return [row[0] for row in found]
 
     def erase(self, tenant: str, artefact_id: str) -> None:
         """Forget the bytes, in the file and in its log; nothing happens where there are none."""

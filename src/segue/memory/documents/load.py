@@ -18,7 +18,7 @@ from pathlib import Path
 
 from segue.base.errors import UserError
 from segue.base.ids import content_hash
-from segue.memory.documents.filters import Value
+from segue.memory.documents.filters import Scalar, Value
 from segue.tracing.detectors import find_secrets
 
 SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".txt", ".text", ".rst"})
@@ -105,12 +105,20 @@ def _walk(folder: Path, top: Path, inside: Path, notes: list[str]) -> Iterator[P
         if entry.name.startswith("."):
             continue
         path = folder / entry.name
+        if (named := _in_unicode(entry.name)) != entry.name:
+            notes.append(f"{(folder.relative_to(top) / named).as_posix()}: not read: its name is not UTF-8")
+            continue
         if entry.is_symlink() and not _stays_inside(path, inside):
             notes.append(f"{path.relative_to(top).as_posix()}: not followed: a link that leads outside the folder")
         elif entry.is_dir(follow_symlinks=False):
             yield from _walk(path, top, inside, notes)
         elif path.suffix.lower() in SUFFIXES:
             yield path
+
+
+def _in_unicode(text: str) -> str:
+    """The text, with marks in the place of halves of characters and of bytes that are none."""
+    return text.encode(errors="replace").decode()
 
 
 def _stays_inside(link: Path, inside: Path) -> bool:
@@ -168,12 +176,16 @@ def _decode(data: bytes) -> tuple[str, str]:
 
 _FRONT = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
 _MAX_FRONT = 10_000
+_MAX_BITS = 64
+_MAX_DEPTH = 20
 
 
 def metadata_of(text: str) -> tuple[dict[str, Value], str]:
     """What a page says of itself in its front matter, the lines of YAML between two `---` at its top; and a note.
 
-    Texts, numbers, truths, dates (as texts, `2026-01-31`) and lists of those are kept; anything else is left out.
+    Texts, numbers of at most 64 bits, truths, dates (as texts, `2026-01-31`) and lists of those are kept; anything else
+    is left out. Front matter that refers to parts of itself (`*name`) is not read, since a few lines of it can stand for
+    more than memory holds; nor is what nests deeper than anybody writes.
     """
     match = _FRONT.match(text[:_MAX_FRONT]) if text.startswith("---") else None
     if match is None:
@@ -181,22 +193,37 @@ def metadata_of(text: str) -> tuple[dict[str, Value], str]:
     import yaml  # type: ignore[import-untyped]
 
     try:
+        depth = 0
+        for event in yaml.parse(match[1], yaml.SafeLoader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if isinstance(event, yaml.AliasEvent) or depth > _MAX_DEPTH:
+                return {}, "its front matter is not read: it refers to parts of itself, or nests too deep"
         held = yaml.safe_load(match[1])
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        return {}, f"its front matter is no YAML: {' '.join(str(error).split())[:120]}"
+    except (yaml.YAMLError, *_ALSO_RAISED) as error:
+        return {}, f"its front matter is no YAML: {_in_unicode(' '.join(str(error).split()))[:120]}"
     found = held.items() if isinstance(held, dict) else ()
-    return {name: value for name, each in found if isinstance(name, str) and (value := _value(each)) is not None}, ""
+    said = {_in_unicode(name): _value(each) for name, each in found if isinstance(name, str)}
+    return {name: value for name, value in said.items() if value is not None}, ""
+
+
+_ALSO_RAISED = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""By PyYAML, where a tag does not fit its text: `!!int ''`, `!!bool maybe`, `!!timestamp soon`."""
 
 
 def _value(held: object) -> Value | None:
     if isinstance(held, list):
-        several = [one for each in held if (one := _value(each)) is not None and not isinstance(one, tuple)]
-        return tuple(several)
+        return tuple(one for each in held if (one := _scalar(each)) is not None)
+    return _scalar(held)
+
+
+def _scalar(held: object) -> Scalar | None:
+    if isinstance(held, str):
+        return _in_unicode(held)
     if isinstance(held, datetime.date):
         return held.isoformat()
     if isinstance(held, float):
         return held if math.isfinite(held) else None
-    return held if isinstance(held, str | int) else None
+    return held if isinstance(held, int) and held.bit_length() <= _MAX_BITS else None
 
 
 def title_of(text: str, path: str) -> str:

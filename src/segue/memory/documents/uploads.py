@@ -1,13 +1,16 @@
 """Uploads: pages that a tenant brought, beside a folder that all may read; kept in the index and by their text.
 
-No file is written: the text lies in the artefact store, so that every machine that shares a database has it, and the
-index knows the rest. A page's version is the id of its text. Nobody but the tenant finds or reads it.
+No file is written: the text lies in the artefact store, so that every machine that shares a database has it. The index
+is made of the texts, and made anew where it was lost. A page's version is the id of its text, which no other upload has,
+not even of the same words: whoever takes an older one away never takes this one's. Nobody but the tenant finds or reads
+it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from typing import Protocol
@@ -45,6 +48,10 @@ class Texts(Protocol):
         """Forget bytes."""
         ...
 
+    def of_type(self, tenant: str, media_type: str) -> list[str]:
+        """The ids of what a tenant keeps of a media type."""
+        ...
+
 
 class Uploads:
     """The uploads of one tenant to one collection.
@@ -60,6 +67,7 @@ class Uploads:
     def __init__(self, index: Index, texts: Texts, *, tenant: str, name: str, embedder: Embedder) -> None:
         self._index, self._texts, self._embedder = index, texts, embedder
         self.scope = Scope(tenant, f"{FOLDER}:{name}")
+        self._media = f"{_MEDIA}; upload={name}"
 
     async def sources(self) -> Mapping[str, Source]:
         """The pages, by the path that citations have.
@@ -67,7 +75,11 @@ class Uploads:
         Raises:
             StoreError: The index cannot be used.
         """
-        return await self._index.sources(self.scope)
+        held = await self._index.sources(self.scope)
+        if not held and (ids := await asyncio.to_thread(self._texts.of_type, self.scope.tenant, self._media)):
+            await self._restore(ids)
+            held = await self._index.sources(self.scope)
+        return held
 
     async def save(self, path: str, text: str) -> Source:
         """Keep a page, in the place of the one that may be there; keys and passwords in it are taken out before.
@@ -83,8 +95,8 @@ class Uploads:
         if cited not in held and len(held) >= MAX_PAGES:
             raise BadInput(f"a tenant may upload {MAX_PAGES:,} pages to one collection", way_out="Take some away.")
         page = await asyncio.to_thread(page_of, cited, text, "")
-        data = f"{cited}\n{page.text}".encode()
-        await asyncio.to_thread(self._texts.put, self.scope.tenant, data, _MEDIA)
+        data = f"{cited}:{time.time_ns():020}:{secrets.token_hex(8)}\n{page.text}".encode()
+        await asyncio.to_thread(self._texts.put, self.scope.tenant, data, self._media)
         source = await self._add(page, version=content_hash(data), size=len(page.text.encode()))
         if cited in held and held[cited].version != source.version:
             await self._forget(held[cited])
@@ -99,8 +111,8 @@ class Uploads:
         found = (await self.sources()).get(_with_folder(path))
         if found is None:
             return False
-        await self._index.remove(self.scope, [found.path])
         await self._forget(found)
+        await self._index.remove(self.scope, [found.path])
         return True
 
     async def search(
@@ -118,8 +130,8 @@ class Uploads:
         if not held:
             return []
         for each in held.values():
-            if each.embedder != self._embedder.name:
-                await self._add(await self._page(each), version=each.version, size=each.size)
+            if each.embedder != self._embedder.name and (page := await self._page(each)) is not None:
+                await self._add(page, version=each.version, size=each.size)
         vector = (await self._embedder.embed([query]))[0]
         return await self._index.search(self.scope, query, vector, k=k, filter=filter)
 
@@ -130,11 +142,31 @@ class Uploads:
             StoreError: It cannot be read.
         """
         found = (await self.sources()).get(_with_folder(path))
-        return None if found is None else (await self._page(found)).text
+        page = None if found is None else await self._page(found)
+        return None if page is None else page.text
 
-    async def _page(self, source: Source) -> Page:
-        _, data = await asyncio.to_thread(self._texts.get, self.scope.tenant, f"art_{source.version}")
+    async def _page(self, source: Source) -> Page | None:
+        """The page; `None` where somebody takes it away at this moment."""
+        try:
+            _, data = await asyncio.to_thread(self._texts.get, self.scope.tenant, f"art_{source.version}")
+        except BadInput:
+            return None
         return page_of(source.path, data.decode().partition("\n")[2], source.version)
+
+    async def _restore(self, ids: Sequence[str]) -> None:
+        """An index that is empty and should not be: made of the texts, of each path the newest."""
+        newest: dict[str, tuple[str, str, str]] = {}
+        for each in ids:
+            try:
+                _, data = await asyncio.to_thread(self._texts.get, self.scope.tenant, each)
+            except BadInput:
+                continue
+            head, _, text = data.decode().partition("\n")
+            path, at, _ = head.split(":")
+            if path not in newest or newest[path][0] < at:
+                newest[path] = (at, each.removeprefix("art_"), text)
+        for path, (_, version, text) in newest.items():
+            await self._add(page_of(path, text, version), version=version, size=len(text.encode()))
 
     async def _add(self, page: Page, *, version: str, size: int) -> Source:
         chunks = await asyncio.to_thread(cut, page.text)

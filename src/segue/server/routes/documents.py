@@ -36,7 +36,7 @@ from segue.server.errors import NotNow, NotThere
 from segue.server.keys import Key
 from segue.server.routing import routes
 from segue.server.serving import Here, Server, Who
-from segue.tools.connectors.documents import MAX_K, Documents, PageMissing, PageProblem, lines_of
+from segue.tools.connectors.documents import MAX_K, Documents, PageMissing, PageProblem, lines_of, plain
 
 router = routes("documents")
 _Path = Annotated[str, Query(min_length=1, max_length=600)]
@@ -90,10 +90,11 @@ async def read_page(
 ) -> LinesTold:
     """Open a page at a line, so many lines as are given at once."""
     documents = _served(server, name).documents
+    wanted = plain(path)
     async with _clearly(name, path):
-        text = await _uploads(server, documents, who).text(path) if path.startswith(f"{FOLDER}/") else None
+        text = await _uploads(server, documents, who).text(wanted) if wanted.startswith(f"{FOLDER}/") else None
         if text is not None:
-            found = lines_of(text, path, start_line, end_line)
+            found = lines_of(text, wanted, start_line, end_line)
         else:
             found = await documents.lines(path, start_line, end_line)
     return LinesTold(citation=found.citation, line_count=found.line_count, text=found.text, note=found.note)

@@ -154,7 +154,7 @@ class Documents(Toolset):
                 start_line: The first line, counted from 1.
                 end_line: The last line; left out, as many as are given at once.
             """
-            wanted = _plain(path)
+            wanted = plain(path)
             if wanted.startswith(f"{FOLDER}/") and (text := await self._uploads(ctx).text(wanted)) is not None:
                 return lines_of(text, wanted, start_line, end_line)
             return await self.lines(path, start_line, end_line)
@@ -284,7 +284,7 @@ class Documents(Toolset):
 
     def _listed(self, path: str) -> Found:
         pages = {page.path: page for page in find_pages(self.folder)[0]}
-        wanted = _plain(path)
+        wanted = plain(path)
         inside = wanted.removeprefix(f"{self.folder.name}/")
         if (page := pages.get(inside) or pages.get(wanted)) is None:
             raise PageMissing(f"no page {path!r} in {self.name}; {near(inside, pages)}")
@@ -316,7 +316,7 @@ def lines_of(text: str, path: str, start_line: int = 1, end_line: int | None = N
     )
 
 
-def _plain(path: str) -> str:
+def plain(path: str) -> str:
     """A path as a citation has it, without its brackets and lines."""
     return path.strip().strip("[]").replace("\\", "/").split(":", 1)[0]
 
