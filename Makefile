@@ -6,7 +6,7 @@ export VENV
 PY := $(VENV)/bin/python
 NAME ?= startup
 
-.PHONY: help demo test test-all lint types bench lock clean
+.PHONY: help demo test test-all lint types bench web web-check lock clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -17,6 +17,7 @@ demo:  ## The example desk: plan, workers, documents, data, sandbox, approval, a
 
 test:  ## Set up, lint, types, and the suite
 	@.ci/setup dev
+	@.ci/browser
 	@$(MAKE) --no-print-directory lint types
 	$(PY) -m pytest -n 2 --dist loadgroup -m "not long" --cov --cov-report=term:skip-covered -q
 
@@ -33,6 +34,16 @@ types:
 bench:  ## Measure: make bench NAME=startup
 	@.ci/setup dev
 	@$(PY) benchmarks/$(NAME).py
+
+web:  ## Build the playground into src/segue/web (needs node)
+	@cd playground && npm ci --no-audit --no-fund --silent && npm run --silent build
+
+web-check:  ## See that what is committed is what the sources build to (needs node)
+	@rm -rf src/segue/web
+	@$(MAKE) --no-print-directory web
+	@test -f src/segue/web/index.html
+	@git diff --exit-code --stat -- src/segue/web
+	@test -z "$$(git status --porcelain -- src/segue/web)" || { git status --short -- src/segue/web; exit 1; }
 
 lock:  ## Compile requirements/ anew (needs uv)
 	@.ci/lock

@@ -19,6 +19,7 @@ from segue.server import openai_api
 from segue.server.dispatch import Deps
 from segue.server.door import Door
 from segue.server.errors import answer
+from segue.server.pages import add_pages
 from segue.server.routes import ROUTERS
 from segue.server.serving import Server, Setup, serving
 from segue.workspace.sections import ServerSection
@@ -71,6 +72,7 @@ def app(
     made.state.setup = setup
     for router in (*ROUTERS, openai_api.router):
         made.include_router(router)
+    add_pages(made)
     for kind in (SegueError, HTTPException, RequestValidationError, Exception):
         made.add_exception_handler(kind, _answer)
 

@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from segue.server.errors import NoKey, NotAllowed, TooLarge, TooMany, answer
 from segue.server.keys import NOBODY, Key, Keys
+from segue.server.pages import is_page
 from segue.workspace.sections import ServerSection
 
 _log = logging.getLogger("segue.server")
@@ -63,7 +64,7 @@ class Door:
             await send(message)
 
         try:
-            if path not in OPEN_PATHS:
+            if path not in OPEN_PATHS and not is_page(path):
                 await self._let_in(scope)
             await self._inner(scope, _bounded(scope, receive, self._settings.max_body_bytes), out)
         except Exception as error:

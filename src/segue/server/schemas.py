@@ -314,6 +314,8 @@ class ThreadTold(Told):
     """A conversation."""
 
     id: str
+    title: str
+    """What it began with, cut; empty where it has not begun."""
     runs: int
     updated_at: float
 

@@ -174,6 +174,19 @@ class RunRecords:
             (tenant, self._tables.bound(limit)),
         )
 
+    def first_requests(self, tenant: str, thread_ids: Sequence[str]) -> dict[str, list[Any]]:
+        """What each of these threads began with: the request of its first run."""
+        if not thread_ids:
+            return {}
+        marks = ", ".join("?" * len(thread_ids))
+        rows = self._tables.execute(
+            "SELECT thread_id, record FROM (SELECT thread_id, record, row_number() OVER (PARTITION BY thread_id "
+            f"ORDER BY started_at, run_id) AS at FROM @runs WHERE tenant = ? AND thread_id IN ({marks})) AS firsts "
+            "WHERE at = 1",
+            (tenant, *thread_ids),
+        )
+        return {row[0]: orjson.loads(row[1])["request"] for row in rows}
+
     def _read(self, where: str, values: tuple[Any, ...], limit: int, *, rows: str = "@runs") -> list[RunRecord]:
         query = f"SELECT record FROM {rows} WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT ?"
         found = self._tables.execute(query, (*values, self._tables.bound(limit)))

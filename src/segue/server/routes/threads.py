@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import Query, status
 
 from segue.base.errors import BadInput
 from segue.base.ids import new_id
+from segue.base.messages import text_of
 from segue.server.errors import NotNow, NotThere
 from segue.server.keys import Key
 from segue.server.routing import Limit, plain, routes
@@ -27,6 +29,7 @@ from segue.server.serving import Here, Server, Who
 from segue.workspace.checkpoints import CheckpointInfo
 
 router = routes("threads")
+_TITLE_CHARS = 80
 _SAID = ("role", "content", "tool_calls", "tool_call_id", "name")
 
 
@@ -34,11 +37,13 @@ _SAID = ("role", "content", "tool_calls", "tool_call_id", "name")
 async def list_threads(server: Here, who: Who, limit: Limit = 50) -> ThreadsTold:
     """List the newest threads."""
     found = {
-        each: ThreadTold(id=each, runs=0, updated_at=at)
+        each: ThreadTold(id=each, title="", runs=0, updated_at=at)
         for each, at in await server.store.threads(who.tenant, limit=limit)
     }
-    for each, count, at in server.ws.threads(principal=who.principal, limit=limit):
-        found[each] = ThreadTold(id=each, runs=count, updated_at=at)
+    begun = server.ws.threads(principal=who.principal, limit=limit)
+    titles = await asyncio.to_thread(_titles, server, who.tenant, [each for each, _, _ in begun])
+    for each, count, at in begun:
+        found[each] = ThreadTold(id=each, title=titles.get(each, ""), runs=count, updated_at=at)
     return ThreadsTold(threads=sorted(found.values(), key=lambda each: -each.updated_at)[:limit])
 
 
@@ -49,7 +54,7 @@ async def create_thread(asked: ThreadAsked, server: Here, who: Who) -> ThreadTol
     taken = server.ws.records.newest(who.tenant, limit=1, thread_id=thread_id)
     if taken or not await server.store.add_thread(who.tenant, thread_id, now=now):
         raise NotNow(f"there is a thread {thread_id!r} already")
-    return ThreadTold(id=thread_id, runs=0, updated_at=now)
+    return ThreadTold(id=thread_id, title="", runs=0, updated_at=now)
 
 
 @router.get("/threads/{thread_id}")
@@ -58,7 +63,9 @@ async def get_thread(thread_id: str, server: Here, who: Who) -> ThreadTold:
     newest = await server.thread(thread_id, who)
     runs = server.ws.records.newest(who.tenant, limit=-1, thread_id=thread_id)
     made = await server.store.thread(who.tenant, thread_id)
-    return ThreadTold(id=thread_id, runs=len(runs), updated_at=newest.updated_at if newest else made or 0.0)
+    titles = await asyncio.to_thread(_titles, server, who.tenant, [thread_id])
+    updated_at = newest.updated_at if newest else made or 0.0
+    return ThreadTold(id=thread_id, title=titles.get(thread_id, ""), runs=len(runs), updated_at=updated_at)
 
 
 @router.delete("/threads/{thread_id}", status_code=status.HTTP_204_NO_CONTENT)
@@ -121,6 +128,12 @@ async def fork_thread(thread_id: str, asked: ForkAsked, server: Here, who: Who) 
         budget=None if asked.budget is None else asked.budget.budget(),
     )  # fmt: skip
     return run_told(record, server.now())
+
+
+def _titles(server: Server, tenant: str, thread_ids: list[str]) -> dict[str, str]:
+    """What threads began with, in a line."""
+    begun = server.ws.records.first_requests(tenant, thread_ids)
+    return {each: " ".join(" ".join(map(text_of, request)).split())[:_TITLE_CHARS] for each, request in begun.items()}
 
 
 def _without_labels(values: dict[str, Any]) -> dict[str, Any]:
