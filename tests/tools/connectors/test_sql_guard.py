@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -144,3 +145,19 @@ async def test_a_hidden_column_that_a_view_only_shows_reads_as_null_through_it(s
     rows = (await database(shop).execute("SELECT person, lower_address FROM people ORDER BY person")).rows
 
     assert rows == [{"person": name, "lower_address": None} for name in ("Ann", "Bo", "Cy")]
+
+
+async def test_a_view_is_counted_although_a_table_that_it_joins_is_not_needed_for_that(shop: Path) -> None:
+    with sqlite3.connect(shop) as db:
+        db.executescript(
+            "CREATE TABLE cities (city TEXT PRIMARY KEY, people INTEGER); INSERT INTO cities VALUES ('Bonn', 3);"
+            "CREATE VIEW places AS SELECT o.order_id, c.city, t.people FROM orders o JOIN customers c USING (customer_id)"
+            " LEFT JOIN cities t ON t.city = c.city"
+        )
+    places = database(shop, tables=["places"], hidden_columns=[])
+
+    counted = await places.execute("SELECT city, count(*) AS orders FROM places GROUP BY city ORDER BY city")
+
+    assert [row["orders"] for row in counted.rows] == [1, 1, 1]
+    with pytest.raises(UnknownName, match="cities"):
+        await places.execute("SELECT count(*) FROM cities")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from segue.tools.connectors.sql.connection import Verdict
@@ -39,7 +40,14 @@ class Permit:
             return "blank"
         held = self.schema.by_name.get(table.lower())
         own = held is not None and (column.lower() in held.by_name or column in ("", "ROWID"))
-        return "allow" if own or through in self.through_views else "deny"
+        joined = not column and source is None and table.lower() in self.below_views
+        return "allow" if own or joined or through in self.through_views else "deny"
+
+    @cached_property
+    def below_views(self) -> frozenset[str]:
+        """The tables that views read. A view whose columns of one are not asked for still joins it, and SQLite tells of
+        that without naming the view; a statement that names the table itself has been refused by the guard before."""
+        return frozenset(table for _, table, _ in self.through_views)
 
 
 def permit(db: sqlite3.Connection, schema: Schema, unseen: Collection[str]) -> tuple[Permit, list[str]]:
