@@ -14,6 +14,7 @@ import os
 import random
 import sqlite3
 import sys
+import threading
 import time
 import zlib
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 SEED = 1042
+_ONE_AT_A_TIME = threading.Lock()
 SHOP_TABLES = (
     "countries", "customers", "products", "orders", "order_lines", "payments", "refunds", "support_cases",
 )  # fmt: skip
@@ -40,12 +42,13 @@ def build(path: Path, *, fresh: bool = False) -> None:
     takes back what was written into the files since.
     """
     version, crm = _version(), path.with_name("crm.db")
-    if not fresh and _user_version(path) == version == _user_version(crm):
-        return
-    draft = generate()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, HERE / "schema.sql", {name: getattr(draft, name) for name in SHOP_TABLES}, version)
-    _write(crm, HERE / "crm.sql", {name: getattr(draft, name) for name in CRM_TABLES}, version)
+    with _ONE_AT_A_TIME:
+        if not fresh and _user_version(path) == version == _user_version(crm):
+            return
+        draft = generate()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, HERE / "schema.sql", {name: getattr(draft, name) for name in SHOP_TABLES}, version)
+        _write(crm, HERE / "crm.sql", {name: getattr(draft, name) for name in CRM_TABLES}, version)
 
 
 def generate() -> Draft:

@@ -17,10 +17,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from segue import RunContext, tool
+from segue import RunContext, Tool, tool
 
 HERE = Path(__file__).resolve().parent
-SHOP = HERE / "data" / "shop.db"
 RULE = HERE / "handbook" / "damaged-on-arrival.md"
 KEYS = "CREATE TABLE IF NOT EXISTS refund_keys (key TEXT PRIMARY KEY, record TEXT NOT NULL)"
 """The shop keeps the key of each refund beside it: that is what a refund is looked up by after a stop."""
@@ -38,9 +37,9 @@ class Limits:
 
 
 @contextmanager
-def shop() -> Iterator[sqlite3.Connection]:
+def opened(shop: Path) -> Iterator[sqlite3.Connection]:
     """The database, committed at the end, closed in any case."""
-    db = sqlite3.connect(SHOP, timeout=5)
+    db = sqlite3.connect(shop, timeout=5)
     db.row_factory = sqlite3.Row
     try:
         with db:
@@ -61,71 +60,75 @@ def limits() -> Limits:
     return Limits(int(days[1]), int(Decimal(eur[1]) * 100), f"[handbook/{RULE.name}:{day}-{amount}]")
 
 
-@tool(effect="read", timeout_s=10)
-def look_up_order(order_id: int) -> dict[str, Any]:
-    """Look up an order: its customer, lines, payments, refunds and support cases.
+def refund_tools(shop: Path) -> list[Tool]:
+    """The three tools over one database."""
 
-    Args:
-        order_id: The number of the order.
-    """
-    with shop() as db:
-        order = _one(db, "SELECT * FROM orders WHERE order_id = ?", order_id, f"there is no order {order_id}")
-        customer = _one(db, "SELECT name, email FROM customer_facts WHERE customer_id = ?", order["customer_id"], "")
-        return {
-            **dict(order),
-            **dict(customer),
-            "lines": _all(
-                db,
-                "SELECT line_id, name AS product, quantity, line_total_cents FROM order_lines "
-                "JOIN products USING (product_id) WHERE order_id = ? ORDER BY line_id",
-                order_id,
-            ),
-            "payments": _all(db, "SELECT method, status, amount_cents FROM payments WHERE order_id = ?", order_id),
-            "refunds": _all(
-                db, "SELECT refund_id, line_id, amount_cents, status FROM refunds WHERE order_id = ?", order_id
-            ),
-            "cases": _all(
-                db, "SELECT case_id, topic, status, opened_on FROM support_cases WHERE order_id = ?", order_id
-            ),
-        }
+    @tool(effect="read", timeout_s=10)
+    def look_up_order(order_id: int) -> dict[str, Any]:
+        """Look up an order: its customer, lines, payments, refunds and support cases.
 
+        Args:
+            order_id: The number of the order.
+        """
+        with opened(shop) as db:
+            order = _one(db, "SELECT * FROM orders WHERE order_id = ?", order_id, f"there is no order {order_id}")
+            customer = _one(
+                db, "SELECT name, email FROM customer_facts WHERE customer_id = ?", order["customer_id"], ""
+            )
+            return {
+                **dict(order),
+                **dict(customer),
+                "lines": _all(
+                    db,
+                    "SELECT line_id, name AS product, quantity, line_total_cents FROM order_lines "
+                    "JOIN products USING (product_id) WHERE order_id = ? ORDER BY line_id",
+                    order_id,
+                ),
+                "payments": _all(db, "SELECT method, status, amount_cents FROM payments WHERE order_id = ?", order_id),
+                "refunds": _all(
+                    db, "SELECT refund_id, line_id, amount_cents, status FROM refunds WHERE order_id = ?", order_id
+                ),
+                "cases": _all(
+                    db, "SELECT case_id, topic, status, opened_on FROM support_cases WHERE order_id = ?", order_id
+                ),
+            }
 
-@tool(effect="read", timeout_s=10)
-def check_damage_refund(order_id: int) -> dict[str, Any]:
-    """Check whether the policy for items damaged on arrival allows a refund of an order, without refunding it.
+    @tool(effect="read", timeout_s=10)
+    def check_damage_refund(order_id: int) -> dict[str, Any]:
+        """Check whether the policy for items damaged on arrival allows a refund of an order, without refunding it.
 
-    Args:
-        order_id: The number of the order.
-    """
-    with shop() as db:
-        return _judge(db, order_id)
+        Args:
+            order_id: The number of the order.
+        """
+        with opened(shop) as db:
+            return _judge(db, order_id)
 
+    def find_refund(ctx: RunContext[Any]) -> dict[str, Any] | None:
+        """What a refund that was cut short came to: its record, or nothing where the money has not moved."""
+        with opened(shop) as db:
+            db.execute(KEYS)
+            known = db.execute("SELECT record FROM refund_keys WHERE key = ?", (ctx.idempotency_key,)).fetchone()
+        return None if known is None else json.loads(known["record"])
 
-def find_refund(ctx: RunContext[Any]) -> dict[str, Any] | None:
-    """What a refund that was cut short came to: its record, or nothing where the money has not moved."""
-    with shop() as db:
-        db.execute(KEYS)
-        known = db.execute("SELECT record FROM refund_keys WHERE key = ?", (ctx.idempotency_key,)).fetchone()
-    return None if known is None else json.loads(known["record"])
+    @tool(
+        effect="write", reach="account", approval=True, idempotency_key="order_id", reconcile=find_refund, timeout_s=10
+    )  # fmt: skip
+    def refund_order(ctx: RunContext[Any], order_id: int) -> dict[str, Any]:
+        """Refund the item of an order that arrived damaged, at the price of its line; a team lead approves it first.
 
+        Args:
+            order_id: The number of the order to refund.
+        """
+        with opened(shop) as db:
+            found = _judge(db, order_id)
+            if not found["allowed"]:
+                raise ValueError(f"order {order_id} is not refunded: {found['why']} {found['citation']}")
+            record = _refund(db, order_id, found)
+            db.execute(KEYS)  # in the same transaction, so that either both are there or neither
+            db.execute("INSERT INTO refund_keys VALUES (?, ?)", (ctx.idempotency_key, json.dumps(record)))
+        return record
 
-@tool(
-    effect="write", reach="account", approval=True, idempotency_key="order_id", reconcile=find_refund, timeout_s=10
-)  # fmt: skip
-def refund_order(ctx: RunContext[Any], order_id: int) -> dict[str, Any]:
-    """Refund the item of an order that arrived damaged, at the price of its line; a team lead approves it first.
-
-    Args:
-        order_id: The number of the order to refund.
-    """
-    with shop() as db:
-        found = _judge(db, order_id)
-        if not found["allowed"]:
-            raise ValueError(f"order {order_id} is not refunded: {found['why']} {found['citation']}")
-        record = _refund(db, order_id, found)
-        db.execute(KEYS)  # in the same transaction, so that either both are there or neither
-        db.execute("INSERT INTO refund_keys VALUES (?, ?)", (ctx.idempotency_key, json.dumps(record)))
-    return record
+    return [look_up_order, check_damage_refund, refund_order]
 
 
 def _refund(db: sqlite3.Connection, order_id: int, found: dict[str, Any]) -> dict[str, Any]:

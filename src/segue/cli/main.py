@@ -23,6 +23,8 @@ def build() -> Any:
         dev,
         doctor,
         effects,
+        evals,
+        evaluate,
         fork,
         jobs,
         keys,
@@ -49,6 +51,8 @@ def build() -> Any:
     app.add_typer(audit.app, name="audit")
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(effects.app, name="effects")
+    app.command("eval")(evaluate.command)
+    app.add_typer(evals.app, name="evals")
     app.add_typer(keys.app, name="keys")
 
     @app.callback(invoke_without_command=True)

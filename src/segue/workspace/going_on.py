@@ -82,7 +82,9 @@ class GoingOn(Starting):
         await note_answers(self.services, record, given, principal)
         if budget is not None:
             record.budget = budget.to_dict()
-        return self._launch(agent, record, deps, {key: response_to_dict(each) for key, each in given.items()})
+        tools = {each["id"]: each.get("tool") or "" for each in record.interrupts}
+        answered = {key: {**response_to_dict(each), "tool": tools.get(key, "")} for key, each in given.items()}
+        return self._launch(agent, record, deps, answered)
 
     async def _check_newest(self, agent: Runnable, record: RunRecord) -> None:
         """A run can only go on from the newest checkpoint of its thread."""

@@ -37,6 +37,42 @@ def load(target: str, folder: Path) -> Any:
     return found
 
 
+def load_or_maker(target: str, folder: Path) -> Any:
+    """As `load`, or the function that the target names, which makes an agent for a folder of its own.
+
+    Raises:
+        BadInput: As `load`, or it is neither.
+        ConfigError: As `load`.
+    """
+    from segue.agents.runnable import Runnable
+
+    if not target.rpartition(":")[0]:
+        return load(target, folder)
+    found = load_object(target, folder)
+    if isinstance(found, Runnable):
+        return load(target, folder)
+    if callable(found) and not isinstance(found, type):
+        return found
+    raise BadInput(f"{target} is a {type(found).__name__}: neither an Agent or a Team nor a function that makes one")
+
+
+def load_object(target: str, folder: Path) -> Any:
+    """Whatever the target names, as `module:attr` or `file.py:attr`.
+
+    Raises:
+        BadInput: No such module, file or attribute.
+        ConfigError: The module cannot be imported; the message names the line and the error.
+    """
+    from segue.agents.runnable import Runnable
+
+    place, _, attribute = target.rpartition(":")
+    if not place:
+        raise BadInput(f"{target!r} names nothing.", way_out="Give it as file.py:attr, or as package.module:attr.")
+    module = _module(place, folder)
+    held = {name: value for name, value in vars(module).items() if isinstance(value, Runnable)}
+    return _attribute(module, attribute, held, place)
+
+
 def load_all(place: str, folder: Path) -> dict[str, Any]:
     """The agents and teams that a module or a file defines, by their names there.
 
