@@ -267,6 +267,21 @@ class EventsTold(Told):
     events: list[EventTold]
 
 
+class ToolTold(Told):
+    """A tool, and what it does to the world."""
+
+    agent: str
+    """Who has it: the agent, or a worker of the team."""
+    name: str
+    description: str
+    effect: Literal["read", "write", "irreversible"]
+    reach: Literal["own", "out", "account"]
+    approval: bool
+    """Whether a person is asked, always or by its arguments."""
+    parameters: dict[str, Any]
+    """The JSON schema of its arguments."""
+
+
 class AgentTold(Told):
     """An agent or a team."""
 
@@ -277,6 +292,8 @@ class AgentTold(Told):
     version: str
     input_schema: dict[str, Any]
     output_schema: dict[str, Any]
+    tools: list[ToolTold]
+    """Its own and those of its workers."""
 
 
 class AgentsTold(Told):
@@ -379,6 +396,8 @@ class TraceTold(Told):
     run_id: str
     trace_id: str
     spans: list[SpanTold]
+    langfuse_url: str = ""
+    """Where the same trace can be looked at in Langfuse; empty where it is not sent there."""
 
 
 class FeedbackTold(Told):

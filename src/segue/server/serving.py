@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 from segue.agents.run import RunRecord
 from segue.agents.runnable import Runnable
 from segue.base.errors import ConfigError, SegueError
+from segue.evals.store import EvalStore, open_evals
 from segue.jobs.jobs import Jobs
 from segue.jobs.opening import open_jobs, rights_of
 from segue.jobs.planning import Planning
@@ -70,6 +71,7 @@ class Server:
     registry: Registry
     hub: Hub
     dispatch: Dispatch
+    evals: EvalStore
     drain_s: float
     stopping: bool = False
     working: asyncio.Future[Jobs] | None = None
@@ -157,7 +159,7 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
         )
         server = Server(
             ws=ws, settings=settings, store=store, keys=Keys(store), registry=registry, hub=hub, dispatch=dispatch,
-            drain_s=setup.drain_s,
+            evals=await stack.enter_async_context(open_evals(ws)), drain_s=setup.drain_s,
         )  # fmt: skip
         await store.forget(server.now() - settings.keep_events_days * DAY_S)
         await _in_background(hub.run(), stack)

@@ -47,6 +47,8 @@ class Scores:
         redact: Redactor | None = None,
         limits: Limits | None = None,
     ) -> None:
+        self.host = host.rstrip("/")
+        """Of Langfuse; empty where there is none."""
         self._environment = environment
         self._redact = redact or redactor()
         self.delivery: Delivery[dict[str, Any]] | None = None

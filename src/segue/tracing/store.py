@@ -21,6 +21,7 @@ _SCHEMA = in_both(
         run_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, start_ns INTEGER NOT NULL,
         end_ns INTEGER NOT NULL, status TEXT NOT NULL, attributes BLOB NOT NULL) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS @spans_by_run ON @spans (tenant, run_id, start_ns)",
+    "CREATE INDEX IF NOT EXISTS @spans_generations ON @spans (tenant, start_ns) WHERE kind = 'generation'",
 )
 
 
@@ -57,6 +58,18 @@ class TraceStore:
         rows = self._tables.execute(
             "SELECT * FROM @spans WHERE tenant = ? AND run_id = ? ORDER BY start_ns, end_ns DESC",
             (tenant, run_id),
+        )
+        return [SpanRow._make((*row[:-1], orjson.loads(row[-1]), None)) for row in rows]
+
+    def generations(self, *, tenant: str, limit: int) -> list[SpanRow]:
+        """The newest generations of a tenant, newest first. Blocks.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        rows = self._tables.execute(
+            "SELECT * FROM @spans WHERE tenant = ? AND kind = 'generation' ORDER BY start_ns DESC LIMIT ?",
+            (tenant, limit),
         )
         return [SpanRow._make((*row[:-1], orjson.loads(row[-1]), None)) for row in rows]
 

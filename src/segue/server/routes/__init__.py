@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from segue.server.routes import agents, documents, health, runs, schedules, threads, traces
+from segue.server.routes import agents, documents, evals, health, models, runs, schedules, threads, traces
 
 ROUTERS: tuple[APIRouter, ...] = (
     agents.router,
@@ -11,5 +11,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     traces.router,
     schedules.router,
     documents.router,
+    evals.router,
+    models.router,
     health.router,
 )

@@ -8,9 +8,10 @@ from pydantic import TypeAdapter
 
 from segue.agents.runnable import Runnable
 from segue.agents.team import Team
-from segue.server.routing import routes
-from segue.server.schemas import AgentsTold, AgentTold, EdgeTold, GraphTold, MessageAsked, NodeTold, Text
+from segue.server.routing import plain, routes
+from segue.server.schemas import AgentsTold, AgentTold, EdgeTold, GraphTold, MessageAsked, NodeTold, Text, ToolTold
 from segue.server.serving import Here, Who
+from segue.tools import Tool
 
 router = routes("agents")
 _INPUT: dict[str, Any] = TypeAdapter(Text | list[MessageAsked]).json_schema()
@@ -44,5 +45,20 @@ def _told(agent: Runnable) -> AgentTold:
     return AgentTold(
         name=agent.name, kind="team" if isinstance(agent, Team) else "agent", description=agent.description or "",
         source=agent.source, version=agent.version, input_schema=_INPUT,
-        output_schema=agent.output.schema if agent.output is not None else {"type": "string"},
+        output_schema=agent.output.schema if agent.output is not None else {"type": "string"}, tools=_tools(agent),
+    )  # fmt: skip
+
+
+def _tools(agent: Runnable) -> list[ToolTold]:
+    """The tools of an agent, or of a team's workers and theirs."""
+    if isinstance(agent, Team):
+        return [each for member in agent.members if isinstance(member, Runnable) for each in _tools(member)]
+    toolset = getattr(agent, "toolset", None)
+    return [] if toolset is None else [_tool(agent.name, each) for each in toolset.tools()]
+
+
+def _tool(agent: str, held: Tool) -> ToolTold:
+    return ToolTold(
+        agent=agent, name=held.name, description=held.description, effect=held.effect, reach=held.reach,
+        approval=held.approval is not False, parameters=plain(held.parameters),
     )  # fmt: skip

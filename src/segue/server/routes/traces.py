@@ -51,7 +51,11 @@ async def get_trace(run_id: str, server: Here, who: Who) -> TraceTold:
     """Read the trace of a run as a tree, redacted."""
     record = server.run(run_id, who)
     roots = await server.ws.trace(run_id, principal=who.principal)
-    return TraceTold(run_id=run_id, trace_id=record.trace_id, spans=[_told(each) for each in roots])
+    host = server.ws.scores.host
+    url = f"{host}/trace/{record.trace_id}" if host else ""
+    return TraceTold(
+        run_id=run_id, trace_id=record.trace_id, spans=[span_told(each) for each in roots], langfuse_url=url
+    )
 
 
 @router.post("/runs/{run_id}/feedback", status_code=status.HTTP_201_CREATED)
@@ -75,10 +79,11 @@ async def list_feedback(run_id: str, server: Here, who: Who) -> FeedbacksTold:
     return FeedbacksTold(feedback=[FeedbackTold(id=id_, run_id=run_id, at=at, **body) for id_, body, at in found])
 
 
-def _told(node: TraceNode) -> SpanTold:
+def span_told(node: TraceNode) -> SpanTold:
+    """A span and what lies inside it."""
     span = node.span
     return SpanTold(
         span_id=span.span_id, kind=span.kind, name=span.name, status=span.status, start_ns=span.start_ns,
         duration_s=node.duration_s, attributes=plain(span.attributes), usage=usage_told(node.usage),
-        children=[_told(each) for each in node.children],
+        children=[span_told(each) for each in node.children],
     )  # fmt: skip

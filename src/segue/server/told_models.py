@@ -1,0 +1,80 @@
+"""What the routes of models and settings tell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from segue.server.schemas import Told
+
+
+class DeploymentTold(Told):
+    """One model on one endpoint, with what the newest generations of the tenant say of it."""
+
+    name: str
+    engine: str
+    model: str
+    endpoint: str
+    api_key: str
+    """Where its key comes from and whether it is set; never the key."""
+    offline: bool
+    """Whether it is a set of rules, not a language model."""
+    generations: int
+    failures: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    """`None` where the price of one generation is not known."""
+    median_s: float | None
+    median_first_token_s: float | None
+    last_at: float | None
+    last_error: str
+
+
+class RouteTold(Told):
+    """A named choice of deployments."""
+
+    name: str
+    deployments: list[str]
+    policy: str
+    fallbacks: list[str]
+
+
+class ModelsTold(Told):
+    """What answers."""
+
+    default_route: str
+    chosen: str
+    """Why this model, where none was configured; empty where routes are."""
+    routes: list[RouteTold]
+    deployments: list[DeploymentTold]
+    looked_at: int
+    """How many generations the figures are of."""
+
+
+class SettingTold(Told):
+    """A setting and where it comes from."""
+
+    name: str
+    value: Any
+    source: str
+
+
+class CheckTold(Told):
+    """Something that runs need."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class SettingsTold(Told):
+    """What `segue doctor` says."""
+
+    segue: str
+    python: str
+    platform: str
+    packages: dict[str, str]
+    checks: list[CheckTold]
+    settings: list[SettingTold]
+    langfuse: str
+    """Where traces are sent to be looked at; empty for nowhere."""
