@@ -16,6 +16,8 @@ import uvicorn
 
 from segue import Agent, RunContext, Workspace, tool
 from segue.agents.runnable import Runnable
+from segue.base.ids import new_id
+from segue.evals import Case, Expect, Result, Score, Trial
 from segue.router import RouterCore
 from segue.server import app
 from segue.server.keys import Key
@@ -108,6 +110,21 @@ async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
             return served
 
         yield begin
+
+
+def result() -> Result:
+    """A result of one case, as `segue eval` keeps it."""
+    case = Case(id="count", request="how many?", expect=Expect(contains=["12"]), tags=["read"])
+    step = {"type": "generation", "agent": "desk", "task_id": "", "model": "offline/rules-1", "text": "13"}
+    trial = Trial(
+        case_id="count", number=1, agent="desk", run_id="run_1", status="completed", output="13",
+        scores=[Score(name="output", passed=False, value=0.0, why="it does not say '12'")],
+        trajectory=[{**step, "tool_calls": [{"id": "c", "name": "count", "arguments": '{"what": "lanterns"}'}]}],
+        models=["offline/rules-1"], usage={"input_tokens": 7, "tool_calls": 1, "cost_usd": 0.5}, duration_s=0.25,
+    )  # fmt: skip
+    return Result(
+        id=new_id("eval"), suite="desk", agent="desk", started_at=1.0, duration_s=0.5, cases=[case], trials=[trial]
+    )  # fmt: skip
 
 
 REFUNDED: list[int] = []

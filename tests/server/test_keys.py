@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from tests.server.conftest import Serve, Served, desk
+from tests.server.conftest import Serve, Served, desk, result
 
 from segue.server import app
 from segue.server.door import OPEN_PATHS, Rate
@@ -28,6 +28,7 @@ ROUTES = sorted(api_routes(app(agents=[desk()])))
 BODIES: dict[str, Any] = {
     "/fork": {"checkpoint_id": "c"},
     "/answer": {"type": "approve"},
+    "/case": {"good": True},
     "/feedback": {"value": True},
     "/resume": {},
     "/threads": {"thread_id": "mine"},
@@ -47,17 +48,24 @@ def test_the_routes_are_found() -> None:
     named = {name for _, path in ROUTES for name in re.findall(r"{(\w+)}", path)}
 
     assert len(ROUTES) > 35
-    assert named == {"run_id", "thread_id", "interrupt_id", "name", "model_id"}, "whose is it? see below"
+    theirs = {"run_id", "thread_id", "interrupt_id", "result_id", "case_id"}
+    assert named == theirs | {"name", "agent", "model_id"}, "whose is it? see below"
 
 
 async def owned(served: Served) -> dict[str, str]:
-    """Things of the tenant `acme`: a finished run, one that waits, their threads."""
+    """Things of the tenant `acme`: a finished run, one that waits, their threads, a result, and a case."""
     client = served.client(await served.key("acme", scopes=("*",)))
     done = (await client.post("/api/v1/runs/wait", json={"agent": "desk", "input": "hello", "thread_id": "t"})).json()
     await client.post("/api/v1/runs/wait", json={"agent": "desk", "input": "refund", "thread_id": "w"})
     (asked,) = (await client.get("/api/v1/interrupts")).json()["interrupts"]
     points = (await client.get("/api/v1/threads/t/checkpoints")).json()["checkpoints"]
-    return {"run_id": done["id"], "thread_id": "t", "interrupt_id": asked["id"], "checkpoint_id": points[0]["id"]}
+    case = (await client.post(f"/api/v1/runs/{done['id']}/case", json={"good": True})).json()
+    held = result()
+    served.server.evals.keep("acme", held)
+    return {
+        "run_id": done["id"], "thread_id": "t", "interrupt_id": asked["id"], "checkpoint_id": points[0]["id"],
+        "result_id": held.id, "case_id": case["id"],
+    }  # fmt: skip
 
 
 async def test_every_route_with_another_tenants_ids_says_that_there_is_no_such_thing(serve: Serve) -> None:
@@ -71,9 +79,10 @@ async def test_every_route_with_another_tenants_ids_says_that_there_is_no_such_t
         body = body_of(path) if method in ("POST", "PUT", "PATCH") and not path.endswith("/cancel") else None
         if path.endswith("/fork"):
             body = {"checkpoint_id": ids["checkpoint_id"]}
-        answers[method, path] = (await stranger.request(method, path.format(**ids), json=body)).status_code
+        place = path.format(**ids, agent="desk") + ("?case_id=count" if path.endswith("/case") else "")
+        answers[method, path] = (await stranger.request(method, place, json=body)).status_code
 
-    assert len(named) >= 14
+    assert len(named) >= 20
     assert {route: status for route, status in answers.items() if status != 404} == {}
 
 

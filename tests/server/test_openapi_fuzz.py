@@ -28,8 +28,9 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from tests.server.conftest import listening
+from tests.server.conftest import listening, result
 
+from segue.evals.store import EvalStore
 from segue.server import app
 from segue.server.keys import Key
 from segue.workspace.sections import ServerSection
@@ -92,7 +93,7 @@ async def test_every_operation_answers_as_its_schema_says(
             with subtests.test(operation.label), requests.Session() as session:
                 session.trust_env = False
                 session.headers["Authorization"] = f"Bearer {secret}"
-                known = await things(url, secret)
+                known = await things(url, secret, application.state.server.evals)
 
                 def send(case: AnyCase, session: requests.Session = session) -> None:
                     case.call_and_validate(url, session, checks=CHECKS, timeout=HANGS_S)
@@ -100,7 +101,7 @@ async def test_every_operation_answers_as_its_schema_says(
                 await asyncio.to_thread(fuzz, operation, known, send, examples=examples)
 
 
-async def things(url: str, secret: str) -> dict[str, str]:
+async def things(url: str, secret: str, evals: EvalStore) -> dict[str, str]:
     """Make, if they are not there any more, what requests can name; their names by where they are named."""
     headers = {"Authorization": f"Bearer {secret}"}
     async with httpx.AsyncClient(base_url=f"{url}/api/v1", headers=headers, trust_env=False, timeout=30) as client:
@@ -111,9 +112,13 @@ async def things(url: str, secret: str) -> dict[str, str]:
         await client.post("/schedules", json=watch)
         page = {"path": "returns.md", "text": "# Returns\n\nWithin 30 days.\n"}
         (await client.post("/documents/handbook/pages", json=page)).raise_for_status()
+    held = result()
+    evals.keep("acme", held)
+    evals.keep_case("acme", "desk", held.cases[0], at=1.0)
     return {
         "run_id": done["id"], "thread_id": done["thread_id"], "interrupt_id": waiting["interrupts"][0]["id"],
-        "checkpoint_id": points[-1]["id"], "agent": "desk", "model": "desk", "model_id": "desk",
+        "checkpoint_id": points[-1]["id"], "result_id": held.id, "case_id": "count", "before": held.id,
+        "after": held.id, "agent": "desk", "model": "desk", "model_id": "desk",
         "/api/v1/agents/name": "desk", "/api/v1/schedules/name": "watch",
         "/api/v1/documents/name": "handbook", "/api/v1/documents/path": "returns.md",
     }  # fmt: skip

@@ -188,7 +188,7 @@ async def test_the_graph_is_drawn_and_its_nodes_light_in_order(visit: Visit, tmp
     desks.HOLD.set()
     await expect(page.locator("[data-answer]")).to_have_text("It waited.")
 
-    await expect(graph.locator('[data-node="generate"]')).to_contain_text("×2")
+    await expect(graph.locator('[data-node="generate"]')).to_contain_text("\u00d72")
     await expect(graph.locator('[data-node="generate"]')).to_have_attribute("data-state", "done")
     assert "generate" in await page.evaluate("window.lit")
     await expect(graph.locator(".react-flow__edge").first).to_be_visible()

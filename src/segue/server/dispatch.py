@@ -219,8 +219,9 @@ class Dispatch:
             await self._look_until(record, timeout_s)
 
     async def _is_promised(self, record: RunRecord) -> bool:
-        """Whether a run that stopped and was not to is about to be taken over."""
-        return record.stop_reason in _GOES_ON and await self.store.promised(record.tenant, record.run_id)
+        """Whether a run that stopped and was not to is about to be taken over, or one that waits has been answered."""
+        goes_on = record.status == "waiting" or record.stop_reason in _GOES_ON
+        return goes_on and await self.store.promised(record.tenant, record.run_id)
 
     async def _look_until(self, record: RunRecord, timeout_s: float | None) -> None:
         """Until a run in another process does not go any more, as its record says."""

@@ -1,5 +1,7 @@
-"""Evals: results that `segue eval` kept, and cases that are made of runs. Agents are not tried over HTTP: what a served
-agent writes is written, so a trial needs a world of its own, which only the one who defines the agent can make.
+"""Evals: results that `segue eval` kept, and cases that are made of runs.
+
+Agents are not tried over HTTP: what a served agent writes is written, so a trial needs a world of its own, which only
+the one who defines the agent can make.
 """
 
 from __future__ import annotations
