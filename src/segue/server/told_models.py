@@ -19,7 +19,6 @@ class DeploymentTold(Told):
     offline: bool
     """Whether it is a set of rules, not a language model."""
     generations: int
-    failures: int
     input_tokens: int
     output_tokens: int
     cost_usd: float | None
@@ -27,7 +26,6 @@ class DeploymentTold(Told):
     median_s: float | None
     median_first_token_s: float | None
     last_at: float | None
-    last_error: str
 
 
 class RouteTold(Told):
@@ -49,6 +47,10 @@ class ModelsTold(Told):
     deployments: list[DeploymentTold]
     looked_at: int
     """How many generations the figures are of."""
+    failed: int
+    """Those of them that no deployment answered."""
+    last_error: str
+    """Of the newest of these."""
 
 
 class SettingTold(Told):

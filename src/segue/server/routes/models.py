@@ -26,10 +26,12 @@ async def list_deployments(server: Here, who: Who) -> ModelsTold:
     held = core.describe()
     spans = await asyncio.to_thread(server.ws.traces.generations, tenant=who.tenant, limit=_LOOKED_AT)
     by_name: dict[str, list[SpanRow]] = {}
+    failed = [span for span in spans if span.status == "error"]
     for span in spans:
         by_name.setdefault(str(span.attributes.get("segue.deployment", "")), []).append(span)
     return ModelsTold(
-        default_route=held["default_route"], chosen=_chosen(server), looked_at=len(spans),
+        default_route=held["default_route"], chosen=_chosen(server), looked_at=len(spans), failed=len(failed),
+        last_error=_error(failed[0]) if failed else "",
         routes=[RouteTold(name=name, **route) for name, route in held["routes"].items()],
         deployments=[_told(name, each, by_name.get(name, [])) for name, each in held["deployments"].items()],
     )  # fmt: skip
@@ -56,20 +58,18 @@ def _chosen(server: Server) -> str:
 
 def _told(name: str, held: dict[str, Any], spans: Sequence[SpanRow]) -> DeploymentTold:
     good = [span for span in spans if span.status == "ok"]
-    failed = [span for span in spans if span.status == "error"]
     costs = [span.attributes.get("segue.cost_usd") for span in good]
     first = [value for span in good if (value := span.attributes.get("segue.first_token_s")) is not None]
     return DeploymentTold(
         name=name, engine=str(held.get("engine", "")), model=str(held.get("model", "")),
         endpoint=str(held.get("endpoint", "")), api_key=str(held.get("api_key", "")),
-        offline=str(held.get("model", "")).startswith("offline/"), generations=len(good), failures=len(failed),
+        offline=str(held.get("model", "")).startswith("offline/"), generations=len(good),
         input_tokens=sum(int(span.attributes.get("gen_ai.usage.input_tokens") or 0) for span in good),
         output_tokens=sum(int(span.attributes.get("gen_ai.usage.output_tokens") or 0) for span in good),
         cost_usd=None if None in costs else sum(float(cost or 0) for cost in costs),
         median_s=statistics.median((span.end_ns - span.start_ns) / 1e9 for span in good) if good else None,
         median_first_token_s=statistics.median(first) if first else None,
         last_at=max(span.end_ns for span in spans) / 1e9 if spans else None,
-        last_error=_error(failed[0]) if failed else "",
     )  # fmt: skip
 
 
