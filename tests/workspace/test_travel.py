@@ -125,6 +125,25 @@ async def test_a_conversation_is_overwritten_by_messages_of_any_shape(ws: Worksp
     assert (first["role"], first["labels"]["integrity"]) == ("user", "user")
 
 
+async def test_a_message_with_the_id_of_one_that_is_there_takes_its_place_and_is_told_in_a_comparison(
+    ws: Workspace,
+) -> None:
+    shop = Shop()
+    _, run, found = await sold_once(ws, shop)
+    agent = Agent("shop", model=ScriptedModel([lambda request: request.messages[-1]["content"]]), tools=[shop.sell])
+    first = (await ws.state("t", checkpoint_id=found[-2].id)).messages[0]
+
+    fork = await ws.fork("t", found[-2].id, values={"messages": [{**first, "content": "coffee"}]}, agent=agent)
+    seen = await ws.compare(run.id, fork.id, thread_id="t", agent=agent)
+
+    assert fork.output == "coffee"
+    held = (await ws.state("t", agent=agent)).messages
+    assert [each["content"] for each in held] == ["coffee", "coffee"]
+    assert (held[0]["id"], seen.messages[1][0]["id"]) == (first["id"], first["id"])
+    with pytest.raises(BadInput, match="messages is a list of messages, not int"):
+        await ws.fork("t", found[-2].id, values={"messages": 5}, agent=agent)
+
+
 async def test_a_change_without_a_node_runs_what_was_next(ws: Workspace) -> None:
     shop = Shop()
     _, _, found = await sold_once(ws, shop, "again")

@@ -296,7 +296,7 @@ def over_budget(want: float, found: Left, message: str = "") -> RunStopped:
     if message:
         message = f"{message}, where the budget of {name}={limit}{whose} ends"
     elif want:
-        message = f"the next call could take {name} to {total}, above the budget of {limit}{whose}"
+        message = f"the next call could take {name} to {total}, above the budget of {limit}{whose}."
     else:
         message = f"the budget of {name}={limit}{whose} is spent"
     way_out = f"Run again with Budget({name}=…) above that, or ask for less."

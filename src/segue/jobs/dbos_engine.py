@@ -208,11 +208,15 @@ def status_of(row: Row) -> SegmentStatus:
     segment_id = row.workflow_id.partition("/")[2]
     segment = {"id": segment_id, "tenant": row.authenticated_user or "", "run_id": segment_id, **args[0]}
     return SegmentStatus(
-        segment=Segment.from_dict(segment), state=state, reason=reason, error_id=str(output.get("error_id", "")),
+        segment=Segment.from_dict(segment), state=state, reason=reason, error_id=_error_id(row, output),
         worker=row.executor_id or "", deliveries=row.recovery_attempts or 0, queued_at=(row.created_at or 0) / 1000,
         begun_at=row.dequeued_at / 1000 if row.dequeued_at else None,
         ended_at=row.completed_at / 1000 if row.completed_at else None,
     )  # fmt: skip
+
+
+def _error_id(row: Row, output: dict[str, Any]) -> str:
+    return str(output.get("error_id") or getattr(row.error, "error_id", ""))
 
 
 def _state(row: Row, output: dict[str, Any]) -> tuple[JobState, str]:

@@ -14,7 +14,11 @@ _ERROR = "__error__"
 
 
 class StoredError(Exception):
-    """What a segment raised, as it was read back."""
+    """What a segment raised, as it was read back: its class, its words, and its id where it has one."""
+
+    def __init__(self, kind: str, words: str, error_id: str = "") -> None:
+        super().__init__(kind, words)
+        self.error_id = error_id
 
 
 class JsonSerializer(Serializer):
@@ -23,7 +27,7 @@ class JsonSerializer(Serializer):
     def serialize(self, data: Any) -> str:
         """As JSON."""
         if isinstance(data, BaseException):
-            data = {_ERROR: [type(data).__name__, str(data)]}
+            data = {_ERROR: [type(data).__name__, str(data), getattr(data, "error_id", "")]}
         return orjson.dumps(data).decode()
 
     def deserialize(self, serialized_data: str) -> Any:

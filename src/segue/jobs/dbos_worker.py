@@ -33,7 +33,11 @@ _POOL = 5
 
 
 class Dead(Exception):
-    """A segment failed for good; what DBOS keeps of it is the reason."""
+    """A segment failed for good; what DBOS keeps of it is the reason and the error's id."""
+
+    def __init__(self, reason: str, error_id: str) -> None:
+        super().__init__(reason)
+        self.error_id = error_id
 
 
 class DbosWorking:
@@ -162,7 +166,7 @@ class DbosWorking:
         async def segue_segment(data: dict[str, Any]) -> dict[str, Any]:
             outcome = await segment(data)
             if outcome["state"] == "dead":
-                raise Dead(outcome["reason"])
+                raise Dead(outcome["reason"], outcome["error_id"])
             return outcome
 
         DBOS.workflow(name=WORKFLOW, max_recovery_attempts=self.engine.max_deliveries)(segue_segment)

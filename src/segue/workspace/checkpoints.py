@@ -160,8 +160,13 @@ def _common(left: CheckpointInfo, right: CheckpointInfo, infos: Mapping[str, Che
 
 
 def _only(messages: list[Message], others: list[Message]) -> list[Message]:
-    known = {str(each.get("id") or each) for each in others}
-    return [each for each in messages if str(each.get("id") or each) not in known]
+    """Those that the others do not hold; one that was edited and kept its id is another."""
+    known = {_said(each) for each in others}
+    return [each for each in messages if _said(each) not in known]
+
+
+def _said(message: Message) -> str:
+    return f"{message.get('id') or message} {message.get('content')} {message.get('tool_calls')}"
 
 
 def id_of(snapshot: Any) -> str:

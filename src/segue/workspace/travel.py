@@ -104,6 +104,7 @@ class Travel(GoingOn):
             thread_id: The thread.
             checkpoint_id: One of `checkpoints`.
             values: State keys to change first; each goes through its reducer (`Overwrite` of LangGraph passes it by).
+                Of `messages`, one with the id of one that is there takes its place; others come behind.
             goto: Nodes to run next; where none is named, those that were to run next at that checkpoint.
             as_node: Instead: the node that the change comes from, as LangGraph's `update_state` takes it. What the
                 edges out of it lead to runs next; a node that says itself where it goes has none.
@@ -125,7 +126,7 @@ class Travel(GoingOn):
         origin = await self.state(thread_id, checkpoint_id=checkpoint_id, agent=agent, principal=principal)
         graph = self._graph(agent, principal.tenant)
         _check_nodes(graph, (goto,) if isinstance(goto, str) else goto, as_node)
-        change = _change(graph, values or {})
+        change = _change(graph, values or {}, origin.values.get("messages"))
         if request is None and not origin.info.next and not goto and not as_node:
             raise BadInput(
                 f"nothing is left to run at checkpoint {checkpoint_id}.",
@@ -271,8 +272,10 @@ def _check_nodes(graph: Any, goto: Sequence[str], as_node: str | None) -> None:
             raise BadInput(f"the graph has no node {node!r}; it has: {names(held)}")
 
 
-def _change(graph: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+def _change(graph: Any, values: Mapping[str, Any], held: Any = None) -> dict[str, Any]:
     """The state keys to change, messages in our shape, also those that pass the reducer by.
+
+    A message of an id that is `held` takes the place of that one, which the reducer would keep as it is.
 
     Raises:
         BadInput: The state has no such key; LangGraph would pass over it. Or a message is none.
@@ -284,8 +287,20 @@ def _change(graph: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(messages, Overwrite) and isinstance(messages.value, list):
         change["messages"] = Overwrite([coerce(each) for each in messages.value])
     elif isinstance(messages, list):
-        change["messages"] = [coerce(each) for each in messages]
+        change["messages"] = _in_place([coerce(each) for each in messages], held)
+    elif messages is not None and not isinstance(messages, Overwrite):
+        raise BadInput(f"messages is a list of messages, not {type(messages).__name__}")
     return change
+
+
+def _in_place(messages: list[Any], held: Any) -> Any:
+    """The messages to add; all of them where some take the place of ones that are held."""
+    edited = {each["id"]: each for each in messages if each.get("id")}
+    known = [each for each in held or () if each.get("id") in edited]
+    if not known:
+        return messages
+    old = [edited.pop(each["id"], each) if each.get("id") else each for each in held]
+    return Overwrite([*old, *(each for each in messages if not each.get("id") or each["id"] in edited)])
 
 
 def _named(name: str, infos: Mapping[str, CheckpointInfo]) -> str:
