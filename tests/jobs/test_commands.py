@@ -78,7 +78,7 @@ def test_a_dead_letter_is_listed_and_tried_again(segue: Segue) -> None:
     with pytest.raises(SystemExit):
         main(["worker", "--once", "--no-schedules"])
 
-    (dead,) = [json.loads(line) for line in segue("jobs", "dead", "--json").splitlines()]
+    (dead,) = [json.loads(line) for line in segue("jobs", "dead", "--json").splitlines() if line.startswith("{")]
     assert "ValueError: broken" in dead["reason"]
     assert dead["error_id"].startswith("err_")
     assert segue("jobs", "retry", job) == f"{job} queued\n"
