@@ -1,10 +1,10 @@
 // The page as a whole: what there is at the side, where one is in the middle, and the key where one is asked for.
-import { BookOpen, CalendarClock, History, Menu, MessageSquare, Moon, Plus, Search, Sun, Workflow, X } from "lucide-react";
+import { BookOpen, CalendarClock, Cpu, FlaskConical, History, Menu, MessageSquare, Moon, Plus, Search, Settings2, Sun, Workflow, X } from "lucide-react";
 import { lazy, Suspense, useCallback, useEffect, useState } from "react";
 import { ApiError, key, setKey } from "./api";
 import { Chat } from "./chat/chat";
 import { go, href, useRoute } from "./route";
-import type { Agent, Interrupt, Thread } from "./types";
+import type { Agent, Interrupt, Models, Thread } from "./types";
 import { useGet, useTheme } from "./ui/hooks";
 import { Button, Empty, field, IconButton, Trouble } from "./ui/parts";
 import { ago } from "./ui/say";
@@ -13,6 +13,9 @@ const Runs = lazy(() => import("./pages/runs"));
 const Jobs = lazy(() => import("./pages/jobs"));
 const Documents = lazy(() => import("./pages/documents"));
 const Graphs = lazy(() => import("./pages/graphs"));
+const Evals = lazy(() => import("./pages/evals"));
+const ModelsPage = lazy(() => import("./pages/models"));
+const SettingsPage = lazy(() => import("./pages/settings"));
 const Palette = lazy(() => import("./pages/palette"));
 
 const PAGES = [
@@ -21,6 +24,9 @@ const PAGES = [
   { page: "runs", name: "Runs", icon: History },
   { page: "jobs", name: "Jobs", icon: CalendarClock },
   { page: "documents", name: "Documents", icon: BookOpen },
+  { page: "evals", name: "Evals", icon: FlaskConical },
+  { page: "models", name: "Models", icon: Cpu },
+  { page: "settings", name: "Settings", icon: Settings2 },
 ];
 
 export function App() {
@@ -31,6 +37,8 @@ export function App() {
   const agents = useGet<{ agents: Agent[]; problems: string[] }>("/agents", 10_000);
   const threads = useGet<{ threads: Thread[] }>("/threads?limit=100");
   const asked = useGet<{ interrupts: Interrupt[] }>("/interrupts", 5_000);
+  const models = useGet<Models>("/models", 60_000);
+  const offline = models.data?.deployments.some((each) => each.offline) ?? false;
   const again = threads.again;
   const onChange = useCallback(() => again(), [again]);
 
@@ -61,7 +69,10 @@ export function App() {
         <IconButton label={menu ? "Close the menu" : "Open the menu"} aria-expanded={menu} onClick={() => setMenu(!menu)}>
           {menu ? <X size={20} aria-hidden /> : <Menu size={20} aria-hidden />}
         </IconButton>
-        <Brand />
+        <span className="flex items-center gap-2">
+          <Brand />
+          {offline && <span className="rounded-md bg-warn-soft px-1.5 py-0.5 text-xs font-medium text-warn">offline rules</span>}
+        </span>
         <IconButton label="New chat" onClick={() => go("chat")}>
           <Plus size={20} aria-hidden />
         </IconButton>
@@ -116,6 +127,7 @@ export function App() {
           ))}
           {threads.data && !threads.data.threads.length && <li className="px-2.5 text-sm text-soft">None yet.</li>}
         </ul>
+        {offline && <Offline />}
         <div className="flex items-center justify-between border-t border-line px-3 py-2">
           <Badge agents={agents.data?.agents.length} />
           <IconButton label={theme === "dark" ? "Light theme" : "Dark theme"} onClick={turn}>
@@ -143,6 +155,12 @@ export function App() {
             <Jobs agents={agents.data?.agents ?? []} asked={asked.data?.interrupts ?? []} onAnswered={asked.again} />
           ) : route.page === "documents" ? (
             <Documents name={route.id} />
+          ) : route.page === "evals" ? (
+            <Evals id={route.id} sub={route.sub} />
+          ) : route.page === "models" ? (
+            <ModelsPage />
+          ) : route.page === "settings" ? (
+            <SettingsPage />
           ) : route.page === "graphs" ? (
             <Graphs agents={agents.data?.agents ?? []} name={route.id} />
           ) : (
@@ -173,6 +191,15 @@ function Brand() {
   return (
     <a href={href("chat")} className="flex items-center gap-2 font-semibold">
       <img src="/assets/segue.svg" alt="" className="size-6" /> Segue
+    </a>
+  );
+}
+
+function Offline() {
+  return (
+    <a href={href("models")} data-offline className="mx-3 mb-2 block rounded-lg bg-warn-soft px-3 py-2 text-xs text-warn">
+      <span className="font-semibold">Offline rules – not a language model.</span> Set <code>OPENAI_BASE_URL</code> or name a
+      model in <code>segue.toml</code>.
     </a>
   );
 }

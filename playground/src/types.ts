@@ -13,6 +13,17 @@ export interface Agent {
   kind: "agent" | "team";
   description: string;
   source: string;
+  tools: Tool[];
+}
+
+export interface Tool {
+  agent: string;
+  name: string;
+  description: string;
+  effect: string;
+  reach: string;
+  approval: boolean;
+  parameters: Schema;
 }
 
 export type RunStatus = "queued" | "running" | "completed" | "waiting" | "stopped" | "failed";
@@ -20,6 +31,7 @@ export type RunStatus = "queued" | "running" | "completed" | "waiting" | "stoppe
 export interface Interrupt {
   id: string;
   run_id: string;
+  run_agent: string;
   kind: "approval" | "question" | "effect";
   agent: string;
   tool: string;
@@ -138,7 +150,133 @@ export interface Schema {
   properties?: Record<string, Schema>;
   required?: string[];
   enum?: unknown[];
+  const?: unknown;
   description?: string;
+  default?: unknown;
+  minimum?: number;
+  maximum?: number;
+  format?: string;
+  items?: Schema;
+  anyOf?: Schema[];
+  $ref?: string;
+  $defs?: Record<string, Schema>;
+}
+
+export interface State {
+  checkpoint: Checkpoint;
+  values: Record<string, unknown>;
+}
+
+export interface Message {
+  id?: string;
+  role: string;
+  content: unknown;
+  tool_calls?: { id: string; name: string; arguments: unknown }[];
+}
+
+export interface Deployment {
+  name: string;
+  engine: string;
+  model: string;
+  endpoint: string;
+  api_key: string;
+  offline: boolean;
+  generations: number;
+  input_tokens: number;
+  output_tokens: number;
+  cost_usd: number | null;
+  median_s: number | null;
+  median_first_token_s: number | null;
+  last_at: number | null;
+}
+
+export interface Models {
+  default_route: string;
+  chosen: string;
+  routes: { name: string; deployments: string[]; policy: string; fallbacks: string[] }[];
+  deployments: Deployment[];
+  looked_at: number;
+  failed: number;
+  last_error: string;
+}
+
+export interface Settings {
+  segue: string;
+  python: string;
+  platform: string;
+  packages: Record<string, string>;
+  checks: { name: string; ok: boolean; detail: string }[];
+  settings: { name: string; value: unknown; source: string }[];
+  langfuse: string;
+}
+
+export interface EvalResult {
+  id: string;
+  suite: string;
+  agent: string;
+  label: string;
+  started_at: number;
+  duration_s: number;
+  parts: string[];
+  cases: number;
+  trials: number;
+  passed: number;
+  pass_rate: number;
+  low: number;
+  high: number;
+  models: string[];
+  offline: boolean;
+  cost_usd: number | null;
+  tokens: number;
+}
+
+export interface CaseRow {
+  id: string;
+  request: string[];
+  tags: string[];
+  passed: boolean;
+  trials: number;
+  value: number;
+  whys: string[];
+  tool_calls: number;
+  tokens: number;
+  cost_usd: number | null;
+  duration_s: number;
+}
+
+export interface EvalCase {
+  id: string;
+  request: string[];
+  expect: Record<string, unknown>;
+  tags: string[];
+  note: string;
+}
+
+export interface Trial {
+  number: number;
+  run_id: string;
+  status: string;
+  output: string;
+  error: string;
+  passed: boolean;
+  scores: { name: string; passed: boolean; value: number; why: string }[];
+  calls: { tool: string; arguments: Record<string, unknown>; failed: boolean }[];
+  asked: { tool: string; question: string; answer: string }[];
+  spans: Span[];
+  duration_s: number;
+  cost_usd: number | null;
+  tokens: number;
+}
+
+export interface Comparison {
+  verdict: string;
+  common: number;
+  fixed: string[];
+  broken: string[];
+  only_before: string[];
+  only_after: string[];
+  changed: string[];
+  differences: { name: string; before: number; after: number; low: number; high: number; shown: boolean }[];
 }
 
 export interface Task {

@@ -1,7 +1,9 @@
 // What a run waits for: a call to approve, edit or reject, or a question; one card each, answered one by one.
 import { ShieldQuestion } from "lucide-react";
 import { useState } from "react";
-import type { Interrupt, Schema } from "../types";
+import type { Agent, Interrupt, Schema } from "../types";
+import { SchemaForm } from "../ui/form";
+import { useGet } from "../ui/hooks";
 import { shown } from "../ui/say";
 import { Badge, Button, field, Trouble } from "../ui/parts";
 
@@ -40,13 +42,7 @@ export function Approval({ asked, onAnswer }: { asked: Interrupt; onAnswer: Send
       {question ? (
         <Question asked={asked} busy={busy} onSend={(value) => send({ type: "answer", value })} />
       ) : mode === "edit" ? (
-        <Edit
-          held={asked.arguments}
-          schema={asked.answer_schema}
-          busy={busy}
-          onBack={() => setMode("ask")}
-          onSend={(value) => send({ type: "edit", arguments: value })}
-        />
+        <Edit asked={asked} busy={busy} onBack={() => setMode("ask")} onSend={(value) => send({ type: "edit", arguments: value })} />
       ) : (
         <Arguments held={asked.arguments} />
       )}
@@ -89,75 +85,28 @@ function Arguments({ held }: { held: Record<string, unknown> }) {
   );
 }
 
-function Edit(props: {
-  held: Record<string, unknown>;
-  schema: Schema | null;
-  busy: boolean;
-  onBack: () => void;
-  onSend: (value: Record<string, unknown>) => void;
-}) {
-  const [texts, setTexts] = useState(() =>
-    Object.fromEntries(Object.entries(props.held).map(([name, value]) => [name, shown(value)])),
-  );
-  const [fault, setFault] = useState("");
-  const send = () => {
-    try {
-      props.onSend(
-        Object.fromEntries(Object.entries(texts).map(([name, text]) => [name, read(text, props.held[name], name)])),
-      );
-    } catch (error) {
-      setFault((error as Error).message);
-    }
-  };
+/** The arguments in a form made from the tool's schema; where that cannot be had, from the arguments themselves. */
+function Edit(props: { asked: Interrupt; busy: boolean; onBack: () => void; onSend: (value: Record<string, unknown>) => void }) {
+  const { asked } = props;
+  const { data, error } = useGet<Agent>(`/agents/${encodeURIComponent(asked.run_agent)}`);
+  if (!data && error === null) return <p className="text-sm text-soft">Loads…</p>;
+  const tools = data?.tools.filter((each) => each.name === asked.tool) ?? [];
+  const tool = tools.find((each) => each.agent === asked.agent) ?? tools[0];
   return (
-    <form
-      className="space-y-3"
-      onSubmit={(event) => {
-        event.preventDefault();
-        send();
-      }}
-    >
-      {Object.entries(texts).map(([name, text]) => (
-        <label key={name} className="block text-sm">
-          <span className="mb-1 block font-mono text-[13px]">{name}</span>
-          {typeof props.held[name] === "boolean" ? (
-            <select className={field} value={text} onChange={(event) => setTexts({ ...texts, [name]: event.target.value })}>
-              <option>true</option>
-              <option>false</option>
-            </select>
-          ) : (
-            <textarea
-              className={field}
-              rows={Math.min(8, text.split("\n").length)}
-              value={text}
-              onChange={(event) => setTexts({ ...texts, [name]: event.target.value })}
-            />
-          )}
-        </label>
-      ))}
-      {fault && (
-        <p role="alert" className="text-sm text-bad">
-          {fault}
-        </p>
-      )}
+    <SchemaForm schema={tool?.parameters ?? guessed(asked.arguments)} values={asked.arguments} onSend={props.onSend}>
       <div className="flex flex-wrap gap-2">
         <Button look="main" type="submit" disabled={props.busy}>
           Run it with these
         </Button>
         <Button onClick={props.onBack}>Back</Button>
       </div>
-    </form>
+    </SchemaForm>
   );
 }
 
-/** A text as the kind of value that stood there before. */
-function read(text: string, before: unknown, name: string): unknown {
-  if (typeof before === "string") return text;
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new Error(`${name} is no ${before === null ? "value" : typeof before === "object" ? "JSON" : typeof before}: ${text}`);
-  }
+function guessed(held: Record<string, unknown>): Schema {
+  const typed = Object.entries(held).map(([name, value]): [string, Schema] => [name, { type: typeof value }]);
+  return { properties: Object.fromEntries(typed.filter(([, each]) => each.type !== "object")), required: Object.keys(held) };
 }
 
 function Reject(props: { busy: boolean; onBack: () => void; onSend: (reason: string) => void }) {

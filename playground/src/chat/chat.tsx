@@ -71,6 +71,14 @@ export function Chat({ threadId, agents, onChange }: Props) {
     (asked: Interrupt, body: Record<string, unknown>, seq: number) => answer(asked, body, seq),
     [answer],
   );
+  const onFork = useCallback(
+    async (thread: string, body: Record<string, unknown>) => {
+      const run = await fork(thread, body);
+      setInspected(run.id);
+      setLow(true);
+    },
+    [fork],
+  );
   const onInspect = useCallback((id: string) => {
     setCited(null);
     setInspected(id);
@@ -85,7 +93,7 @@ export function Chat({ threadId, agents, onChange }: Props) {
     <Source cited={cited} onClose={() => setCited(null)} />
   ) : looked ? (
     <Suspense fallback={<p className="p-4 text-soft">Loads…</p>}>
-      <Inspector turn={looked} onClose={() => setInspected("")} />
+      <Inspector turn={looked} onFork={onFork} onClose={() => setInspected("")} />
     </Suspense>
   ) : null;
   const hidden = Math.max(0, talk.turns.length - shown);

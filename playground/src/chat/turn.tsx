@@ -186,43 +186,87 @@ function WorkerText({ block, onCite }: { block: Extract<Block, { kind: "text" }>
   );
 }
 
+/** A thumb, then what to say of it: sent as feedback, or kept as a case that `segue eval` tries from then on. */
 function Thumbs({ id }: { id: string }) {
   const [given, setGiven] = useState<boolean | null>(null);
-  const [comment, setComment] = useState<string | null>(null);
+  const [open, setOpen] = useState(false);
+  const [comment, setComment] = useState("");
+  const [words, setWords] = useState("");
+  const [done, setDone] = useState("");
   const [error, setError] = useState<unknown>(null);
-  const give = (value: boolean, said = "") =>
-    post(`/runs/${id}/feedback`, { name: "helpful", value, comment: said })
-      .then(() => setGiven(value))
-      .catch(setError);
-  if (error !== null) return <Trouble error={error} onClose={() => setError(null)} />;
+  const give = (value: boolean) => {
+    setGiven(value);
+    setOpen(true);
+    setDone("");
+    post(`/runs/${id}/feedback`, { name: "helpful", value, comment: "" }).catch(setError);
+  };
+  const send = async (keep: boolean) => {
+    setError(null);
+    try {
+      if (comment) await post(`/runs/${id}/feedback`, { name: "helpful", value: given, comment });
+      if (keep) {
+        const said = words.trim() ? { contains: [words.trim()] } : {};
+        await post(`/runs/${id}/case`, { good: given, comment, ...said });
+      }
+      setDone(keep ? "case" : "comment");
+      setOpen(false);
+    } catch (caught) {
+      setError(caught);
+    }
+  };
   return (
     <span className="flex flex-wrap items-center gap-1">
-      <IconButton label="Helpful" aria-pressed={given === true} onClick={() => void give(true)}>
+      <IconButton label="Helpful" aria-pressed={given === true} onClick={() => give(true)}>
         <ThumbsUp size={15} aria-hidden className={given === true ? "text-good" : ""} />
       </IconButton>
-      <IconButton label="Not helpful" aria-pressed={given === false} onClick={() => setComment("")}>
+      <IconButton label="Not helpful" aria-pressed={given === false} onClick={() => give(false)}>
         <ThumbsDown size={15} aria-hidden className={given === false ? "text-bad" : ""} />
       </IconButton>
-      {given !== null && <span role="status">Thank you.</span>}
-      {comment !== null && (
+      <span role="status">
+        {done === "case" ? (
+          <>
+            Kept as a case. <a className="underline" href={href("evals")}>Evals</a>
+          </>
+        ) : done ? (
+          "Thank you."
+        ) : null}
+      </span>
+      {open && (
         <form
-          className="flex gap-2"
+          aria-label="About this answer"
+          className="w-full space-y-2 rounded-xl border border-line bg-panel p-3"
           onSubmit={(event) => {
             event.preventDefault();
-            void give(false, comment).then(() => setComment(null));
+            void send(true);
           }}
         >
-          <input
-            autoFocus
-            aria-label="What was wrong?"
-            placeholder="What was wrong?"
-            className={field}
-            value={comment}
-            onChange={(event) => setComment(event.target.value)}
-          />
-          <Button type="submit">Send</Button>
+          <label className="block">
+            <span className="mb-1 block">{given ? "What was good?" : "What was wrong?"} (may be left out)</span>
+            <input className={field} value={comment} onChange={(event) => setComment(event.target.value)} />
+          </label>
+          <label className="block">
+            <span className="mb-1 block">{given ? "What the answer must say" : "What it should have said"} (may be left out)</span>
+            <input className={field} value={words} onChange={(event) => setWords(event.target.value)} />
+          </label>
+          <p>
+            {given
+              ? "As a case, it passes as long as the same tools are called and the same sources are cited."
+              : "As a case, it passes once the answer is another one."}
+          </p>
+          <div className="flex flex-wrap gap-2">
+            <Button look="main" type="submit">
+              Keep as a case
+            </Button>
+            <Button disabled={!comment} onClick={() => void send(false)}>
+              Send the comment alone
+            </Button>
+            <Button look="quiet" onClick={() => setOpen(false)}>
+              Close
+            </Button>
+          </div>
         </form>
       )}
+      {error !== null && <Trouble error={error} onClose={() => setError(null)} />}
     </span>
   );
 }

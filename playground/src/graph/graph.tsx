@@ -82,7 +82,7 @@ function short(text: string): string {
   return text.length > 34 ? `${text.slice(0, 33)}…` : text;
 }
 
-export function GraphView({ agent, view }: { agent: string; view?: RunView }) {
+export function GraphView({ agent, view, onNode }: { agent: string; view?: RunView; onNode?: (name: string) => void }) {
   const { data: graph, error } = useGet<Graph>(`/agents/${encodeURIComponent(agent)}/graph`);
   const all = view?.steps ?? NONE;
   const [shown, lit] = useShown(all);
@@ -143,6 +143,7 @@ export function GraphView({ agent, view }: { agent: string; view?: RunView }) {
         fitViewOptions={{ padding: 0.3, maxZoom: 1.1 }}
         minZoom={0.2}
         nodesFocusable={false}
+        onNodeClick={onNode && ((_event, node) => onNode(node.id))}
         edgesFocusable={false}
         proOptions={{ hideAttribution: true }}
         aria-label={`Graph of ${agent}`}

@@ -4,12 +4,14 @@ import { useState } from "react";
 import type { Turn } from "../chat/talk";
 import { IconButton } from "../ui/parts";
 import { GraphView } from "./graph";
+import { StateView, type Fork } from "./state";
 import { TraceView } from "../trace/trace";
 
-const TABS = { graph: "Graph", trace: "Trace", way: "Why" } as const;
+const TABS = { graph: "Graph", state: "State", trace: "Trace", way: "Why" } as const;
 
-export default function Inspector({ turn, onClose }: { turn: Turn; onClose: () => void }) {
+export default function Inspector({ turn, onFork, onClose }: { turn: Turn; onFork: Fork; onClose: () => void }) {
   const [tab, setTab] = useState<keyof typeof TABS>("graph");
+  const [node, setNode] = useState("");
   return (
     <section aria-label="Behind the run" className="flex h-full flex-col">
       <header className="flex items-center justify-between gap-2 border-b border-line px-3 py-1.5">
@@ -22,7 +24,10 @@ export default function Inspector({ turn, onClose }: { turn: Turn; onClose: () =
               aria-selected={tab === key}
               aria-controls="behind"
               type="button"
-              onClick={() => setTab(key as keyof typeof TABS)}
+              onClick={() => {
+                setNode("");
+                setTab(key as keyof typeof TABS);
+              }}
               className={`min-h-9 rounded-lg px-3 text-sm font-medium ${tab === key ? "bg-accent-soft text-accent" : "text-soft hover:bg-sunk"}`}
             >
               {name}
@@ -34,8 +39,18 @@ export default function Inspector({ turn, onClose }: { turn: Turn; onClose: () =
         </IconButton>
       </header>
       <div id="behind" role="tabpanel" aria-labelledby={`tab-${tab}`} className="min-h-0 grow overflow-auto">
-        {tab === "graph" && <GraphView agent={turn.run.agent} view={turn.view} />}
-        {tab === "trace" && <TraceView runId={turn.run.id} />}
+        {tab === "graph" && (
+          <GraphView
+            agent={turn.run.agent}
+            view={turn.view}
+            onNode={(name) => {
+              setNode(name);
+              setTab("state");
+            }}
+          />
+        )}
+        {tab === "state" && <StateView turn={turn} node={node} onFork={onFork} />}
+        {tab === "trace" && <TraceView runId={turn.run.id} threadId={turn.run.thread_id} />}
         {tab === "way" && <Way turn={turn} />}
       </div>
     </section>

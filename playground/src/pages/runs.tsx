@@ -104,7 +104,7 @@ function One({ id }: { id: string }) {
         )}
       </div>
       <div className="min-h-0 grow">
-        <TraceView key={`${run.id} ${run.status}`} runId={run.id} />
+        <TraceView key={`${run.id} ${run.status}`} runId={run.id} threadId={run.thread_id} />
       </div>
     </div>
   );
