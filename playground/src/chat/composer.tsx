@@ -1,6 +1,6 @@
 // Where one writes: Enter sends, Shift+Enter breaks a line; while a run goes on, the same button stops it. Files become pages.
 import { ArrowUp, Paperclip, Square } from "lucide-react";
-import { useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { ApiError, get, post } from "../api";
 import type { Agent, Collection } from "../types";
 import { IconButton, Trouble } from "../ui/parts";
@@ -17,6 +17,7 @@ interface Props {
 
 export function Composer({ agents, agent, fixed, busy, onAgent, onSend, onStop }: Props) {
   const [text, setText] = useState("");
+  const [wanted, setWanted] = useState(false);
   const [note, setNote] = useState("");
   const [error, setError] = useState<unknown>(null);
   const area = useRef<HTMLTextAreaElement>(null);
@@ -24,6 +25,7 @@ export function Composer({ agents, agent, fixed, busy, onAgent, onSend, onStop }
 
   const send = () => {
     const said = text.trim();
+    setWanted(!agent);
     if (!said || busy || !agent) return;
     setError(null);
     setText("");
@@ -32,6 +34,10 @@ export function Composer({ agents, agent, fixed, busy, onAgent, onSend, onStop }
       setError(caught);
     });
   };
+  useEffect(() => {
+    if (wanted && agent) send();
+    // eslint-disable-next-line -- what was sent before anybody could answer goes when somebody can
+  }, [wanted, agent]);
   const upload = async (found: File) => {
     setError(null);
     try {

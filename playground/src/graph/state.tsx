@@ -35,7 +35,7 @@ export function StateView({ turn, node, onFork }: Props) {
   const [at, setAt] = useState<number | null>(null);
   useEffect(again, [turn.run.status, again]);
   useEffect(() => {
-    const first = node ? steps.findIndex((each, index) => steps[index - 1]?.next.includes(node)) : -1;
+    const first = node ? steps.findIndex((_, index) => steps[index - 1]?.next.includes(node)) : -1;
     setAt(first >= 0 ? first : null);
   }, [node, steps]);
   const index = Math.min(at ?? steps.length - 1, steps.length - 1);
@@ -75,7 +75,11 @@ export function StateView({ turn, node, onFork }: Props) {
       </div>
       <dl className="grid grid-cols-[auto_1fr] gap-x-3 gap-y-1">
         <dt className="text-soft">ran</dt>
-        <dd className="flex flex-wrap gap-1">{ran.length ? ran.map((each) => <Badge key={each} tone="accent">{each}</Badge>) : "the request came in"}</dd>
+        <dd className="flex flex-wrap gap-1">{ran.length ? ran.map((each) => (
+          <Badge key={each} tone="accent">
+            {each}
+          </Badge>
+        )) : "the request came in"}</dd>
         <dt className="text-soft">next</dt>
         <dd className="flex flex-wrap gap-1">{now.next.length ? now.next.map((each) => <Badge key={each}>{each}</Badge>) : "nothing: the run ended here"}</dd>
       </dl>
