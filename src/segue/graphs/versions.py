@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from langgraph.channels.base import BaseChannel
@@ -127,7 +128,17 @@ def _channel(spec: BaseChannel[Any, Any, Any]) -> dict[str, Any]:
 
 def _type(kind: Any) -> str:
     """A type in words, and a hash of its schema where it has one: a field that is new changes it."""
-    name = _ADDRESS.sub("", getattr(kind, "__name__", None) or repr(kind))
+    words = repr(kind)
+    try:
+        return _type_of(kind, words)
+    except TypeError:  # it has no hash
+        return _type_of.__wrapped__(kind, words)
+
+
+@lru_cache(maxsize=1024)
+def _type_of(kind: Any, words: str) -> str:
+    """`words` tells apart what is equal, and stands there in another order: `int | str`, `str | int`."""
+    name = _ADDRESS.sub("", getattr(kind, "__name__", None) or words)
     schema = schema_of(kind)
     if schema is None:
         return name

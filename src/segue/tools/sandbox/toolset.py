@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -100,7 +101,11 @@ class CodeTools(Toolset):
 
     def tools(self) -> Sequence[Tool]:
         """`plot`, `run_code`, `summarise_table`."""
-        return [self.plot, self.run_code, self.summarise_table]
+        return self._tools
+
+    @cached_property
+    def _tools(self) -> Sequence[Tool]:
+        return (self.plot, self.run_code, self.summarise_table)
 
     async def close(self) -> None:
         """End the sandbox's processes."""

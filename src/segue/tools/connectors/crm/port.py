@@ -10,6 +10,7 @@ import datetime
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from segue.context.run import RunContext
@@ -94,9 +95,13 @@ class CRM(Toolset):
 
     def tools(self) -> Sequence[Tool]:
         """Three that read, three that write."""
-        return [
+        return self._tools
+
+    @cached_property
+    def _tools(self) -> Sequence[Tool]:
+        return (
             self.find_tool, self.get_tool, self.activities_tool, self.note_tool, self.tier_tool, self.owner_tool,
-        ]  # fmt: skip
+        )  # fmt: skip
 
     @property
     def find_tool(self) -> Tool:
