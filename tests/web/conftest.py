@@ -1,42 +1,16 @@
-"""A real Chromium, a real server on loopback, and nothing outside that either could reach."""
+"""A real Chromium for the tests of the page."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import BrowserContext, Page, Route, async_playwright
-from tests.server.conftest import listening
 from tests.web.browser import executable
+from tests.web.site import Site, Visit, send, visiting
 
-from segue import Workspace
-from segue.agents.runnable import Runnable
-from segue.server import app
-from segue.server.serving import Server
-from segue.workspace.sections import ServerSection
-
-
-@dataclass
-class Site:
-    """A server, and pages on it."""
-
-    url: str
-    server: Server
-    outside: list[str] = field(default_factory=list)
-    """What a page asked of any other host. Nothing of it got through."""
-    said: list[str] = field(default_factory=list)
-    """Errors in a page's console."""
-    open: Callable[..., Awaitable[Page]] = None  # type: ignore[assignment]
-    """`open(place="", width=1280, theme="light")`: a page in a browser context of its own."""
-
-
-Visit = Callable[..., Awaitable[Site]]
+__all__ = ["Site", "Visit", "send"]
 
 
 @pytest.fixture
@@ -47,50 +21,5 @@ async def visit(tmp_path: Path) -> AsyncIterator[Visit]:
         if os.environ.get("NO_BROWSER") == "1":
             pytest.skip("NO_BROWSER=1")
         pytest.fail("there is no Chromium: run .ci/browser, or name one in BROWSER_PATH; NO_BROWSER=1 does without")
-    async with AsyncExitStack() as stack:
-        playwright = await stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(
-            executable_path=path,
-            args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-background-networking"],
-        )
-        stack.push_async_callback(browser.close)
-
-        async def serve(agents: Sequence[Runnable], *, login: bool = False, jobs: bool = False) -> Site:
-            ws = await stack.enter_async_context(Workspace.open(tmp_path))
-            section = ServerSection(requests_per_minute=100_000)
-            application = app(ws, agents=agents, login=login, jobs=jobs, settings=section)
-            url = await stack.enter_async_context(listening(application))
-            site = Site(url, application.state.server)
-
-            async def only_here(route: Route) -> None:
-                if urlsplit(route.request.url).netloc == urlsplit(site.url).netloc:
-                    await route.continue_()
-                else:
-                    site.outside.append(route.request.url)
-                    await route.abort()
-
-            async def open_page(
-                place: str = "", *, width: int = 1280, height: int = 800, theme: Any = "light", **more: Any
-            ) -> Page:
-                context: BrowserContext = await browser.new_context(
-                    viewport={"width": width, "height": height}, color_scheme=theme, reduced_motion="reduce", **more
-                )
-                context.set_default_timeout(15_000)
-                await context.route("**/*", only_here)
-                stack.push_async_callback(context.close)
-                page = await context.new_page()
-                page.on("console", lambda told: site.said.append(told.text) if told.type == "error" else None)
-                page.on("pageerror", lambda error: site.said.append(str(error)))
-                await page.goto(f"{site.url}/#/{place}")
-                return page
-
-            site.open = open_page
-            return site
-
+    async with visiting(tmp_path, path) as serve:
         yield serve
-
-
-async def send(page: Page, text: str) -> None:
-    """Ask something in the chat."""
-    await page.get_by_label("Message", exact=True).fill(text)
-    await page.keyboard.press("Enter")

@@ -33,6 +33,7 @@ function parts(onCite?: (cited: Cited) => void): Components {
         return (
           <button
             type="button"
+            data-cite={source.path}
             onClick={() => onCite(source)}
             className="mx-0.5 rounded-md bg-accent-soft px-1.5 text-[0.85em] text-accent hover:underline"
             title={`Open ${source.path} at line ${source.start}`}
