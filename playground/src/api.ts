@@ -44,6 +44,12 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
   return (await checked(`/api/v1${path}`, { headers: headers(), signal })).json();
 }
 
+/** A picture of the server, as an address of this page alone. */
+export async function picture(path: string, signal?: AbortSignal): Promise<string> {
+  const response = await checked(`/api/v1${path}`, { headers: headers(), signal });
+  return URL.createObjectURL(await response.blob());
+}
+
 export async function send<T>(method: "POST" | "PATCH" | "DELETE", path: string, body?: unknown): Promise<T> {
   const more: Record<string, string> = body === undefined ? {} : { "Content-Type": "application/json" };
   const init = { method, headers: headers(more), body: body === undefined ? undefined : JSON.stringify(body) };

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from tests.server.conftest import Serve, desk, result
 
-from segue import Agent, Team
+from segue import Agent, RunContext, Team, tool
 from segue.evals import Experiment, load_cases
 from segue.router import RouterCore
-from segue.testing import ScriptedModel
+from segue.testing import ScriptedModel, call
+from segue.testing.script import Script
 
 
 async def test_a_result_is_listed_read_and_looked_into_case_by_case(serve: Serve) -> None:
@@ -122,3 +123,39 @@ async def test_an_agent_tells_its_tools_and_a_team_those_of_its_workers(serve: S
     assert (refund["agent"], refund["effect"], refund["approval"]) == ("desk", "write", True)
     assert refund["parameters"]["properties"]["order_id"]["type"] == "integer"
     assert {each["agent"] for each in together} == {"clerk"}
+
+
+async def test_a_picture_that_a_tool_drew_is_had_by_who_may_see_the_run_and_nothing_else_is(serve: Serve) -> None:
+    kept: list[str] = []
+
+    @tool(effect="read")
+    def draw(ctx: RunContext, what: str) -> dict[str, str]:
+        """Draw.
+
+        Args:
+            what: What.
+        """
+        kind = "image/svg+xml" if what == "picture" else "text/html"
+        kept.append(ctx.services.artefacts.put(ctx.principal.tenant, f"<svg>{what}</svg>".encode(), kind))
+        return {"svg_artefact_id": kept[-1]}
+
+    model = ScriptedModel(Script({each: [call("draw", what=each), "Drawn."] for each in ("picture", "page")}))
+    served = await serve([Agent("painter", model=model, tools=[draw])], login=True)
+    client = served.client(await served.key("acme", scopes=("*",)))
+    stranger = served.client(await served.key("other", scopes=("*",)))
+    runs = [
+        (await client.post("/api/v1/runs/wait", json={"agent": "painter", "input": each})).json()["id"]
+        for each in ("picture", "page")
+    ]
+
+    drawn = await client.get(f"/api/v1/runs/{runs[0]}/artefacts/{kept[0]}")
+    others = [
+        await client.get(f"/api/v1/runs/{runs[1]}/artefacts/{kept[1]}"),
+        await client.get(f"/api/v1/runs/{runs[1]}/artefacts/{kept[0]}"),
+        await client.get(f"/api/v1/runs/{runs[0]}/artefacts/art_"),
+        await stranger.get(f"/api/v1/runs/{runs[0]}/artefacts/{kept[0]}"),
+    ]
+
+    assert (drawn.status_code, drawn.text) == (200, "<svg>picture</svg>")
+    assert "sandbox" in drawn.headers["content-security-policy"]
+    assert [each.status_code for each in others] == [404] * 4

@@ -48,7 +48,7 @@ def test_the_routes_are_found() -> None:
     named = {name for _, path in ROUTES for name in re.findall(r"{(\w+)}", path)}
 
     assert len(ROUTES) > 35
-    theirs = {"run_id", "thread_id", "interrupt_id", "result_id", "case_id"}
+    theirs = {"run_id", "thread_id", "interrupt_id", "result_id", "case_id", "artefact_id"}
     assert named == theirs | {"name", "agent", "model_id"}, "whose is it? see below"
 
 
@@ -64,7 +64,7 @@ async def owned(served: Served) -> dict[str, str]:
     served.server.evals.keep("acme", held)
     return {
         "run_id": done["id"], "thread_id": "t", "interrupt_id": asked["id"], "checkpoint_id": points[0]["id"],
-        "result_id": held.id, "case_id": case["id"],
+        "result_id": held.id, "case_id": case["id"], "artefact_id": "art_1",
     }  # fmt: skip
 
 

@@ -106,7 +106,7 @@ def test_whatever_is_sent_the_status_is_a_documented_one(tmp_path: Path, example
         client.post("/api/v1/runs/wait", json={"agent": "desk", "input": "refund", "thread_id": "w"})
         asked = client.get("/api/v1/interrupts").json()["interrupts"][0]["id"]
         ids = {"run_id": done["id"], "thread_id": "t", "interrupt_id": asked, "name": "desk", "model_id": "desk"}
-        ids |= {"result_id": "eval_1", "case_id": "count", "agent": "desk"}
+        ids |= {"result_id": "eval_1", "case_id": "count", "agent": "desk", "artefact_id": "art_1"}
         for method, path in ROUTES:
             if method != "DELETE":
                 _send_anything(client, method, path, ids, examples)

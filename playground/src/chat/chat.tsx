@@ -166,11 +166,33 @@ export function Chat({ threadId, agents, onChange }: Props) {
   );
 }
 
+/** What it can do, by its tools; those that change something are told apart. */
+function Can({ agent }: { agent: Agent }) {
+  const tools = [...new Map(agent.tools.map((each) => [each.name, each])).values()];
+  return (
+    <ul aria-label="What it can do" className="mt-4 flex flex-wrap justify-center gap-1.5 text-left text-xs">
+      {tools.map((each) => (
+        <li
+          key={each.name}
+          title={each.description.split("\n")[0]}
+          className={`rounded-md px-2 py-1 font-mono ${each.effect === "read" ? "bg-sunk text-soft" : "bg-warn-soft text-warn"}`}
+        >
+          {each.name}
+          {each.approval && <span className="font-sans"> · asks first</span>}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
 function Welcome({ agent }: { agent: Agent | undefined }) {
   return (
     <Empty title={agent ? `Talk to ${agent.name}` : "No agent is served"}>
       {agent ? (
-        <p>{agent.description || "It answers what you ask."}</p>
+        <>
+          <p>{agent.description || "It answers what you ask."}</p>
+          {!!agent.tools?.length && <Can agent={agent} />}
+        </>
       ) : (
         <p>
           Put an agent into a Python file of this folder, and it is here within a second. <code>segue new NAME</code> makes one.

@@ -60,13 +60,33 @@ function parts(onCite?: (cited: Cited) => void): Components {
   };
 }
 
+const PAIR = /^\s*(?:- )?[A-Za-z_][\w /-]{0,40}: ?\S/;
+const DRAWN = /[\u2500-\u259f]/;
+
+/** Lines of `name: value` keep to themselves, and what is drawn out of characters keeps its columns. */
+function lined(text: string): string {
+  const out: string[] = [];
+  let fence = "";
+  let drawn = false;
+  for (const line of text.split("\n")) {
+    const mark = /^\s*(```+|~~~+)/.exec(line)?.[1] ?? "";
+    if (mark && (!fence || mark.startsWith(fence))) fence = fence ? "" : mark;
+    const draws = !fence && !mark && DRAWN.test(line);
+    if (draws !== drawn) out.push("```");
+    drawn = draws;
+    out.push(!fence && !draws && PAIR.test(line) ? `${line}  ` : line);
+  }
+  if (drawn) out.push("```");
+  return out.join("\n");
+}
+
 const allowed = (url: string) => (/^(https?:|mailto:|data:image\/(png|jpeg|gif|webp);|#\/source\/)/i.test(url) ? url : "");
 
 export const Text = memo(function Text({ text, onCite }: { text: string; onCite?: (cited: Cited) => void }) {
   return (
     <div className="prose min-w-0 break-words">
       <Markdown remarkPlugins={[gfm]} urlTransform={allowed} components={parts(onCite)}>
-        {onCite ? linked(text) : text}
+        {onCite ? linked(lined(text)) : lined(text)}
       </Markdown>
     </div>
   );

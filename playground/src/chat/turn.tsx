@@ -82,7 +82,7 @@ export const Turn = memo(function Turn({ turn, last, onCite, onAnswer, onRerun, 
           block.kind === "plan" ? (
             block === plan && <Plan key={block.key} block={block} />
           ) : block.kind === "tool" ? (
-            <ToolCard key={block.key} call={block.call} agent={block.agent} goesOn={goesOn} />
+            <ToolCard key={block.key} runId={run.id} call={block.call} agent={block.agent} goesOn={goesOn} />
           ) : block.kind === "text" ? (
             block.taskId ? (
               <WorkerText key={block.key} block={block} onCite={onCite} />
@@ -177,7 +177,7 @@ function WorkerText({ block, onCite }: { block: Extract<Block, { kind: "text" }>
       <summary className="flex min-h-10 list-none items-center gap-2 px-3 py-1.5 text-sm">
         <Badge tone="accent">{block.agent}</Badge>
         <span className="min-w-0 grow truncate text-soft">{block.text.slice(0, 200)}</span>
-        <ChevronRight aria-hidden size={16} className="text-soft transition-transform group-open:rotate-90" />
+        <ChevronRight aria-hidden size={16} className="shrink-0 text-soft transition-transform group-open:rotate-90" />
       </summary>
       <div className="border-t border-line px-3 py-3 text-sm">
         <Text text={block.text} onCite={onCite} />

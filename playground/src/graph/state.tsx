@@ -138,13 +138,41 @@ function count(after: unknown, before: unknown): string {
   return `${more} of ${(after as unknown[]).length}`;
 }
 
+function isMessages(value: unknown): value is Message[] {
+  return Array.isArray(value) && value.length > 0 && value.every((each) => typeof each?.role === "string" && "content" in each);
+}
+
+function Messages({ held }: { held: Message[] }) {
+  return (
+    <ol className="space-y-1">
+      {held.map((each, index) => (
+        <li key={each.id ?? index} className="rounded bg-sunk p-2">
+          <span className="text-xs font-semibold text-soft">{each.role}</span>
+          <pre tabIndex={0} className="max-h-40 overflow-auto font-mono text-[12.5px] break-words whitespace-pre-wrap">
+            {[shown(each.content), ...(each.tool_calls ?? []).map((call) => `→ ${called(call)}`)].filter(Boolean).join("\n")}
+          </pre>
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function called(call: NonNullable<Message["tool_calls"]>[number]): string {
+  const held = call as { name?: string; arguments?: unknown; function?: { name: string; arguments: unknown } };
+  return `${held.function?.name ?? held.name}(${shown(held.function?.arguments ?? held.arguments ?? "")})`;
+}
+
 function Value({ label, value }: { label: string; value: unknown }) {
   return (
     <div className="mt-1">
       <p className="text-xs text-soft">{label}</p>
-      <pre tabIndex={0} className="max-h-52 overflow-auto rounded bg-sunk p-2 font-mono text-[12.5px] break-words whitespace-pre-wrap">
-        {value === undefined ? "(not there)" : shown(value)}
-      </pre>
+      {isMessages(value) ? (
+        <Messages held={value} />
+      ) : (
+        <pre tabIndex={0} className="max-h-52 overflow-auto rounded bg-sunk p-2 font-mono text-[12.5px] break-words whitespace-pre-wrap">
+          {value === undefined ? "(not there)" : shown(value)}
+        </pre>
+      )}
     </div>
   );
 }

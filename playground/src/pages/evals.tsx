@@ -88,13 +88,23 @@ function List() {
                 </Button>
               </div>
               {each.note && <p className="text-sm text-soft">{each.note}</p>}
-              <p className="font-mono text-[12.5px] break-words text-soft">{JSON.stringify(each.expect)}</p>
+              <p className="text-sm break-words text-soft">{expected(each.expect)}</p>
             </li>
           ))}
         </ul>
       </section>
     </Frame>
   );
+}
+
+/** What a case expects, in words. */
+function expected(expect: Record<string, unknown>): string {
+  const said = Object.entries(expect).map(([name, value]) => {
+    const held = Array.isArray(value) ? value : [value];
+    const words = held.map((each) => (typeof each === "object" && each !== null ? String(each.tool ?? each.source ?? each.value ?? JSON.stringify(each)) : `“${String(each).slice(0, 80)}”`));
+    return `${name} ${[...new Set(words)].join(", ")}`;
+  });
+  return said.join(" · ") || "completes";
 }
 
 function Rate({ result }: { result: EvalResult }) {

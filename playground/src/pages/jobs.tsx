@@ -82,7 +82,7 @@ function One({ held, onChange }: { held: Schedule; onChange: () => void }) {
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
         <h3 className="font-semibold">{held.name}</h3>
         <Badge>{held.agent}</Badge>
-        <code className="text-sm">{held.cron || (held.at ? moment(held.at) : "")}</code>
+        <code className="text-sm">{held.cron || (held.at ? moment(held.at, held.timezone) : "")}</code>
         <span className="text-sm text-soft">{held.timezone}</span>
         {held.paused && <Badge tone="warn">paused</Badge>}
         <span className="grow" />
@@ -95,7 +95,7 @@ function One({ held, onChange }: { held: Schedule; onChange: () => void }) {
           Delete
         </Button>
       </div>
-      <p className="mt-1 text-sm text-soft">{held.next_at ? `Next: ${moment(held.next_at)}` : "It does not fall due again."}</p>
+      <p className="mt-1 text-sm text-soft">{held.next_at ? `Next: ${moment(held.next_at, held.timezone)}` : "It does not fall due again."}</p>
       {error !== null && <Trouble error={error} onClose={() => setError(null)} />}
       {open && (
         <div className="mt-3 grid gap-4 border-t border-line pt-3 text-sm sm:grid-cols-[1fr_auto]">

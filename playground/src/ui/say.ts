@@ -24,8 +24,15 @@ export function ago(at: number): string {
   return new Date(at * 1000).toLocaleDateString();
 }
 
-export function moment(at: number): string {
-  return new Date(at * 1000).toLocaleString();
+/** A moment as it is here, or in a zone of its own, which is then said. */
+export function moment(at: number, zone?: string): string {
+  const date = new Date(at * 1000);
+  if (!zone) return date.toLocaleString();
+  try {
+    return date.toLocaleString(undefined, { timeZone: zone, timeZoneName: "short" });
+  } catch {
+    return date.toLocaleString();
+  }
 }
 
 export function asked(run: Pick<Run, "input">): string {

@@ -107,11 +107,20 @@ def effect_factor(tool: Tool, view: View) -> float:
         own_verb |= any(word.stem == stem(tool.action_words[0]) for word in view.words)
     if effect == "write" and is_reading(view) and not own_verb:
         return 0.0
+    if effect == "write" and _names_a_thing(tool, view):
+        return 0.3
     if contrary(tool, view):
         return 0.0
     if effect == "read" and is_writing(view) and not own_verb:
         return 0.3 if view.verb is not None and view.verb.stem in _ENDING else 0.7
     return 0.3 if _undoes(tool) and not own_verb and not same_verb(tool, view) else 1.0
+
+
+def _names_a_thing(tool: Tool, view: View) -> bool:
+    """Whether the clause says no more than which thing it is, as the tool calls it: "and order 1042"."""
+    said = {word.stem for word in view.words if word.start >= view.body and word.lower not in STOP}
+    things = nouns_of(tool)
+    return bool(said & things) and all(each in things or any(char.isdigit() for char in each) for each in said)
 
 
 def contrary(tool: Tool, view: View) -> bool:

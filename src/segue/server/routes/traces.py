@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from typing import Annotated, Any
 
 from fastapi import Query, status
+from starlette.responses import Response
 
+from segue.base.errors import BadInput
 from segue.base.ids import new_id
 from segue.base.messages import text_of
+from segue.server.errors import NotThere
 from segue.server.routing import Limit, plain, routes
 from segue.server.schemas import (
     FeedbackAsked,
@@ -23,6 +27,18 @@ from segue.server.serving import Here, Who
 from segue.tracing.tree import TraceNode
 
 router = routes("traces")
+_PICTURES = ("image/svg+xml", "image/png", "image/jpeg", "image/webp", "image/gif")
+_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "A picture.", "content": {each: {"schema": {"type": "string"}} for each in _PICTURES}}
+}
+_NOTHING_RUNS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Disposition": "inline",
+    "Cache-Control": "private, max-age=86400",
+}
+"""An SVG that is opened by itself runs no script and loads nothing."""
+_ID_CHARS = len("art_") + 32
 _LOOKED_THROUGH = 2_000
 """The newest runs that a search looks through."""
 
@@ -56,6 +72,24 @@ async def get_trace(run_id: str, server: Here, who: Who) -> TraceTold:
     return TraceTold(
         run_id=run_id, trace_id=record.trace_id, spans=[span_told(each) for each in roots], langfuse_url=url
     )
+
+
+@router.get("/runs/{run_id}/artefacts/{artefact_id}", response_class=Response, responses=_PICTURE)
+async def get_picture(run_id: str, artefact_id: str, server: Here, who: Who) -> Response:
+    """Read a picture that a tool of the run drew, as a result of the run names it."""
+    record = server.run(run_id, who)
+    if (
+        not any(artefact_id in str(step.get("result", "")) for step in record.trajectory)
+        or len(artefact_id) < _ID_CHARS
+    ):
+        raise NotThere("picture", artefact_id)
+    try:
+        media_type, data = await asyncio.to_thread(server.ws.artefacts.get, who.tenant, artefact_id)
+    except BadInput:
+        raise NotThere("picture", artefact_id) from None
+    if media_type not in _PICTURES:
+        raise NotThere("picture", artefact_id)
+    return Response(data, media_type=media_type, headers=_NOTHING_RUNS)
 
 
 @router.post("/runs/{run_id}/feedback", status_code=status.HTTP_201_CREATED)
