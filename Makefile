@@ -6,7 +6,7 @@ export VENV
 PY := $(VENV)/bin/python
 NAME ?= startup
 
-.PHONY: help demo test test-all lint types bench web web-check lock clean
+.PHONY: help demo test test-all lint types bench web web-check screenshots lock clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -44,6 +44,11 @@ web-check:  ## See that what is committed is what the sources build to (needs no
 	@test -f src/segue/web/index.html
 	@git diff --exit-code --stat -- src/segue/web
 	@test -z "$$(git status --porcelain -- src/segue/web)" || { git status --short -- src/segue/web; exit 1; }
+
+screenshots:  ## Take pictures of each page into docs/screenshots
+	@.ci/setup dev
+	@.ci/browser
+	@$(PY) -m tests.web.screenshots
 
 lock:  ## Compile requirements/ anew (needs uv)
 	@.ci/lock

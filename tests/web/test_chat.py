@@ -253,5 +253,7 @@ async def test_a_key_is_asked_for_and_two_tenants_do_not_see_each_other(visit: V
     await other.get_by_role("link", name="Runs").click()
     await expect(other.get_by_text("Nothing has run yet")).to_be_visible()
     await other.evaluate(f"location.hash = '#/chat/{thread}'")
+    await expect(other.get_by_text("There is no such conversation.")).to_be_visible()
+    await other.get_by_role("button", name="New chat").click()
     await expect(other.get_by_text("Talk to desk")).to_be_visible()
     assert "secret plan" not in await other.content()

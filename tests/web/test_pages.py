@@ -13,7 +13,7 @@ import httpx
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 from playwright.async_api import Page, expect
-from tests.server.conftest import listening
+from tests.server.conftest import listening, result
 from tests.web.conftest import Site, Visit, send
 from tests.web.desk import desk
 
@@ -88,22 +88,64 @@ PAGES = {
     "runs": "Which order is 1042?",
     "jobs": "May refund run?",
     "documents": "handbook/returns.md",
+    "evals": "Cases made of runs",
+    "models": "What answers",
+    "settings": "SQLite full-text search",
     "nowhere": "There is no such page",
 }
 
 
+OPENED = {
+    "the form of an edit": "How much.",
+    "the graph": "start",
+    "the states": "What this step changed",
+    "the trace": "spans",
+    "the edges": "step",
+    "a thumb": "Keep as a case",
+    "a source": "the policy for returns",
+}
+"""What is opened in the conversation, one behind the other, and shows this."""
+
+
+async def _opened(page: Page, what: str) -> None:
+    match what:
+        case "the form of an edit":
+            await page.get_by_role("button", name="Edit", exact=True).first.click()
+        case "the graph":
+            await page.get_by_role("button", name="how it came to this").first.click()
+        case "the states" | "the trace" | "the edges":
+            await page.get_by_role("tab", name={"s": "State", "t": "Trace", "e": "Why"}[what.split()[1][0]]).click()
+        case "a thumb":
+            await page.get_by_role("button", name="Close", exact=True).click()
+            await page.evaluate("location.hash = '#/chat'")
+            await send(page, "What is the policy for returns and damage?")
+            await expect(page.locator("[data-answer]")).to_be_visible()
+            await page.get_by_role("button", name="Helpful", exact=True).click()
+        case "a source":
+            await page.locator("[data-cite]").first.click()
+            await expect(page.get_by_role("complementary")).to_contain_text("# Returns")
+
+
 @browser
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 async def test_no_page_breaks_a_rule_of_accessibility_or_is_wider_than_its_screen(visit: Visit, tmp_path: Path) -> None:
     site = await visit([desk(tmp_path)])
-    talk = (await _filled(site)).url.partition("#/")[2]
+    first, second = result(), result()
+    for each in (first, second):
+        site.server.evals.keep("local", each)
+    results = {f"evals/{first.id}": "95 % interval", f"evals/{first.id}/count": "Expected"}
+    filled = await _filled(site)
+    talk, run = filled.url.partition("#/")[2], f"runs/{site.server.ws.runs()[0].id}"
     axe = Path(AXE_FILE_PATH).read_text(encoding="utf-8")
     amiss: list[tuple[str, str, Any]] = []
     for theme in ("light", "dark"):
         page = await site.open(theme=theme)
         await page.evaluate(axe)
-        for place, shows in {**PAGES, talk: "May refund run?"}.items():
-            await page.evaluate(f"location.hash = '#/{place}'")
+        for place, shows in {**PAGES, **results, run: "generation", talk: "May refund run?", **OPENED}.items():
+            if place in OPENED:
+                await _opened(page, place)
+            else:
+                await page.evaluate(f"location.hash = '#/{place}'")
             await expect(page.get_by_role("main").get_by_text(shows).first).to_be_visible()
             found = await page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
             assert len(found["passes"]) > 10
@@ -144,7 +186,9 @@ async def test_everything_is_reached_by_the_keyboard(visit: Visit, tmp_path: Pat
     for _ in range(30):
         await page.keyboard.press("Tab")
         reached.add(await page.evaluate("document.activeElement.textContent || document.activeElement.ariaLabel"))
-    assert {"New chat", "Chat", "Graphs", "Runs", "Jobs", "Documents"} <= {str(each).strip() for each in reached}
+    assert {"New chat", "Chat", "Graphs", "Runs", "Jobs", "Documents", "Evals", "Models", "Settings"} <= {
+        str(each).strip() for each in reached
+    }
 
 
 @browser

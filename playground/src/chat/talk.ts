@@ -32,7 +32,7 @@ function changed(talk: Talk, change: Change): Talk {
     case "loading":
       return { turns: [], loading: true, error: null, gap: false };
     case "loaded":
-      return { ...talk, turns: change.turns, loading: false };
+      return { ...talk, turns: change.turns, loading: false, error: null };
     case "failed":
       return { ...talk, loading: false, error: change.error };
     case "begun":
@@ -122,6 +122,7 @@ export function useTalk(threadId: string, onChange: () => void) {
     tell({ type: "loading" });
     (async () => {
       const { runs } = await get<{ runs: Run[] }>(`/runs${query({ thread_id: threadId, limit: 200 })}`, control.signal);
+      if (!runs.length) await get(`/threads/${encodeURIComponent(threadId)}`, control.signal); // 404 where there is none
       const turns = await Promise.all(
         runs.reverse().map(async (run) => ({
           run: await get<Run>(`/runs/${run.id}`, control.signal),

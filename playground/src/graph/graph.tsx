@@ -96,7 +96,8 @@ export function GraphView({ agent, view, onNode }: { agent: string; view?: RunVi
     const nodes: Node<Data>[] = graph.nodes.map((node) => {
       const times = reached(node.id);
       const active = goesOn && steps.some((step) => step.step === newest && step.target === node.id);
-      const state = active ? "active" : times || (node.id === "__start__" && steps.length) ? "done" : "idle";
+      const ended = node.id === "__end__" && view?.status === "completed" && !goesOn;
+      const state = active ? "active" : times || ended || (node.id === "__start__" && steps.length) ? "done" : "idle";
       return {
         id: node.id,
         type: "box",
@@ -130,7 +131,7 @@ export function GraphView({ agent, view, onNode }: { agent: string; view?: RunVi
       };
     });
     return { nodes, edges };
-  }, [graph, places, all, shown, goesOn]);
+  }, [graph, places, all, shown, goesOn, view?.status]);
   if (error) return <div className="p-4"><Trouble error={error} /></div>;
   if (!graph) return <p className="p-4 text-soft">Loads…</p>;
   return (

@@ -62,7 +62,7 @@ export function Empty({ title, children }: { title: string; children?: ReactNode
 
 export function Frame({ title, about, children, tools }: { title: string; about?: string; children: ReactNode; tools?: ReactNode }) {
   return (
-    <div className="h-full overflow-y-auto">
+    <div className="h-full overflow-y-auto" tabIndex={0} role="region" aria-label={title}>
       <div className="mx-auto max-w-5xl px-4 py-6 sm:px-6">
         <div className="mb-4 flex flex-wrap items-end justify-between gap-3">
           <div>

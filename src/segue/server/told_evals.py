@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from segue.server.schemas import Asked, SpanTold, Text, Told
+from segue.server.schemas import Asked, SpanTold, Told
 
 
 class ResultTold(Told):
@@ -167,7 +167,7 @@ class CaseAsked(Asked):
 
     good: bool
     """Whether it is to stay as it was; if not, the case passes when the answer is another."""
-    comment: Annotated[Text, Field(max_length=4000)] = ""
-    contains: list[Annotated[Text, Field(min_length=1, max_length=1000)]] = Field(default=[], max_length=50)
+    comment: Annotated[str, Field(max_length=10_000)] = ""
+    contains: list[Annotated[str, Field(min_length=1, max_length=1000)]] = Field(default=[], max_length=50)
     """What the answer must say, beside what is taken from the run."""
-    lacks: list[Annotated[Text, Field(min_length=1, max_length=1000)]] = Field(default=[], max_length=50)
+    lacks: list[Annotated[str, Field(min_length=1, max_length=1000)]] = Field(default=[], max_length=50)
