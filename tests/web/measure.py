@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import orjson
 from playwright.async_api import Page, expect
@@ -25,12 +26,13 @@ _SCROLL = """async (selector) => {
   let box = document.querySelector(selector);
   while (box && box.scrollHeight <= box.clientHeight) box = box.parentElement;
   const frame = () => new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
-  for (let turn = 0; turn < 400 && box; turn++) {
-    const more = [...document.querySelectorAll("button")].find((each) => /^Show \\d+ earlier/.test(each.textContent));
+  const named = (text) => [...document.querySelectorAll("button")].find((each) => each.textContent === text);
+  for (let turn = 0; turn < 20 && box; turn++) {
+    const more = named("Show earlier runs");
     if (more) more.click();
+    if (more || named("Loads…")) turn = 0;
     box.scrollTop = turn % 2 ? box.scrollHeight : 0;
     await frame();
-    if (!more && turn > 40) break;
   }
   for (let at = 0; at <= 100 && box; at++) {
     box.scrollTop = (box.scrollHeight * at) / 100;
@@ -52,7 +54,7 @@ async def long_thread(site: Site, *, agent: str = "words") -> None:
             usage={"input_tokens": 9, "output_tokens": 9, "model_calls": 1, "cost_usd": 0.0},
         )  # fmt: skip
         await records.keep(record)
-        told = [
+        told: list[dict[str, Any]] = [
             {"type": "run_started", "thread_id": THREAD, "agent": agent, "resumed": False},
             {"type": "generation_finished", "agent": agent, "model": "m", "deployment": "m", "usage": record.usage,
              "duration_s": 0.1, "text": _TEXT, "tool_calls": [], "task_id": ""},
@@ -60,7 +62,7 @@ async def long_thread(site: Site, *, agent: str = "words") -> None:
         ]  # fmt: skip
         for seq, each in enumerate(told, 1):
             body = orjson.dumps({"run_id": record.run_id, "at": record.started_at, **each}).decode()
-            entries.append(Entry("local", record.run_id, Logged(seq, str(each["type"]), body), record.started_at))
+            entries.append(Entry("local", record.run_id, Logged(seq, each["type"], body), record.started_at))
     for start in range(0, len(entries), 300):
         await store.append(entries[start : start + 300])
 

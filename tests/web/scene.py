@@ -34,7 +34,7 @@ async def set_up(visit: Visit, folder: Path) -> tuple[Site, str]:
     await _try(site, fresh_desk)
     page = await site.open()
     await send(page, ASKED)
-    await expect(page.locator("[data-answer]").last).to_be_visible(timeout=60_000)
+    await expect(page.get_by_role("button", name="how it came to this")).to_be_visible(timeout=60_000)
     await send(page, "Check the damage refund of order 1042, then refund order 1042.")
     await expect(page.get_by_role("region", name="Approval of refund_order")).to_be_visible(timeout=60_000)
     thread = page.url.rpartition("/")[2]

@@ -83,7 +83,8 @@ async def visiting(folder: Path, chromium: str) -> AsyncIterator[Visit]:
 
 
 async def send(page: Page, text: str) -> None:
-    """Ask something in the chat."""
+    """Ask something in the chat, once nothing goes on there."""
+    await expect(page.get_by_role("button", name="Stop")).to_have_count(0)
     await page.get_by_label("Message", exact=True).fill(text)
     await page.keyboard.press("Enter")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,6 @@ from tests.web.desk import EVIL, desk
 from tests.web.site import turn_to
 
 from segue import Agent
-from segue.cli.main import main
 from segue.testing import ScriptedModel
 
 pytestmark = [pytest.mark.xdist_group("browser"), pytest.mark.timeout(120)]
@@ -147,9 +148,7 @@ async def test_the_arguments_of_an_approval_are_edited_in_a_form_of_the_tools_ow
     await expect(page.locator("[data-answer]").last).to_contain_text("order 1042 got 3.5 EUR back")
 
 
-async def test_a_thumb_becomes_a_case_in_two_clicks_that_segue_eval_tries(
-    visit: Visit, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_thumb_becomes_a_case_in_two_clicks_that_segue_eval_tries(visit: Visit, tmp_path: Path) -> None:
     (tmp_path / "office.py").write_text(AGENT)
     site = await visit([])
     page = await site.open()
@@ -173,24 +172,20 @@ async def test_a_thumb_becomes_a_case_in_two_clicks_that_segue_eval_tries(
     await page.get_by_role("button", name="Keep as a case").click()
     await expect(page.get_by_text("Kept as a case.")).to_be_visible()
     await page.context.close()
-    monkeypatch.setitem(sys.modules, "office", None)  # the command loads it by itself
-    monkeypatch.delitem(sys.modules, "office")
-    code, told = await _command(tmp_path, "eval", "office.py:fresh", "--json", capsys=capsys)
+    code, told = await _command(tmp_path, "eval", "office.py:fresh", "--json")
     assert (code, told["passed"], told["cases"]) == (0, 1, 1)
 
 
-async def _command(folder: Path, *arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[Any, dict[str, Any]]:
-    """Run a command in a thread of its own, as it runs a loop of its own."""
-    import asyncio
-
-    def run() -> Any:
-        try:
-            main([*arguments, "--workspace", str(folder)])
-        except SystemExit as ended:
-            return ended.code
-
-    code = await asyncio.to_thread(run)
-    return code, json.loads(capsys.readouterr().out)
+async def _command(folder: Path, *arguments: str) -> tuple[Any, dict[str, Any]]:
+    """Run a command in a process of its own, and read what it prints."""
+    program = [sys.executable, "-c", "from segue.cli.main import main; main()"]
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    pipe = asyncio.subprocess.PIPE
+    done = await asyncio.create_subprocess_exec(
+        *program, *arguments, "--workspace", str(folder), env=env, stdout=pipe, stderr=pipe
+    )
+    told, said = await done.communicate()
+    return done.returncode, json.loads(told or said)
 
 
 async def test_a_result_is_looked_into_down_to_the_run_of_a_case(visit: Visit, tmp_path: Path) -> None:
@@ -339,6 +334,7 @@ async def test_a_long_thread_and_a_large_trace_scroll_without_a_long_task(visit:
     page = await site.open()
 
     thread = await longest_task_ms(page, "chat/long", "[data-answer]", scroll="[role=log]")
+    assert await page.locator("article[data-run]").count() == 1_000
     trace = await longest_task_ms(page, f"runs/{await large_trace(site)}", "[data-trace]", scroll="[aria-label=Spans]")
 
     assert thread < 1_000, "far above what it takes on a quiet machine"

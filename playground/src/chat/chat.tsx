@@ -12,7 +12,6 @@ import { useTalk, type Turn as Held } from "./talk";
 import { Turn } from "./turn";
 
 const Inspector = lazy(() => import("../graph/inspector"));
-const RECENT = 30;
 
 interface Props {
   threadId: string;
@@ -25,8 +24,8 @@ export function Chat({ threadId, agents, onChange }: Props) {
   const [chosen, setChosen] = useState("");
   const [cited, setCited] = useState<Cited | null>(null);
   const [inspected, setInspected] = useState("");
-  const [shown, setShown] = useState(RECENT);
   const [low, setLow] = useState(true);
+  const [fetching, setFetching] = useState(false);
   const end = useRef<HTMLDivElement>(null);
   const box = useRef<HTMLDivElement>(null);
 
@@ -37,7 +36,6 @@ export function Chat({ threadId, agents, onChange }: Props) {
   useEffect(() => {
     setCited(null);
     setInspected("");
-    setShown(RECENT);
     setLow(true);
   }, [threadId]);
   useEffect(() => {
@@ -88,6 +86,18 @@ export function Chat({ threadId, agents, onChange }: Props) {
     setCited(found);
   }, []);
 
+  /** Earlier runs come in above, and what was read stays where it was. */
+  const showEarlier = async () => {
+    setFetching(true);
+    setLow(false);
+    const from = box.current?.scrollHeight ?? 0;
+    await talk.earlier().catch(() => undefined);
+    setFetching(false);
+    requestAnimationFrame(() => {
+      if (box.current) box.current.scrollTop += box.current.scrollHeight - from;
+    });
+  };
+
   const looked = talk.turns.find((turn) => turn.run.id === inspected);
   const aside = cited ? (
     <Source cited={cited} onClose={() => setCited(null)} />
@@ -96,7 +106,6 @@ export function Chat({ threadId, agents, onChange }: Props) {
       <Inspector turn={looked} onFork={onFork} onClose={() => setInspected("")} />
     </Suspense>
   ) : null;
-  const hidden = Math.max(0, talk.turns.length - shown);
 
   return (
     <div className="flex h-full min-h-0">
@@ -111,14 +120,16 @@ export function Chat({ threadId, agents, onChange }: Props) {
           }}
         >
           <div role="log" aria-label="Conversation" aria-live="off" className="mx-auto max-w-3xl space-y-8 px-3 py-6 sm:px-4">
-            {hidden > 0 && (
+            {talk.more && (
               <div className="text-center">
-                <Button onClick={() => setShown(shown + RECENT)}>Show {Math.min(RECENT, hidden)} earlier runs</Button>
+                <Button disabled={fetching} onClick={() => void showEarlier()}>
+                  {fetching ? "Loads…" : "Show earlier runs"}
+                </Button>
               </div>
             )}
             {!talk.turns.length && !talk.loading && !talk.error && <Welcome agent={agents.find((each) => each.name === agent)} />}
             {talk.loading && <p className="text-soft">Loads…</p>}
-            {talk.turns.slice(hidden).map((turn) => (
+            {talk.turns.map((turn) => (
               <Turn
                 key={turn.run.id}
                 turn={turn}

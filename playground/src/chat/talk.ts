@@ -11,13 +11,16 @@ export interface Turn {
 
 interface Talk {
   turns: Turn[];
+  /** Whether there are runs before the first one. */
+  more: boolean;
   loading: boolean;
   error: ApiError | null;
   gap: boolean;
 }
 
 type Change =
-  | { type: "loaded"; turns: Turn[] }
+  | { type: "loaded"; turns: Turn[]; more: boolean }
+  | { type: "earlier"; turns: Turn[]; more: boolean }
   | { type: "loading" }
   | { type: "failed"; error: ApiError | null }
   | { type: "begun"; run: Run }
@@ -30,9 +33,11 @@ const GOES_ON = ["queued", "running"];
 function changed(talk: Talk, change: Change): Talk {
   switch (change.type) {
     case "loading":
-      return { turns: [], loading: true, error: null, gap: false };
+      return { turns: [], more: false, loading: true, error: null, gap: false };
     case "loaded":
-      return { ...talk, turns: change.turns, loading: false, error: null };
+      return { ...talk, turns: change.turns, more: change.more, loading: false, error: null };
+    case "earlier":
+      return { ...talk, turns: [...change.turns, ...talk.turns], more: change.more };
     case "failed":
       return { ...talk, loading: false, error: change.error };
     case "begun":
@@ -68,8 +73,22 @@ async function logOf(run: Run, signal: AbortSignal): Promise<RunView> {
   }
 }
 
+const PAGE = 20;
+
+/** The newest runs of a thread before one of them, oldest first, each with what it told; and whether there are more. */
+async function pageOf(thread: string, before: string, signal: AbortSignal): Promise<{ turns: Turn[]; more: boolean }> {
+  const { runs } = await get<{ runs: Run[] }>(`/runs${query({ thread_id: thread, before, limit: PAGE })}`, signal);
+  const turns = await Promise.all(
+    runs.reverse().map(async (run) => {
+      const [whole, view] = await Promise.all([get<Run>(`/runs/${run.id}`, signal), logOf(run, signal)]);
+      return { run: whole, view };
+    }),
+  );
+  return { turns, more: runs.length === PAGE };
+}
+
 export function useTalk(threadId: string, onChange: () => void) {
-  const [talk, tell] = useReducer(changed, { turns: [], loading: !!threadId, error: null, gap: false });
+  const [talk, tell] = useReducer(changed, { turns: [], more: false, loading: !!threadId, error: null, gap: false });
   const reading = useRef(new Map<string, AbortController>());
   const begunHere = useRef("");
 
@@ -116,20 +135,14 @@ export function useTalk(threadId: string, onChange: () => void) {
     for (const each of reading.current.values()) each.abort();
     reading.current.clear();
     if (!threadId) {
-      tell({ type: "loaded", turns: [] });
+      tell({ type: "loaded", turns: [], more: false });
       return;
     }
     tell({ type: "loading" });
     (async () => {
-      const { runs } = await get<{ runs: Run[] }>(`/runs${query({ thread_id: threadId, limit: 200 })}`, control.signal);
-      if (!runs.length) await get(`/threads/${encodeURIComponent(threadId)}`, control.signal); // 404 where there is none
-      const turns = await Promise.all(
-        runs.reverse().map(async (run) => ({
-          run: await get<Run>(`/runs/${run.id}`, control.signal),
-          view: await logOf(run, control.signal),
-        })),
-      );
-      tell({ type: "loaded", turns });
+      const { turns, more } = await pageOf(threadId, "", control.signal);
+      if (!turns.length) await get(`/threads/${encodeURIComponent(threadId)}`, control.signal); // 404 where there is none
+      tell({ type: "loaded", turns, more });
       for (const turn of turns) if (GOES_ON.includes(turn.run.status)) void read(turn.run.id, turn.view.seq);
     })().catch((error) => {
       if (control.signal.aborted) return;
@@ -141,6 +154,13 @@ export function useTalk(threadId: string, onChange: () => void) {
   }, [threadId, read]);
 
   useEffect(() => () => reading.current.forEach((each) => each.abort()), []);
+
+  const first = talk.turns[0]?.run;
+  const earlier = useCallback(async () => {
+    if (!first) return;
+    const { turns, more } = await pageOf(first.thread_id, first.id, new AbortController().signal);
+    tell({ type: "earlier", turns, more });
+  }, [first]);
 
   const say = useCallback(
     async (agent: string, input: string, thread: string): Promise<Run> => {
@@ -178,5 +198,5 @@ export function useTalk(threadId: string, onChange: () => void) {
     tell({ type: "run", run: await post<Run>(`/runs/${id}/cancel`) });
   }, []);
 
-  return { ...talk, say, fork, answer, stop };
+  return { ...talk, earlier, say, fork, answer, stop };
 }

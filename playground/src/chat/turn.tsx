@@ -29,7 +29,7 @@ export const Turn = memo(function Turn({ turn, last, onCite, onAnswer, onRerun, 
   const plan = view.blocks.findLast((each) => each.kind === "plan");
   const question = asked(run);
   return (
-    <article aria-label={`Run of ${run.agent}`} data-run={run.id} className="space-y-3">
+    <article aria-label={`Run of ${run.agent}`} data-run={run.id} className="turn space-y-3">
       {edit === null ? (
         <div className="group flex justify-end gap-1">
           <IconButton

@@ -31,10 +31,12 @@ class Finding(OpenWorkspace):
         """
         return self._run_of(self._record(run_id, principal))
 
-    def runs(self, *, principal: Principal = LOCAL, limit: int = 20, thread_id: str | None = None) -> list[Run]:
-        """The newest runs of the tenant, newest first."""
+    def runs(
+        self, *, principal: Principal = LOCAL, limit: int = 20, thread_id: str | None = None, before: str = ""
+    ) -> list[Run]:
+        """The newest runs of the tenant, newest first; `before`: of those that began before this run."""
         self._must_be_open()
-        held = self.records.newest(principal.tenant, limit=limit, thread_id=thread_id)
+        held = self.records.newest(principal.tenant, limit=limit, thread_id=thread_id, before=before)
         return [self._run_of(self._seen(record)) for record in held]
 
     async def recoverable(self, *, principal: Principal = LOCAL) -> list[Run]:

@@ -132,11 +132,19 @@ class RunRecords:
         found = self._read("tenant = ? AND run_id = ?", (tenant, run_id), 1)
         return found[0] if found else None
 
-    def newest(self, tenant: str, *, limit: int = 20, thread_id: str | None = None) -> list[RunRecord]:
-        """The newest runs of a tenant, newest first."""
-        if thread_id is None:
-            return self._read("tenant = ?", (tenant,), limit)
-        return self._read("tenant = ? AND thread_id = ?", (tenant, thread_id), limit)
+    def newest(
+        self, tenant: str, *, limit: int = 20, thread_id: str | None = None, before: str = ""
+    ) -> list[RunRecord]:
+        """The newest runs of a tenant, newest first; `before`: of those that began before this run."""
+        where: str = "tenant = ?"
+        parameters: tuple[Any, ...] = (tenant,)
+        if thread_id is not None:
+            where, parameters = f"{where} AND thread_id = ?", (*parameters, thread_id)
+        if before:
+            began = "(SELECT started_at FROM @runs WHERE tenant = ? AND run_id = ?)"
+            where = f"{where} AND (started_at < {began} OR (started_at = {began} AND run_id < ?))"
+            parameters = (*parameters, tenant, before, tenant, before, before)
+        return self._read(where, parameters, limit)
 
     def running(self, tenant: str, *, thread_id: str | None = None) -> list[RunRecord]:
         """The runs that are written down as running, newest first; those whose process died are among them."""

@@ -62,10 +62,16 @@ async def create_and_join_run(asked: RunAsked, server: Here, who: Who, timeout_s
 
 @router.get("/runs")
 async def list_runs(
-    server: Here, who: Who, thread_id: Annotated[str | None, Query()] = None, limit: Limit = 50
+    server: Here,
+    who: Who,
+    thread_id: Annotated[str | None, Query()] = None,
+    before: Annotated[str, Query(max_length=200)] = "",
+    limit: Limit = 50,
 ) -> RunsTold:
-    """List the newest runs, of one thread or of all."""
-    found = server.ws.runs(principal=who.principal, limit=limit, thread_id=thread_id)
+    """List the newest runs, of one thread or of all; with `before`, of those that began before that run."""
+    if before:
+        server.run(before, who)
+    found = server.ws.runs(principal=who.principal, limit=limit, thread_id=thread_id, before=before)
     return RunsTold(runs=[run_told(each.record, server.now(), whole=False) for each in found])
 
 
