@@ -48,6 +48,8 @@ class Citation(_Said):
     """The path as citations have it, or its end: `damaged-on-arrival.md`."""
     holds: str = ""
     """What the cited passage must say, regardless of case and line breaks; empty for anything."""
+    lines: tuple[int, int] | None = None
+    """The first and the last line of the page that the citation must touch; `None` for any."""
 
 
 class NumberExpected(_Said):

@@ -9,7 +9,7 @@ from segue.evals.case import Case
 from segue.evals.case import Citation as Expected
 from segue.evals.trial import Score, Trial
 
-_CITED = re.compile(r"\[([^\[\]\s:]+(?: [^\[\]\s:]+)*):(\d+)(?:-(\d+))?\]")
+_CITED = re.compile(r"\[([^\[\]\s:]+(?: [^\[\]\s:]+)*):(\d+)(?:[-\u2013](\d+))?\]")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ def _missing(expected: Expected, cited: list[Cited], shown: dict[Cited, str]) ->
     if not there:
         found = ", ".join(dict.fromkeys(each.source for each in cited)) or "nothing"
         return f"{expected.source} is not cited; cited is {found}"
+    if expected.lines is not None:
+        first, last = expected.lines
+        there = [each for each in there if each.first <= last and first <= each.last]
+        if not there:
+            return f"lines {first} to {last} of {expected.source} are not cited"
     if not expected.holds or any(_says(each, expected.holds, shown) for each in there):
         return ""
     return f"what is cited of {expected.source} does not say {expected.holds!r}"
