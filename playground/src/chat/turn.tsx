@@ -162,7 +162,9 @@ function Plan({ block }: { block: Extract<Block, { kind: "plan" }> }) {
               <Icon aria-hidden size={16} className={`mt-0.5 shrink-0 ${look}`} />
               <span className="sr-only">{word}:</span>
               <span className="min-w-0 grow break-words">{task.task}</span>
-              <Badge>{task.worker}</Badge>
+              <span className="shrink-0">
+                <Badge>{task.worker}</Badge>
+              </span>
             </li>
           );
         })}
