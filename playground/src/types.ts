@@ -143,6 +143,19 @@ export interface Firing {
   outcome: string;
   note: string;
   at: number;
+  status: string;
+  error: string;
+}
+
+export interface DeadLetter {
+  run_id: string;
+  agent: string;
+  request: string;
+  reason: string;
+  error_id: string;
+  attempts: number;
+  schedule: string;
+  at: number | null;
 }
 
 export interface Schema {

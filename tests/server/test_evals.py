@@ -159,3 +159,17 @@ async def test_a_picture_that_a_tool_drew_is_had_by_who_may_see_the_run_and_noth
     assert (drawn.status_code, drawn.text) == (200, "<svg>picture</svg>")
     assert "sandbox" in drawn.headers["content-security-policy"]
     assert [each.status_code for each in others] == [404] * 4
+
+
+async def test_a_trace_says_where_langfuse_has_it_where_it_is_sent_there(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "pk-lf-1")
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk-lf-1")
+    monkeypatch.setenv("LANGFUSE_HOST", "http://127.0.0.1:9/")
+    client = (await serve()).client()
+    run = (await client.post("/api/v1/runs/wait", json={"agent": "desk", "input": "hello"})).json()
+
+    trace = (await client.get(f"/api/v1/runs/{run['id']}/trace")).json()
+
+    assert trace["langfuse_url"] == f"http://127.0.0.1:9/trace/{trace['trace_id']}"

@@ -31,6 +31,7 @@ BODIES: dict[str, Any] = {
     "/case": {"good": True},
     "/feedback": {"value": True},
     "/resume": {},
+    "/retry": None,
     "/threads": {"thread_id": "mine"},
     "/runs": {"agent": "desk", "input": "hello"},
     "/runs/stream": {"agent": "desk", "input": "hello"},

@@ -80,6 +80,14 @@ async def _ended(client: httpx.AsyncClient, run_id: str) -> dict[str, Any]:
         await asyncio.sleep(0.05)
 
 
+async def _dead(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+    while True:
+        dead: list[dict[str, Any]] = (await client.get("/dead-letters")).json()["dead_letters"]
+        if dead:
+            return dead
+        await asyncio.sleep(0.05)
+
+
 async def test_a_server_without_jobs_says_so(tmp_path: Path) -> None:
     (tmp_path / "night_shift.py").write_text(AGENT, encoding="utf-8")
 
@@ -87,3 +95,53 @@ async def test_a_server_without_jobs_says_so(tmp_path: Path) -> None:
         refused = await client.get(f"{url}/api/v1/schedules")
 
     assert (refused.status_code, refused.json()["error"]["type"]) == (409, "not_now")
+
+
+BREAKS = """
+from pathlib import Path
+from segue import Agent
+from segue.testing import ScriptedModel
+
+
+def say(request):
+    if not (Path(__file__).parent / "mended").exists():
+        raise ConnectionError("the shop is away")
+    return "All is well."
+
+
+night = Agent("night", model=ScriptedModel(say))
+"""
+
+
+@pytest.mark.timeout(60)
+async def test_a_firing_that_fails_for_good_is_told_with_its_reason_and_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "night_break.py").write_text(BREAKS, encoding="utf-8")
+    (tmp_path / "segue.toml").write_text("[jobs]\nmax_attempts = 1\n", encoding="utf-8")
+    application = app(tmp_path, login=True, jobs=True)
+
+    async with (
+        listening(application) as url,
+        httpx.AsyncClient(base_url=f"{url}/api/v1", trust_env=False, timeout=30) as client,
+    ):
+        keys = application.state.server.keys
+        secret, _ = await keys.add(Key(id="", tenant="acme", user="ann"), now=1.0)
+        other, _ = await keys.add(Key(id="", tenant="other", user="ann"), now=1.0)
+        client.headers["Authorization"] = f"Bearer {secret}"
+        await client.post("/schedules", json={"name": "watch", "agent": "night", "input": "Look.", "cron": "0 3 * * *"})
+        run_id = (await client.post("/schedules/watch/run")).json()["run_id"]
+        dead = await _dead(client)
+        firing = (await client.get("/schedules/watch/firings")).json()["firings"][0]
+        strange = {"Authorization": f"Bearer {other}"}
+        hidden = (await client.get("/dead-letters", headers=strange)).json()["dead_letters"]
+        refused = await client.post(f"/dead-letters/{run_id}/retry", headers=strange)
+        (tmp_path / "mended").touch()
+        again = await client.post(f"/dead-letters/{run_id}/retry")
+        run = await _ended(client, run_id)
+        left = (await client.get("/dead-letters")).json()["dead_letters"]
+
+    assert [each["run_id"] for each in dead] == [run_id]
+    assert "the shop is away" in dead[0]["reason"]
+    assert (dead[0]["request"], dead[0]["schedule"], dead[0]["error_id"][:4]) == ("Look.", "watch", "err_")
+    assert (firing["status"], "the shop is away" in firing["error"]) == ("failed", True)
+    assert (hidden, refused.status_code, again.status_code) == ([], 404, 202)
+    assert (run["output"], left) == ("All is well.", [])

@@ -3,10 +3,11 @@ import { useState } from "react";
 import { post, send } from "../api";
 import { Approval } from "../chat/approval";
 import { href } from "../route";
-import type { Agent, Firing, Interrupt, Schedule } from "../types";
+import type { Agent, DeadLetter, Firing, Interrupt, Schedule } from "../types";
 import { useGet } from "../ui/hooks";
 import { Badge, Button, Empty, Field, field, Frame, Trouble } from "../ui/parts";
 import { moment } from "../ui/say";
+import { tone } from "./runs";
 
 interface Props {
   agents: Agent[];
@@ -60,7 +61,49 @@ export default function Jobs({ agents, asked, onAnswered }: Props) {
           <One key={each.name} held={each} onChange={again} />
         ))}
       </ul>
+      <DeadLetters />
     </Frame>
+  );
+}
+
+/** Jobs that failed for good, with the reason; tried again, each goes on from where it was. */
+function DeadLetters() {
+  const { data, error, again } = useGet<{ dead_letters: DeadLetter[] }>("/dead-letters", 5_000);
+  const [fault, setFault] = useState<unknown>(null);
+  if (error !== null || !data?.dead_letters.length) return null;
+  return (
+    <section aria-labelledby="dead" className="mt-8">
+      <h2 id="dead" className="mb-2 font-semibold">
+        Failed for good
+      </h2>
+      {fault !== null && <Trouble error={fault} onClose={() => setFault(null)} />}
+      <ul className="divide-y divide-line overflow-hidden rounded-xl border border-line bg-panel">
+        {data.dead_letters.map((each) => (
+          <li key={each.run_id} data-dead={each.run_id} className="space-y-1 px-4 py-2.5 text-sm">
+            <div className="flex flex-wrap items-center gap-2">
+              <span className="min-w-0 grow basis-56 truncate font-medium">{each.request || each.run_id}</span>
+              {each.schedule && <Badge>{each.schedule}</Badge>}
+              <span className="text-xs text-soft">
+                {each.agent} · {each.attempts} attempts
+              </span>
+              <a className="text-xs underline" href={href("runs", each.run_id)}>
+                run
+              </a>
+              <Button
+                onClick={() =>
+                  void post(`/dead-letters/${each.run_id}/retry`)
+                    .then(again)
+                    .catch(setFault)
+                }
+              >
+                Try again
+              </Button>
+            </div>
+            <p className="break-words text-bad">{each.reason}</p>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 
@@ -103,20 +146,21 @@ function One({ held, onChange }: { held: Schedule; onChange: () => void }) {
             {firings.data?.firings.map((each) => (
               <li key={`${each.run_id} ${each.tick}`} className="flex flex-wrap gap-2" data-firing={each.outcome}>
                 <Badge tone={each.outcome === "refused" ? "bad" : each.outcome === "done" ? "good" : "plain"}>{each.outcome}</Badge>
-                <span>{moment(each.tick)}</span>
+                <span>{moment(each.tick, held.timezone)}</span>
+                {each.status && <Badge tone={tone(each.status)}>{each.status}</Badge>}
                 {each.run_id && (
                   <a className="underline" href={href("runs", each.run_id)}>
                     run
                   </a>
                 )}
-                <span className="text-soft">{each.note}</span>
+                <span className="min-w-0 break-words text-soft">{each.error || each.note}</span>
               </li>
             ))}
             {firings.data && !firings.data.firings.length && <li className="text-soft">It has not fired yet.</li>}
           </ul>
           <ul aria-label="Next firings" className="space-y-1 text-soft">
             {next.data?.next.slice(0, 5).map((each) => (
-              <li key={each}>{moment(each)}</li>
+              <li key={each}>{moment(each, held.timezone)}</li>
             ))}
           </ul>
         </div>

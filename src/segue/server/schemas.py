@@ -491,6 +491,29 @@ class FiringTold(Told):
     outcome: str
     note: str
     at: float
+    status: str
+    """Of its run; empty where there is none yet."""
+    error: str
+
+
+class DeadLetterTold(Told):
+    """A job that failed for good."""
+
+    run_id: str
+    agent: str
+    request: str
+    reason: str
+    error_id: str
+    attempts: int
+    schedule: str
+    """The one that started it; empty for none."""
+    at: float | None
+
+
+class DeadLettersTold(Told):
+    """Jobs that failed for good and were not tried again since, newest first."""
+
+    dead_letters: list[DeadLetterTold]
 
 
 class FiringsTold(Told):

@@ -78,7 +78,11 @@ class Server:
     """The jobs, once they are open; `None` where none are worked off here."""
 
     async def planning(self) -> Planning:
-        """The schedules.
+        """The schedules; raises as `jobs`."""
+        return Planning(await self.jobs())
+
+    async def jobs(self) -> Jobs:
+        """The queue.
 
         Raises:
             NotNow: No jobs are worked off here.
@@ -88,7 +92,7 @@ class Server:
             raise NotNow(
                 "this server fires no schedules", way_out="Serve with jobs: segue serve, or app(…, jobs=True)."
             )
-        return Planning(await asyncio.shield(self.working))
+        return await asyncio.shield(self.working)
 
     async def close(self) -> None:
         """Take no more runs; those that go stop at their next checkpoint, and the next server goes on with them."""

@@ -7,15 +7,19 @@ from typing import Annotated, Any
 
 from fastapi import Query, status
 
+from segue.agents.run import RunRecord
 from segue.base.errors import BadInput
+from segue.base.messages import text_of
 from segue.jobs.planning import Planning
-from segue.jobs.port import JobRequest
+from segue.jobs.port import Job, JobRequest
 from segue.jobs.schedules import Schedule
-from segue.jobs.store import Kept
+from segue.jobs.store import Firing, Kept
 from segue.server.errors import NotNow, NotThere
 from segue.server.keys import Key
 from segue.server.routing import Limit, routes
 from segue.server.schemas import (
+    DeadLettersTold,
+    DeadLetterTold,
     FiredTold,
     FiringsTold,
     FiringTold,
@@ -122,10 +126,39 @@ async def list_firings(name: str, server: Here, who: Who, limit: Limit = 50) -> 
     planning = await server.planning()
     await _kept(planning, name, who)
     found = await planning.firings(name, tenant=who.tenant, limit=limit)
-    return FiringsTold(firings=[
-        FiringTold(run_id=each.job_id, tick=each.tick, outcome=each.outcome, note=each.note, at=each.at)
-        for each in found
-    ])  # fmt: skip
+    runs = {each.job_id: server.ws.records.get(who.tenant, each.job_id) if each.job_id else None for each in found}
+    return FiringsTold(firings=[_firing(each, runs[each.job_id]) for each in found])
+
+
+@router.get("/dead-letters")
+async def list_dead_letters(server: Here, who: Who, limit: Limit = 50) -> DeadLettersTold:
+    """List the jobs that failed for good and were not tried again since."""
+    found = await (await server.jobs()).dead(tenant=who.tenant, limit=limit)
+    return DeadLettersTold(dead_letters=[_dead(each, server.ws.records.get(who.tenant, each.id)) for each in found])
+
+
+@router.post("/dead-letters/{run_id}/retry", status_code=status.HTTP_202_ACCEPTED)
+async def retry_dead_letter(run_id: str, server: Here, who: Who) -> DeadLetterTold:
+    """Try a job once more that failed for good: it goes on from where it was."""
+    jobs = await server.jobs() if server.working is not None else None
+    if jobs is None or run_id not in {each.id for each in await jobs.dead(tenant=who.tenant, limit=500)}:
+        raise NotThere("dead letter", run_id)
+    return _dead(await jobs.retry(run_id, tenant=who.tenant), server.ws.records.get(who.tenant, run_id))
+
+
+def _dead(job: Job, record: RunRecord | None) -> DeadLetterTold:
+    asked = " ".join(text_of(each) for each in record.request) if record else ""  # type: ignore[arg-type]
+    return DeadLetterTold(
+        run_id=job.id, agent=job.agent, request=asked, reason=job.reason, error_id=job.error_id, attempts=job.attempt,
+        schedule=job.schedule, at=job.ended_at,
+    )  # fmt: skip
+
+
+def _firing(held: Firing, record: RunRecord | None) -> FiringTold:
+    return FiringTold(
+        run_id=held.job_id, tick=held.tick, outcome=held.outcome, note=held.note, at=held.at,
+        status=record.status if record else "", error=record.error if record else "",
+    )  # fmt: skip
 
 
 async def _kept(planning: Planning, name: str, who: Key) -> Kept:
