@@ -29,11 +29,10 @@ TODAY = "2026-10-31"
 
 @dataclass(frozen=True)
 class Limits:
-    """What the handbook's page says, with the lines on which it says so."""
+    """What the handbook's page says."""
 
     days: int
     amount_cents: int
-    citation: str
 
 
 @contextmanager
@@ -50,14 +49,19 @@ def opened(shop: Path) -> Iterator[sqlite3.Connection]:
 
 def limits() -> Limits:
     """Read the rule's two limits from its page."""
-    lines = RULE.read_text(encoding="utf-8").splitlines()
-    day = next(n for n, line in enumerate(lines, 1) if re.search(r"within (\d+) days of delivery", line))
-    amount = next(n for n, line in enumerate(lines, 1) if re.search(r"up to EUR ([\d.]+)", line))
-    days = re.search(r"within (\d+) days", lines[day - 1])
-    eur = re.search(r"EUR (\d+\.\d\d)", lines[amount - 1])
+    text = RULE.read_text(encoding="utf-8")
+    days, eur = re.search(r"within (\d+) days of delivery", text), re.search(r"up to EUR (\d+\.\d\d)", text)
     assert days is not None
     assert eur is not None
-    return Limits(int(days[1]), int(Decimal(eur[1]) * 100), f"[handbook/{RULE.name}:{day}-{amount}]")
+    return Limits(int(days[1]), int(Decimal(eur[1]) * 100))
+
+
+def cite(first: str, last: str = "") -> str:
+    """The lines of the rule's page from one that says `first` to one that says `last`, as a citation."""
+    lines = RULE.read_text(encoding="utf-8").splitlines()
+    begins = next(number for number, line in enumerate(lines, 1) if first in line)
+    ends = next((number for number, line in enumerate(lines[begins - 1 :], begins) if last in line), begins)
+    return f"[handbook/{RULE.name}:{begins}-{ends}]"
 
 
 def refund_tools(shop: Path) -> list[Tool]:
@@ -156,7 +160,7 @@ def _judge(db: sqlite3.Connection, order_id: int) -> dict[str, Any]:
     days = None
     if case is not None and order["delivered_on"]:
         days = (date.fromisoformat(case["opened_on"]) - date.fromisoformat(order["delivered_on"])).days
-    why = _why_not(db, order, case, line, days, rule)
+    why, citation = _why_not(db, order, case, line, days, rule)
     return {
         "order_id": order_id,
         "customer_id": order["customer_id"],
@@ -166,11 +170,11 @@ def _judge(db: sqlite3.Connection, order_id: int) -> dict[str, Any]:
         "amount_cents": line["line_total_cents"] if line is not None else None,
         "amount_eur": f"{line['line_total_cents'] / 100:.2f}" if line is not None else None,
         "days_after_delivery": days,
-        "allowed": why is None,
+        "allowed": not why,
         "why": why
         or "reported in time, below the limit for a refund without return, not refunded before; "
         "a team lead must approve it",
-        "citation": rule.citation,
+        "citation": citation,
     }
 
 
@@ -181,24 +185,31 @@ def _why_not(
     line: sqlite3.Row | None,
     days: int | None,
     rule: Limits,
-) -> str | None:
-    """The first reason against a refund; `None` where there is none."""
+) -> tuple[str, str]:
+    """The first reason against a refund, empty where there is none, and where the page says so."""
     if order["status"] != "delivered" or not order["delivered_on"]:
-        return f"the order is {order['status']}, not delivered"
+        return f"the order is {order['status']}, not delivered", cite("The order is delivered", "opened.")
     if case is None:
-        return "no support case says that something arrived damaged"
+        return "no support case says that something arrived damaged", cite("The message says what is broken")
     if line is None:
-        return "the case names no item of the order"
+        return "the case names no item of the order", cite("The item is on a line")
     if days is None or days > rule.days:
-        return f"the damage was reported {days} days after delivery, more than {rule.days}"
+        return f"the damage was reported {days} days after delivery, more than {rule.days}", cite("within ")
     if line["line_total_cents"] > rule.amount_cents:
-        return f"the item cost more than EUR {rule.amount_cents / 100:.2f}: it has to be collected first"
-    if db.execute(
-        "SELECT 1 FROM refunds WHERE order_id = ? AND (line_id = ? OR line_id IS NULL) AND status <> 'rejected'",
+        cited = cite("An item that cost more", "follows the")
+        return f"the item cost more than EUR {rule.amount_cents / 100:.2f}: it has to be collected first", cited
+    before = db.execute(
+        "SELECT status FROM refunds WHERE order_id = ? AND (line_id = ? OR line_id IS NULL)",
         (order["order_id"], line["line_id"]),
-    ).fetchone():
-        return "the item has been refunded before"
-    return None
+    ).fetchone()
+    if before is not None:
+        said = (
+            "a refund of the item was refused before"
+            if before["status"] == "rejected"
+            else "the item was refunded before"
+        )
+        return f"{said}: a team lead decides", cite("has not been refunded before")
+    return "", cite("within ", "A team lead approves")
 
 
 def _damaged_line(db: sqlite3.Connection, order_id: int, case: sqlite3.Row | None) -> sqlite3.Row | None:
