@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -187,3 +188,12 @@ def test_the_marker_makes_a_test_of_each_case(segue: Segue, pytester: pytest.Pyt
     bad.assert_outcomes(passed=1, failed=1)
     bad.stdout.fnmatch_lines(["*count did not pass:*", "*output: the figure 12 is not in it*"])
     assert "cases.jsonl:1: no JSON object" in broken.stdout.str() + broken.stderr.str()
+
+
+def test_the_plugin_loads_nothing_of_the_evals_before_a_test_asks_for_them() -> None:
+    text = "import sys, pytest, segue.evals.plugin; print([name for name in sys.modules if name.startswith('segue')])"
+    said = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout
+
+    assert "segue.evals.plugin" in said
+    assert "segue.evals.case" not in said
+    assert "segue.workspace" not in said
