@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ CASES = """{"id": "count", "request": "how many?", "expect": {"numbers": [12]}, 
 {"id": "refund", "request": "refund 7", "answers": [{"type": "approve"}], "expect": {"calls": ["refund"]}}
 """
 SCORER = ("--scorer", "desk.py:short")
-QUIET = ("-p", "no:cacheprovider", "-p", "no:schemathesis")
+QUIET = ("-p", "no:cacheprovider", "-p", "segue.evals.plugin", "-p", "pytest_asyncio.plugin")
 Segue = Callable[..., str]
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.filterwarnings("ignore:'click:DeprecationWarning")  # typer's own use of it
@@ -173,7 +174,8 @@ async def test_by_hand(eval_case):
 """
 
 
-def test_the_marker_makes_a_test_of_each_case(segue: Segue, pytester: pytest.Pytester, tmp_path: Path) -> None:
+def test_the_marker_makes_a_test_of_each_case(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # a dozen plugins of others take seconds to load
     for name, text in (("desk.py", DESK), ("cases.jsonl", CASES), ("test_desk.py", PYTEST)):
         (pytester.path / name).write_text(text)
 
@@ -194,6 +196,7 @@ def test_the_plugin_loads_nothing_of_the_evals_before_a_test_asks_for_them() -> 
     text = "import sys, pytest, segue.evals.plugin; print([name for name in sys.modules if name.startswith('segue')])"
     said = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True).stdout
 
+    assert "segue_evals" in {each.name for each in entry_points(group="pytest11")}
     assert "segue.evals.plugin" in said
     assert "segue.evals.case" not in said
     assert "segue.workspace" not in said
