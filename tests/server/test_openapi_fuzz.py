@@ -36,6 +36,8 @@ from segue.server.keys import Key
 from segue.workspace.sections import ServerSection
 
 AnyCase = Case[Any]
+FRAMING = {"content-length", "transfer-encoding", "connection", "upgrade", "expect", "host"}
+"""Headers that say where a request ends. One that is amiss never comes to the application: uvicorn refuses it."""
 Operation = APIOperation[Any, Any, Any, Any]
 CHECKS: list[Any] = [
     not_a_server_error,
@@ -150,4 +152,6 @@ def cases(draw: st.DrawFn, operation: Operation, known: dict[str, str]) -> AnyCa
             there = known.get(name) or known.get(f"{place}/{name}")
             if there is not None and draw(st.booleans()):
                 held[name] = there
+    for name in [each for each in case.headers or () if each.lower() in FRAMING]:
+        del case.headers[name]
     return case
