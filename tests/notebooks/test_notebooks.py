@@ -103,6 +103,29 @@ def nightly(executed: Executed) -> Any:
     return executed("04_a_nightly_job.ipynb")
 
 
+@pytest.fixture(scope="module")
+def evals(executed: Executed) -> Any:
+    return executed("05_evals_with_plots.ipynb")
+
+
+def test_the_notebook_of_evals_compares_two_results_and_says_what_was_fixed_and_what_broke(evals: Any) -> None:
+    printed = "".join(each.get("text/plain", "") for each in outputs(evals))
+
+    assert "3 fixed, 1 broken of 9 cases; chance alone would do as much (p = 0.62)" in printed
+    assert "fixed: ['sum', 'window', 'window-only-reads']" in printed
+    assert "broken: ['refund-refused']" in printed
+    assert "wrong.jsonl:1: expects: there is no such key" in printed
+    assert len([each for each in outputs(evals) if each.get("image/png")]) == 2
+
+
+def test_the_notebook_of_evals_makes_a_case_of_a_run_that_passes(evals: Any) -> None:
+    printed = [each.get("text/plain", "") for each in outputs(evals)]
+    kept = next(text for text in printed if text.startswith('{"id":"kept"'))
+
+    assert '"calls":[{"tool":"search_handbook"' in kept
+    assert kept.rstrip().endswith("1.0") or printed[printed.index(kept) + 1].strip() == "1.0"
+
+
 def test_the_first_notebook_draws_its_graphs(first: Any) -> None:
     shown = list(outputs(first))
 

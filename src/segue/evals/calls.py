@@ -107,12 +107,13 @@ def _missing(expected: Sequence[CallExpected], good: list[Made], made: list[Made
 
 
 def _misplaced(expected: Sequence[CallExpected], good: list[Made], made: list[Made]) -> list[str]:
-    at, whys = 0, []
+    at, whys, used = 0, [], set[int]()
     for each in expected:
         place = next((index for index in range(at, len(good)) if good[index].fits(each)), None)
         if place is not None:
             at = place + 1
-        elif any(call.fits(each) for call in good):
+            used.add(place)
+        elif any(call.fits(each) for index, call in enumerate(good) if index not in used):
             whys.append(f"{said(each.tool, each.arguments)} comes out of order: {_listed(made)}")
         else:
             whys.append(_why(each, made))
@@ -123,6 +124,8 @@ def _why(expected: CallExpected, made: list[Made]) -> str:
     name = said(expected.tool, expected.arguments)
     if any(call.failed and call.fits(expected) for call in made):
         return f"{name} failed"
+    if any(call.fits(expected) for call in made):
+        return f"{name} was not called again; there were {_listed(made)}"
     alike = [str(call) for call in made if call.tool == expected.tool]
     return f"{name} was not called; {'instead ' + alike[0] if alike else 'there were ' + _listed(made)}"
 
