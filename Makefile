@@ -6,7 +6,7 @@ export VENV
 PY := $(VENV)/bin/python
 NAME ?= startup
 
-.PHONY: help demo test test-all lint types bench web web-check screenshots lock clean
+.PHONY: help demo test test-all coverage lint types bench web web-check screenshots lock clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -19,11 +19,16 @@ test:  ## Set up, lint, types, and the suite
 	@.ci/setup dev
 	@.ci/browser
 	@$(MAKE) --no-print-directory lint types
-	$(PY) -m pytest -n 2 --dist loadgroup -m "not long" --cov --cov-report=term:skip-covered -q
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not long" -q
 
 test-all:  ## What takes long: crashes, bare clones, batteries
 	@.ci/setup dev
 	$(PY) -m pytest -n 2 --dist loadgroup -m long -q
+
+coverage:  ## The suite again, slower, with the lines that no test runs
+	@.ci/setup dev
+	@.ci/browser
+	$(PY) -m pytest -n 2 --dist loadgroup -m "not long" --cov --cov-report=term:skip-covered -q
 
 lint:
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check --quiet .
