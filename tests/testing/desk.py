@@ -56,7 +56,7 @@ DESK = Scenario(
     prepare=shop,
     effects=refunds,
     next_request=REQUEST,
-    limit_s=240.0,  # its first play looks at the disk at each boundary, and the machine may be busy
+    limit_s=240.0,  # two runs, and the machine may be busy
 )
 ONCE = replace(DESK, requests=[REQUEST])
 """Without the second turn."""

@@ -12,6 +12,9 @@ from tests.testing.planted import GO, PLANTED, SAFE, careful
 
 from segue import Agent, RunContext, UserError, Workspace, tool
 from segue.testing import Scenario, Script, ScriptedModel, call, check_crash_points
+from segue.tools.sandbox.monty import MontySandbox
+from segue.tools.sandbox.port import ExecRequest
+from segue.tools.sandbox.toolset import CodeTools
 
 pytest_plugins = ["pytester"]
 PLAIN = ("-p", "no:cacheprovider", "-p", "no:cov", "-o", "asyncio_default_fixture_loop_scope=function")
@@ -229,3 +232,30 @@ def _one(make: Any) -> Scenario:
 
 
 SAFED = SAFE["a tool whose outside honours its key"]
+
+
+COMPUTES = Scenario(
+    agent=lambda world: Agent(
+        "one",
+        description="Computes.",
+        model=ScriptedModel(Script({GO: [call("run_code", code="6 * 7"), "It is 42."]})),
+        tools=[CodeTools()],
+    ),
+    requests=[GO],
+    effects=done,
+)
+
+
+@pytest.mark.timeout(120)
+def test_a_scenario_that_runs_code_is_checked_after_code_ran_in_this_process() -> None:
+    async def first() -> None:
+        sandbox = MontySandbox(workers=1)
+        await sandbox.run(ExecRequest(code="1"))
+        await sandbox.close()
+
+    asyncio.run(first())
+
+    report = check_crash_points(COMPUTES, points=3, stops=["crash"])
+
+    assert report.ok, report
+    assert report.crashes == 3

@@ -24,7 +24,7 @@ def test_the_office_does_each_write_once_wherever_it_is_stopped() -> None:
 
 
 def test_the_desk_ends_with_the_same_answer_wherever_it_crashes() -> None:
-    report = check_crash_points(DESK, stops=["crash"], kill_sample=20)
+    report = check_crash_points(DESK, stops=["crash"], kill_sample=6)
 
     assert report.ok, report
     assert report.crashes == report.states > 100

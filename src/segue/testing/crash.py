@@ -13,7 +13,10 @@ next turn. A sample is killed in truth, in interpreters of their own. What came 
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Collection
@@ -23,9 +26,11 @@ from typing import Literal
 
 from segue.base.errors import UserError
 from segue.testing.crash_check import Check, Options
+from segue.testing.crash_fresh import address_of, begin, what_it_said
 from segue.testing.crash_process import ChildDied, fork
 from segue.testing.crash_report import CrashReport, Problem, own_problems, wanted_effects
 from segue.testing.crash_scenario import Scenario
+from segue.tools.sandbox import monty
 
 _FOR_EVER_S = 7 * 24 * 3600.0
 
@@ -62,14 +67,42 @@ def check_crash_points(
     place = Path(tempfile.mkdtemp(prefix="segue-crash-", dir=folder))
     options = Options(points, tuple(stops), kill_sample, processes, max_problems)
     try:
-        child = fork(partial(_checked, scenario, options, place), leads=True)
-        report: CrashReport = child.result(_FOR_EVER_S)
+        report = _led(scenario, options, place)
     except ChildDied as error:
         raise UserError(f"the scenario could not be checked: {error.message}") from None
     finally:
         shutil.rmtree(place, ignore_errors=True)
     report.took_s = time.monotonic() - began
     return report
+
+
+def _led(scenario: Scenario, options: Options, root: Path) -> CrashReport:
+    """Check it in a process of its own: a fork of this one, unless a fork could not run the sandbox."""
+    address = address_of(scenario) if monty.begun() else None
+    if address is None:
+        report: CrashReport = fork(partial(_checked, scenario, options, root), leads=True).result(_FOR_EVER_S)
+        return report
+    interpreter = begin(root / "lead", partial(_outcome, options=options, root=root), address, leads=True)
+    try:
+        _, told = interpreter.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(interpreter.pid, signal.SIGKILL)
+        interpreter.wait()
+    if interpreter.returncode:
+        raise ChildDied(f"its interpreter ended with {interpreter.returncode}:\n{told[-4000:]}")
+    result: CrashReport | str = what_it_said(root / "lead")
+    if isinstance(result, str):
+        raise UserError(result)
+    return result
+
+
+def _outcome(scenario: Scenario, *, options: Options, root: Path) -> CrashReport | str:
+    """The report, or what was misused."""
+    try:
+        return _checked(scenario, options, root)
+    except UserError as error:
+        return str(error)
 
 
 def _checked(scenario: Scenario, options: Options, root: Path) -> CrashReport:

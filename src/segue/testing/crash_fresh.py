@@ -1,19 +1,20 @@
 """Interpreters of their own for the crash-point checker: one that is killed at an await, one that goes on after it.
 
 `python -m segue.testing.crash_fresh JOB` is what each of them runs; the job is a file that says where the scenario
-stands. A scenario that stands in no module under a name cannot be found by another interpreter: it is forked instead.
+stands, and what to do with it. A scenario that stands in no module under a name cannot be found by another
+interpreter: it is forked instead.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import os
 import pickle
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,28 +73,52 @@ def _forked(scenario: Scenario, place: Place, number: int) -> Outcome | None:
 
 
 def _fresh(address: Address, scenario: Scenario, place: Place, number: int) -> Outcome | None:
-    said, job = place.folder.parent / f"{place.folder.name}.said", place.folder.parent / f"{place.folder.name}.job"
-    said.unlink(missing_ok=True)
-    job.write_text(json.dumps({
-        "address": address, "place": str(place.folder), "number": number, "said": str(said), "path": sys.path,
-    }), encoding="utf-8")  # fmt: skip
-    command = [sys.executable, "-m", "segue.testing.crash_fresh", str(job)]
-    done = subprocess.run(command, check=False, timeout=scenario.limit_s * 1.5, capture_output=True, text=True)
-    if done.returncode == -signal.SIGKILL:
+    name = place.folder.parent / place.folder.name
+    interpreter = begin(name, partial(_play, place=place, number=number), address)
+    _, told = interpreter.communicate(timeout=scenario.limit_s * 1.5)
+    if interpreter.returncode == -signal.SIGKILL:
         return None
-    if done.returncode:
-        return Outcome(error=f"an interpreter of its own ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return pickle.loads(said.read_bytes())  # type: ignore[no-any-return]
+    if interpreter.returncode:
+        return Outcome(error=f"an interpreter of its own ended with {interpreter.returncode}:\n{told[-2000:]}")
+    outcome: Outcome = what_it_said(name)
+    return outcome
+
+
+def _play(scenario: Scenario, *, place: Place, number: int) -> Outcome:
+    return played(scenario, place, _killing(number))
+
+
+def begin(
+    name: Path, does: Callable[[Scenario], Any], address: Address, *, leads: bool = False
+) -> subprocess.Popen[str]:
+    """Begin an interpreter that does this with the scenario; files beside `name` hold its job and what it says.
+
+    Args:
+        name: A path that no other interpreter of this check has.
+        does: A function of a module, or a `partial` of one.
+        address: Where the scenario stands.
+        leads: Its processes are a group, led by it.
+    """
+    job, said = name.with_suffix(".job"), name.with_suffix(".said")
+    said.unlink(missing_ok=True)
+    job.write_bytes(pickle.dumps((sys.path, address, said, pickle.dumps(does))))
+    command = [sys.executable, "-m", "segue.testing.crash_fresh", str(job)]
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=leads
+    )
+
+
+def what_it_said(name: Path) -> Any:
+    """What an interpreter that has ended well made of its scenario."""
+    return pickle.loads(name.with_suffix(".said").read_bytes())
 
 
 def main(job: Path) -> None:
     """What an interpreter of its own does."""
-    told = json.loads(job.read_text(encoding="utf-8"))
-    sys.path[:] = told["path"]
-    name, file, attribute = told["address"]
+    path, (name, file, attribute), said, does = pickle.loads(job.read_bytes())
+    sys.path[:] = path
     scenario: Scenario = getattr(_loaded(name, file), attribute)
-    outcome = played(scenario, Place(Path(told["place"])), _killing(told["number"]))
-    said = Path(told["said"])
+    outcome = pickle.loads(does)(scenario)
     part = said.with_suffix(".part")
     part.write_bytes(pickle.dumps(outcome))
     part.rename(said)

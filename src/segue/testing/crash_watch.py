@@ -12,6 +12,7 @@ import collections.abc
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,8 @@ class Watcher:
         """Whether awaits are numbered: those of the scenario itself."""
         self.awaits = 0
         self.boundaries = 0
+        self.looked_s = 0.0
+        """What was spent by those who were told: none of the scenario's time."""
         self.tasks: list[Watched] = []
         """Those that began while it was on, in their order."""
         self.on_cancel: Callable[[Watched], None] = lambda task: None
@@ -62,7 +65,9 @@ class Watcher:
         self.boundaries += 1
         numbered = kind == "await" and self.playing
         self.awaits += numbered
+        began = time.monotonic()
         self._reached(Point(kind, self.awaits if numbered else 0, where()))
+        self.looked_s += time.monotonic() - began
 
     def task(self, loop: asyncio.AbstractEventLoop, coro: Any, **options: Any) -> asyncio.Task[Any]:
         """The task factory."""

@@ -6,11 +6,13 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import pytest
 
+from segue.testing.crash_process import in_child
 from segue.tools.sandbox.monty import MontySandbox
 from segue.tools.sandbox.port import ExecRequest, Limits, SandboxLacks, SandboxUnavailable
 
@@ -232,3 +234,25 @@ def test_a_program_that_never_closes_its_sandbox_ends_in_order() -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "42\n", "")
+
+
+def _run_now(run: Callable[[MontySandbox], Coroutine[Any, Any, str]], sandbox: MontySandbox) -> str:
+    return asyncio.run(run(sandbox))
+
+
+def test_a_fork_of_a_process_that_ran_code_says_so_and_does_not_wait_for_ever() -> None:
+    async def run(sandbox: MontySandbox) -> str:
+        try:
+            return str((await sandbox.run(ExecRequest(code="1 + 1"))).value)
+        except SandboxUnavailable as error:
+            return str(error)
+        finally:
+            await sandbox.close()
+
+    held = MontySandbox(workers=1)
+    assert asyncio.run(run(held)) == "2"
+    for sandbox in (held, MontySandbox(workers=1)):
+        said = in_child(partial(_run_now, run, sandbox), 20)
+        assert "the process that this one was forked from" in said
+        assert "spawn" in said
+    assert asyncio.run(run(held)) == "2"

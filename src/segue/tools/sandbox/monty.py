@@ -41,8 +41,20 @@ _GRACE_S = 0.5
 _MAX_INPUT_BYTES = 32_000_000
 
 
+_begun_in: int | None = None
+"""The process in which Monty's own threads were begun; a fork of it has none, and would wait for them for ever."""
+
+
+def begun() -> bool:
+    """Whether code has run in this process or one that it was forked from: a fork of it cannot run any."""
+    return _begun_in is not None
+
+
 class MontySandbox:
     """Runs code in Monty. Safe from any thread and event loop.
+
+    Not in a fork of a process in which code has run already: that raises `SandboxUnavailable` (spawned processes, and
+    forks before the first run, are fine).
 
     Args:
         workers: How many runs go side by side; more wait. At most four, and no more than there are cores, by default.
@@ -87,6 +99,12 @@ class MontySandbox:
             raise SandboxLacks(self.name, "sessions that go on")
 
     def _open(self) -> tuple[pydantic_monty.Monty, ThreadPoolExecutor]:
+        if _begun_in not in (None, os.getpid()):
+            raise SandboxUnavailable(
+                self.name,
+                "code has run in the process that this one was forked from, and its threads are not here",
+                way_out="Begin processes by spawn or forkserver, or fork before any code runs.",
+            )
         with self._lock:
             if self._pool is None or self._threads is None:
                 self._pool = self._start()
@@ -94,6 +112,7 @@ class MontySandbox:
             return self._pool, self._threads
 
     def _start(self) -> pydantic_monty.Monty:
+        global _begun_in
         try:
             import pydantic_monty
         except ImportError as error:
@@ -107,6 +126,7 @@ class MontySandbox:
                 feed_duration_limit_grace=_GRACE_S,
                 max_checkouts_per_worker=200,
             )
+            _begun_in = os.getpid()
             pool.__enter__()
         except Exception as error:
             raise SandboxUnavailable(
@@ -115,6 +135,8 @@ class MontySandbox:
         return pool
 
     def _close(self) -> None:
+        if _begun_in != os.getpid():
+            return  # nothing of it is in this process
         with self._lock:
             pool, threads = self._pool, self._threads
             self._pool = self._threads = None
