@@ -214,7 +214,7 @@ async def test_round_robin_takes_turns() -> None:
 async def test_weighted_draws_by_weight() -> None:
     class Points:
         def __init__(self) -> None:
-            self.points = iter([0.0, 0.0, 0.74, 0.0, 0.76, 0.0])
+            self.points = iter([0.0, 0.74, 0.76])
 
         def random(self) -> float:
             return next(self.points)

@@ -76,7 +76,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"router": {"defaultroute": "r"}}, r"unknown key 'defaultroute'"),
     (routes(deployments=["b"]), r"\[routes.r\] names no deployment 'b'; there are: a"),
     (routes(deployments=[]), r"\[routes.r\] deployments: "),
-    (routes(policy="best"), r"\[routes.r\] policy: .*'first', 'weighted' or 'round_robin'"),
+    (routes(policy="best"), r"\[routes.r\] policy: .*'predicted', 'fastest', 'first'"),
     (routes(fallbacks=["q"]), r"\[routes.r\] falls back to no route 'q'; there are: r"),
     (routes(fallbacks=["r"]), r"the fallbacks of route 'r' go round: r -> r"),
     ({**routes(), "router": {"default_route": "q"}}, r"default_route is no route 'q'; there are: r"),

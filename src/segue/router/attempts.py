@@ -1,27 +1,67 @@
 """One request, deployment after deployment, until one answers.
 
-In: a request, the deployments in the order to try them, and where to go on when they are used up. Out: the reply of the
-first one that gives a whole answer, with the list of what was tried. What was shown of a broken answer is taken back
-by a `Reset`; tool calls of a broken answer are never seen by anybody. Who is tried in which order is decided in
-`segue.router.policy`.
+In: a request, and the steps to try it on: who may answer, chosen by which policy. Out: the reply of the first one that
+gives a whole answer, with the list of what was tried. What was shown of a broken answer is taken back by a `Reset`;
+tool calls of a broken answer are never seen by anybody.
+
+A deployment is asked while its breaker lets it and its limits allow it; else those of the later steps are, at once.
+Where none can be asked now, the request waits for the first whose limit ends, in the order of coming; a deployment
+whose breaker is open is asked all the same when nothing else is left. Who failed in a way that may pass is asked once
+more at the end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from segue.base.errors import EndpointError
 from segue.base.ports import Randomness
 from segue.router.deployment import Deployment
 from segue.router.errors import AttemptError, ContextOverflow, DeadlinePassed, NoDeploymentLeft, RateLimited
+from segue.router.limits import Limits, Taken
+from segue.router.line import Line, Ticket
+from segue.router.placing.fleet import Fleet, Placement
+from segue.router.placing.host import Asked
+from segue.router.placing.pick import Policy
 from segue.router.types import Attempt, Delta, GenerationRequest, OnDelta, Reply, Reset
 
 MAX_WAIT_S = 10.0
-"""The longest that a rate-limited deployment is waited for when no other one is left."""
+"""The longest that a server's own `Retry-After` is waited for when no other deployment is left."""
 _BACKOFF_S = 0.05
+_LOOKS_S = 1.0
+"""How often one that waits looks whether another deployment has become free."""
+_OUTCOMES = {"unreachable": "unreachable", "broken_stream": "reset"}
+_NO_FAULT = frozenset({"rate_limited", "refused", "bad_request", "context_overflow", "deadline"})
+"""Outcomes that say nothing of whether a deployment is well."""
+_NOTHING_TAKEN = frozenset({"unreachable", "rate_limited", "refused", "bad_request", "context_overflow"})
+"""Outcomes after which a server counts no tokens."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """Deployments of which one is chosen, and the request as their route wants it."""
+
+    deployments: Sequence[Deployment]
+    request: GenerationRequest
+    policy: Policy
+    fallback: str = ""
+    """The fallback route that they are of; empty for those of the route that was asked for."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How things stand in the router, for all requests."""
+
+    fleet: Fleet
+    limits: dict[str, Limits]
+    randomness: Randomness
+    wait_s: float
+    """The longest that a request waits for limits."""
+    line: Line = field(default_factory=Line)
 
 
 class Attempts:
@@ -30,71 +70,217 @@ class Attempts:
     def __init__(
         self,
         route: str,
+        asked: Asked,
+        standing: Standing,
         *,
         on_delta: OnDelta | None,
         deadline: float | None,
-        randomness: Randomness,
+        tenant: str = "",
+        run: str = "",
     ) -> None:
         self._route = route
+        self._asked = asked
+        self._fleet = standing.fleet
+        self._limits = standing.limits
+        self._randomness = standing.randomness
+        self._line = standing.line
+        self._tenant = tenant
+        self._run = run
+        self._ticket: Ticket | None = None
+        self._ticket_served = False
+        self._taken = Taken()
+        self._until = time.monotonic() + standing.wait_s
         self._on_delta = on_delta
         self._deadline = deadline
-        self._randomness = randomness
         self._shown = False
+        self._longer_than = 0
+        self._again: dict[str, float] = {}
+        self._tried: set[str] = set()
         self.made: list[Attempt] = []
         self.errors: list[AttemptError] = []
+        self.waited_s = 0.0
+        """How long it waited for limits."""
+        self.why = ""
+        """The end of the sentence that says why the one that answered was asked."""
 
-    async def run(self, queue: Sequence[tuple[Deployment, GenerationRequest]]) -> tuple[Deployment, Reply]:
+    async def run(self, steps: Sequence[Step]) -> tuple[Deployment, Reply]:
         """Try them in order, then those once more that may have recovered.
 
         Raises:
             NoDeploymentLeft: None of them answered.
             AttemptError: The request would fail anywhere, or the caller's deadline has passed.
         """
-        first, again = deque(queue), deque[tuple[Deployment, GenerationRequest, float]]()
-        while first or again:
-            if first:
-                deployment, request = first.popleft()
-                retry = True
-            else:
-                deployment, request, wait_s = again.popleft()
-                await asyncio.sleep(wait_s)
-                retry = False
+        while True:
+            found = await self._next(steps)
+            if found is None:
+                cause = self.errors[-1] if self.errors else None
+                raise NoDeploymentLeft(self._route, self.made, self.errors) from cause
+            step, deployment, placement = found
             try:
-                return deployment, await self._try(deployment, request)
+                reply = await self._try(deployment, step.request, placement)
             except AttemptError as error:
                 self._note(error)
                 if not error.elsewhere:
                     raise
                 if isinstance(error, ContextOverflow):
-                    first = self._longer(first, deployment, error)
-                if retry and error.again and (wait := self._wait_s(error)) is not None:
-                    again.append((deployment, request, wait))
-        raise NoDeploymentLeft(self._route, self.made, self.errors) from self.errors[-1]
+                    self._longer(steps, deployment, error)
+                continue
+            why = f"of the fallback route {step.fallback!r}" if step.fallback else placement.pick.why
+            self.why = why
+            return deployment, reply
 
-    async def _try(self, deployment: Deployment, request: GenerationRequest) -> Reply:
+    async def _next(self, steps: Sequence[Step]) -> tuple[Step, Deployment, Placement] | None:
+        """Who is asked next; `None` where nobody is left."""
+        try:
+            return await self._found(steps)
+        finally:
+            if self._ticket is not None:
+                self._line.leave(self._ticket, served=self._ticket_served)
+                self._ticket, self._ticket_served = None, False
+
+    async def _found(self, steps: Sequence[Step]) -> tuple[Step, Deployment, Placement] | None:
+        while True:
+            now = time.monotonic()
+            waits: list[float] = []
+            limited: list[str] = []
+            broken: list[tuple[Step, list[Deployment]]] = []
+            for step in steps:
+                left = [each for each in step.deployments if self._may(each)]
+                well = [each for each in left if self._fleet.breaker(each.name).allows(now)]
+                free = []
+                for each in well:
+                    wait = self._limits[each.name].wait_s(self._tokens(), now)
+                    if wait <= 0 and self._line.lets(self._ticket, each.name):
+                        free.append(each)
+                    else:
+                        waits.append(wait or _LOOKS_S)
+                        limited.append(each.name)
+                if free:
+                    return self._placed(step, free, now)
+                if len(well) < len(left):
+                    broken.append((step, [each for each in left if each not in well]))
+            patience = self._patience_s(now)
+            if waits and min(waits) <= patience:
+                await self._wait(limited, min([*waits, _LOOKS_S]))
+            elif broken:
+                return self._placed(*broken[0], now)
+            elif not await self._once_more():
+                if waits and not self.errors:
+                    self._say_limited(steps, min(waits))
+                return None
+
+    async def _wait(self, names: Sequence[str], wait_s: float) -> None:
+        """Stand in line until it may be this one's turn, at most so long."""
+        if self._ticket is None:
+            self._ticket = self._line.join(names, self._tenant, self._run)
+        began = time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait_s):
+                await self._ticket.turn.wait()
+        self._ticket.turn.clear()
+        self.waited_s += time.monotonic() - began
+
+    def _placed(self, step: Step, among: Sequence[Deployment], now: float) -> tuple[Step, Deployment, Placement]:
+        hosts = [self._fleet.host(each.name) for each in among]
+        placement = self._fleet.begin(self._asked, step.policy.choose(self._asked, hosts, now), now)
+        self._tried.add(placement.name)
+        self._taken = self._limits[placement.name].take(self._tokens(), now)
+        self._ticket_served = True
+        return step, next(each for each in among if each.name == placement.name), placement
+
+    def _may(self, deployment: Deployment) -> bool:
+        if deployment.name in self._tried:
+            return False
+        return not self._longer_than or (deployment.context_tokens or 0) > self._longer_than
+
+    async def _once_more(self) -> bool:
+        """Let those be tried again that may have recovered; false where there are none."""
+        if not self._again:
+            return False
+        wait_s = min(self._again.values())
+        self._tried -= self._again.keys()
+        self._again = {}
+        if self._deadline is not None and time.monotonic() + wait_s >= self._deadline:
+            return False
+        await asyncio.sleep(wait_s)
+        return True
+
+    def _patience_s(self, now: float) -> float:
+        left = self._until - now
+        return left if self._deadline is None else min(left, self._deadline - now)
+
+    def _tokens(self) -> float:
+        return self._asked.input_tokens + self._asked.output_tokens
+
+    async def _try(self, deployment: Deployment, request: GenerationRequest, placement: Placement) -> Reply:
         start = time.monotonic()
+        limits = self._limits[deployment.name]
+        taken, ended, took = self._taken, False, None
         try:
             if self._deadline is not None and start >= self._deadline:
                 raise DeadlinePassed(deployment.name, "was not asked: the caller's deadline had passed")
-            show = None if self._on_delta is None else self._show
-            reply = await deployment.generate(request, on_delta=show, deadline=self._deadline)
+            reply = await deployment.generate(
+                request, on_delta=self._show(deployment, placement), deadline=self._deadline
+            )
+            ended, took = True, reply.usage.input_tokens + reply.usage.output_tokens
         except AttemptError as error:
+            ended = True
+            took = 0 if error.outcome in _NOTHING_TAKEN else None
+            self._failed(deployment, placement, error, limits)
             self._record(deployment, error.outcome, start, error.message)
             raise
         except EndpointError as error:
+            ended = True
+            self._fleet.failed(placement, "failed", time.monotonic())
             self._record(deployment, "failed", start, error.message)
             raise AttemptError(deployment.name, "failed", detail=error.message, way_out=error.way_out) from error
+        finally:
+            if not ended:
+                self._fleet.left(placement)
+            limits.end(taken, took)
+            self._line.wake(deployment.name)
+        usage = reply.usage
+        limits.slots.went_well(time.monotonic())
+        if reply.headers:
+            limits.told(reply.headers, time.monotonic())
+        self._fleet.went_well(
+            placement, time.monotonic(), output_tokens=usage.output_tokens,
+            cached_tokens=usage.cached_tokens or None,
+        )  # fmt: skip
         self._record(deployment, "ok", start)
         return reply
+
+    def _failed(self, deployment: Deployment, placement: Placement, error: AttemptError, limits: Limits) -> None:
+        now = time.monotonic()
+        if error.outcome in _NO_FAULT:
+            self._fleet.left(placement)
+        else:
+            self._fleet.failed(placement, _OUTCOMES.get(error.outcome, error.outcome), now)
+        if isinstance(error, RateLimited):
+            wait_s = limits.over(error.retry_after_s, now)
+            if wait_s <= min(MAX_WAIT_S, self._patience_s(now)):
+                self._tried.discard(deployment.name)  # it is asked again when its limit allows it
+        elif error.again and not any(each.deployment == deployment.name for each in self.made):
+            self._again[deployment.name] = self._randomness.random() * _BACKOFF_S
 
     def _record(self, deployment: Deployment, outcome: str, start: float, error: str = "") -> None:
         duration_s = time.monotonic() - start
         self.made.append(Attempt(deployment=deployment.name, outcome=outcome, error=error, duration_s=duration_s))
 
-    def _show(self, delta: Delta) -> None:
-        self._shown = not isinstance(delta, Reset)
-        if self._on_delta is not None:
-            self._on_delta(delta)
+    def _show(self, deployment: Deployment, placement: Placement) -> OnDelta | None:
+        """What the deployment tells its pieces to."""
+        told = self._on_delta
+        if told is None and not deployment.streams:
+            return None
+
+        def show(delta: Delta) -> None:
+            if placement.placed.first_at is None:
+                self._fleet.first_token(placement, time.monotonic())
+            if told is not None:
+                self._shown = not isinstance(delta, Reset)
+                told(delta)
+
+        return show
 
     def _note(self, error: AttemptError) -> None:
         self.errors.append(error)
@@ -102,20 +288,14 @@ class Attempts:
             self._shown = False
             self._on_delta(Reset(error.message))
 
-    def _longer(
-        self, left: deque[tuple[Deployment, GenerationRequest]], deployment: Deployment, error: ContextOverflow
-    ) -> deque[tuple[Deployment, GenerationRequest]]:
-        """Of those left, the ones with a longer context; the error itself where there are none."""
-        known = deployment.context_tokens or 0
-        longer = deque(item for item in left if (item[0].context_tokens or 0) > known)
-        if not longer:
+    def _longer(self, steps: Sequence[Step], deployment: Deployment, error: ContextOverflow) -> None:
+        """From now on only those with a longer context; the error itself where there are none."""
+        self._longer_than = max(self._longer_than, deployment.context_tokens or 1)
+        if not any(self._may(each) for step in steps for each in step.deployments):
             raise error
-        return longer
 
-    def _wait_s(self, error: AttemptError) -> float | None:
-        """How long to wait before the same deployment is tried again; `None` where that is too long."""
-        wait_s = self._randomness.random() * _BACKOFF_S
-        if isinstance(error, RateLimited):
-            wait_s = 1.0 if error.retry_after_s is None else error.retry_after_s
-        too_late = self._deadline is not None and time.monotonic() + wait_s >= self._deadline
-        return None if wait_s > MAX_WAIT_S or too_late else wait_s
+    def _say_limited(self, steps: Sequence[Step], wait_s: float) -> None:
+        for step in steps:
+            for each in step.deployments:
+                what = f"is over its limit for {wait_s:.3g} s more, longer than the request may wait"
+                self.errors.append(RateLimited(each.name, what, retry_after_s=wait_s, status=None))

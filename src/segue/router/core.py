@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from segue.base.errors import BadInput, names
 from segue.base.messages import enter
 from segue.base.ports import Randomness
-from segue.router.attempts import Attempts
+from segue.router.attempts import Attempts, Standing, Step
 from segue.router.build import build, named_model
+from segue.router.chains import PIECE, Chains
 from segue.router.deployment import Deployment
 from segue.router.forecast import Forecast, Lengths, forecast
-from segue.router.policy import Order
+from segue.router.placing.fleet import Fleet
+from segue.router.placing.host import Asked, Host
+from segue.router.placing.pick import Policy
+from segue.router.policy import groups, made
 from segue.router.sessions import Sessions
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, check_routes
 from segue.router.types import Generation, GenerationRequest, OnDelta, Reply
 
 ALIASES = ("default", "fast", "smart")
 """Routes that always exist: where they are not configured they are the default route under another name."""
+_WORTH_TELLING_S = 0.05
 
 
 class RouterCore:
@@ -55,13 +60,16 @@ class RouterCore:
         self._sessions = Sessions()
         self._deployments: dict[str, Deployment] = {}
         self._routes: dict[str, RouteSettings] = {**settings.routes, **(routes or {})}
-        self._orders: dict[str, Order] = {}
+        self._policies: dict[str, Policy] = {}
+        self._chains = Chains()
         self._models: dict[int, tuple[object, str]] = {}
         self._lengths = Lengths()
+        self.fleet = Fleet(jitter=self._randomness.random)
+        self._standing = Standing(self.fleet, {}, self._randomness, settings.wait_s)
         for name, deployment in {**settings.deployments, **(deployments or {})}.items():
-            self._deployments[name] = self._made(name, deployment)
+            self._take_in(name, deployment)
         if not self._routes and self._deployments:
-            self._routes["default"] = RouteSettings(deployments=tuple(self._deployments))
+            self._routes["default"] = RouteSettings(deployments=tuple(self._deployments), policy="first")
         self.default_route = default_route or settings.default_route or self._first_route()
         check_routes(self._routes, self._deployments, self.default_route)
 
@@ -99,9 +107,12 @@ class RouterCore:
         """
         start = time.monotonic()
         asked, name = route or self.default_route, self._route_name(route)
-        queue, place = self._queue(name, request)
-        attempts = Attempts(asked, on_delta=on_delta, deadline=deadline, randomness=self._randomness)
-        deployment, reply = await attempts.run(queue)
+        steps = self._steps(name, request)
+        attempts = Attempts(
+            asked, self._asked(request, steps), self._standing, on_delta=on_delta, deadline=deadline,
+            tenant=request.tenant, run=request.run,
+        )  # fmt: skip
+        deployment, reply = await attempts.run(steps)
         enter(reply.message, source=reply.model)
         self._lengths.learn(deployment.name, request.speaker, estimate=request.input_estimate, usage=reply.usage)
         duration_s = time.monotonic() - start
@@ -115,7 +126,7 @@ class RouterCore:
             first_token_s=_first_token_s(reply, duration_s, attempts),
             duration_s=duration_s,
             attempts=tuple(attempts.made),
-            why=_why(asked, name, place, deployment, attempts),
+            why=_why(asked, name, deployment, attempts, alone=len(steps) == len(steps[0].deployments) == 1),
         )
 
     async def forecast(
@@ -150,7 +161,7 @@ class RouterCore:
         """
         if name in self._routes or name in self._deployments:
             raise BadInput(f"there is a route or deployment {name!r} already; choose another name.")
-        self._deployments[name] = self._made(name, model)
+        self._take_in(name, model)
         self._routes[name] = RouteSettings(deployments=(name,))
         self.default_route = self.default_route or name
         return name
@@ -195,6 +206,10 @@ class RouterCore:
             await deployment.aclose()
         await self._sessions.aclose()
 
+    def _take_in(self, name: str, model: Any) -> None:
+        deployment = self._deployments[name] = self._made(name, model)
+        self._standing.limits[deployment.name] = deployment.limits()
+
     def _made(self, name: str, model: Any) -> Deployment:
         if isinstance(model, DeploymentSettings):
             return build(name, model, sessions=self._sessions, environ=self._environ)
@@ -235,22 +250,40 @@ class RouterCore:
             name = f"{wanted}-{number}"
         return name
 
-    def _queue(
-        self, name: str, request: GenerationRequest
-    ) -> tuple[list[tuple[Deployment, GenerationRequest]], dict[str, str]]:
-        """Who is tried, in order, each with the request as its route wants it; and the words for each one's place."""
-        queue: list[tuple[Deployment, GenerationRequest]] = []
-        place: dict[str, str] = {}
+    def _steps(self, name: str, request: GenerationRequest) -> list[Step]:
+        """Who may be asked, in order, each with the request as its route wants it."""
+        steps: list[Step] = []
+        known: set[str] = set()
         for route_name in self._with_fallbacks(name):
             route = self._routes[route_name]
-            order = self._orders.setdefault(route_name, Order(route, self._randomness))
-            deployments, reason = order.of([self._deployments[held] for held in route.deployments])
+            held = [self._deployments[each] for each in route.deployments if each not in known]
+            known.update(route.deployments)
+            policy = self._policies.get(route_name)
+            if policy is None:
+                policy = self._policies[route_name] = made(route, self._deployments, self._price_usd, self._randomness)
             wanted = _with_defaults(request, route)
-            for deployment in deployments:
-                if deployment.name not in place:
-                    place[deployment.name] = reason if route_name == name else f"of the fallback route {route_name!r}"
-                    queue.append((deployment, wanted))
-        return queue, place
+            fallback = route_name if route_name != name else ""
+            steps += [Step(group, wanted, policy, fallback) for group in groups(route, held) if group]
+        return steps
+
+    def _asked(self, request: GenerationRequest, steps: Sequence[Step]) -> Asked:
+        """The request as policies see it."""
+        if sum(len(step.deployments) for step in steps) > 1:
+            chain, chars = self._chains.of(request)
+        else:
+            chain, chars = (), 0
+        tokens = request.input_estimate or chars // 4 or 1
+        names = [each.name for each in steps[0].deployments] if steps else []
+        return Asked(
+            input_tokens=tokens,
+            output_tokens=self._lengths.usual(names, request.speaker),
+            chain=chain,
+            piece_tokens=PIECE * tokens / chars if chars else 0.0,
+            session=request.session,
+        )
+
+    def _price_usd(self, host: Host, asked: Asked, new: float) -> float | None:
+        return self._deployments[host.name].about_usd(asked.input_tokens, asked.input_tokens - new, asked.output_tokens)
 
     def _with_fallbacks(self, name: str) -> list[str]:
         found = [name]
@@ -278,10 +311,12 @@ def _first_token_s(reply: Reply, duration_s: float, attempts: Attempts) -> float
     return min(duration_s, duration_s - attempts.made[-1].duration_s + reply.first_token_s)
 
 
-def _why(asked: str, name: str, place: Mapping[str, str], deployment: Deployment, attempts: Attempts) -> str:
+def _why(asked: str, name: str, deployment: Deployment, attempts: Attempts, *, alone: bool) -> str:
     route = f"route {asked!r}"
     if asked != name:
         route += " (the default route)" if name == "default" else f" (the default route, {name!r})"
     failed = [f"{attempt.deployment!r} ({attempt.outcome})" for attempt in attempts.made[:-1]]
     after = f", after {', '.join(failed)} had failed" if failed else ""
-    return f"{route} took {deployment.name!r}, {place[deployment.name]}{after}."
+    if attempts.waited_s >= _WORTH_TELLING_S:
+        after += f", and after {attempts.waited_s:.2g} s in line for a limit"
+    return f"{route} took {deployment.name!r}, {'its only deployment' if alone else attempts.why}{after}."

@@ -14,6 +14,7 @@ from typing import Any
 from segue.base.messages import enter, estimate_tokens
 from segue.base.usage import Usage
 from segue.router.body import build_body
+from segue.router.limits import Limits
 from segue.router.prices import Prices
 from segue.router.secrets import is_there
 from segue.router.sessions import Sessions
@@ -33,6 +34,8 @@ class Deployment(ABC):
     """Input and output that fit together; `None` where it is not known."""
     max_output_tokens: int | None = None
     """The cap on every answer of it; `None` for none of its own."""
+    streams: bool = False
+    """Whether its first token is known although nobody reads the pieces of the answer."""
 
     @abstractmethod
     async def generate(
@@ -50,6 +53,14 @@ class Deployment(ABC):
         """What a generation of this size costs in US dollars, nothing of it cached; `None` where no price is known."""
         return None
 
+    def about_usd(self, input_tokens: float, cached_tokens: float, output_tokens: float) -> float | None:
+        """About what a generation costs in US dollars, told at once; `None` where no price is known, or not yet."""
+        return None
+
+    def limits(self) -> Limits:
+        """What it allows; none of its own."""
+        return Limits()
+
     async def aclose(self) -> None:
         """Give back what is held for the running event loop."""
         return
@@ -61,6 +72,8 @@ class Deployment(ABC):
 
 class HttpDeployment(Deployment):
     """A model behind an OpenAI-compatible server."""
+
+    streams = True
 
     def __init__(
         self,
@@ -98,6 +111,7 @@ class HttpDeployment(Deployment):
             finish_reason=answer.finish_reason,
             model=answer.model or self.model,
             first_token_s=answer.first_token_s,
+            headers=answer.headers,
         )
 
     async def _usage(self, request: GenerationRequest, answer: Answer) -> Usage:
@@ -109,6 +123,15 @@ class HttpDeployment(Deployment):
     async def quote(self, input_tokens: int, output_tokens: int) -> float | None:
         """By the price in the settings, or by the table."""
         return await self._prices.quote(input_tokens, output_tokens, self.model)
+
+    def about_usd(self, input_tokens: float, cached_tokens: float, output_tokens: float) -> float | None:
+        """By the price in the settings, or by the table once it was read."""
+        return self._prices.about(input_tokens, cached_tokens, output_tokens, self.model)
+
+    def limits(self) -> Limits:
+        """As the settings have them."""
+        held = self._settings
+        return Limits.of(held.requests_per_minute, held.tokens_per_minute, held.max_concurrency)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 UNLEARNED_OUTPUT_TOKENS = 1024
 """What an answer is expected to take where nothing was learned yet and nobody capped it."""
+_USUAL_OUTPUT_TOKENS = 128.0
 _REMEMBERED = 64
 """Answers that are remembered of each deployment and speaker."""
 _PAIRS = 4096
@@ -74,6 +75,11 @@ class Lengths:
         """The 95th percentile of output tokens, of the deployment whose answers are longest."""
         found = [_p95(outputs) for name in deployments if (outputs := self._outputs.get((name, speaker)))]
         return max(1, int(max(found))) if found else UNLEARNED_OUTPUT_TOKENS
+
+    def usual(self, deployments: Iterable[str], speaker: str) -> float:
+        """The mean of output tokens; 128 until one is known."""
+        found = [outputs for name in deployments if (outputs := self._outputs.get((name, speaker)))]
+        return sum(map(sum, found)) / sum(map(len, found)) if found else _USUAL_OUTPUT_TOKENS
 
     def factor(self, deployments: Iterable[str]) -> float:
         """How many tokens a server counts for one that was estimated, where it counts most; at least 1."""

@@ -1,51 +1,54 @@
-"""In which order the deployments of a route are tried.
+"""A route's policy made real: in which groups its deployments are asked, and who chooses within a group.
 
-In: a route and its deployments. Out: the same deployments, in order, and the words for why the first one is first.
-Health, load and what has been learned of them are not looked at here.
+In: a route, its deployments, and what prices them. Out: groups in the order in which they are gone through, with the
+policy for all of them. `predicted` goes model by model, in the order of the route, and shares the work among the
+deployments of one model; all others have one group.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import assert_never
 
 from segue.base.ports import Randomness
 from segue.router.deployment import Deployment
+from segue.router.placing.host import Asked, Host
+from segue.router.placing.pick import Policy
+from segue.router.placing.plain import ByWeight, Cheapest, InOrder, InTurn, LeastLoaded, LowestLatency
+from segue.router.placing.predicted import Predicted
 from segue.router.settings import RouteSettings
 
+PriceUsd = Callable[[Host, Asked, float], float | None]
 
-class Order:
-    """Orders the deployments of one route; remembers whose turn it is."""
 
-    def __init__(self, route: RouteSettings, randomness: Randomness) -> None:
-        self._route = route
-        self._randomness = randomness
-        self._turn = 0
+def made(
+    route: RouteSettings, deployments: Mapping[str, Deployment], price_usd: PriceUsd, randomness: Randomness
+) -> Policy:
+    """The policy of a route."""
+    match route.policy:
+        case "predicted" | "fastest":
+            return Predicted(second_usd=route.second_usd, price_usd=price_usd)
+        case "first":
+            return InOrder()
+        case "round_robin":
+            return InTurn()
+        case "weighted":
+            return ByWeight({name: each.weight for name, each in deployments.items()}, randomness)
+        case "least_loaded":
+            return LeastLoaded()
+        case "lowest_latency":
+            return LowestLatency(randomness)
+        case "cheapest":
+            return Cheapest(price_usd)
+        case _ as never:
+            assert_never(never)
 
-    def of(self, deployments: Sequence[Deployment]) -> tuple[list[Deployment], str]:
-        """The deployments in the order to try them, and why."""
-        if len(deployments) == 1:
-            return list(deployments), "its only deployment"
-        match self._route.policy:
-            case "first":
-                return list(deployments), "the first of its deployments"
-            case "round_robin":
-                at = self._turn % len(deployments)
-                self._turn += 1
-                return [*deployments[at:], *deployments[:at]], "whose turn it was"
-            case "weighted":
-                return self._by_weight(deployments), "drawn by weight"
-            case _ as never:
-                assert_never(never)
 
-    def _by_weight(self, deployments: Sequence[Deployment]) -> list[Deployment]:
-        left, order = list(deployments), []
-        while left:
-            point = self._randomness.random() * sum(deployment.weight for deployment in left)
-            for deployment in left:
-                point -= deployment.weight
-                if point < 0:
-                    break
-            left.remove(deployment)
-            order.append(deployment)
-        return order
+def groups(route: RouteSettings, deployments: Sequence[Deployment]) -> list[list[Deployment]]:
+    """In which groups the deployments are gone through. A deployment that says no model is a model of its own."""
+    if route.policy != "predicted":
+        return [list(deployments)]
+    found: dict[str, list[Deployment]] = {}
+    for each in deployments:
+        found.setdefault(each.model or f"the only one, {each.name}", []).append(each)
+    return list(found.values())

@@ -22,6 +22,7 @@ class Prices:
         self._price = price
         self._unknown = not endpoint or is_loopback(endpoint)
         self._loaded = False
+        self._slopes: tuple[float, float, float] | None = None
 
     async def priced(self, usage: Usage, model: str) -> Usage:
         """The usage with its cost."""
@@ -35,6 +36,31 @@ class Prices:
         else:
             cost = _by_table(usage, model, self._endpoint)
         return replace(usage, cost_usd=cost)
+
+    def about(self, input_tokens: float, cached_tokens: float, output_tokens: float, model: str) -> float | None:
+        """About what it costs, without waiting: `None` where no price is known, or the table was not read yet."""
+        if self._slopes is None:
+            if self._price is None and (self._unknown or not self._loaded):
+                return None
+            self._slopes = self._learn_slopes(model)
+            if self._slopes is None:
+                self._unknown = True
+                return None
+        new, cached, output = self._slopes
+        return (input_tokens - cached_tokens) * new + cached_tokens * cached + output_tokens * output
+
+    def _learn_slopes(self, model: str) -> tuple[float, float, float] | None:
+        """What one more token of each kind costs."""
+        prices = [
+            _by_settings(usage, self._price) if self._price is not None else _by_table(usage, model, self._endpoint)
+            for usage in (
+                Usage(input_tokens=1000), Usage(input_tokens=1000, cached_tokens=1000), Usage(output_tokens=1000),
+            )
+        ]  # fmt: skip
+        if None in prices:
+            return None
+        new, cached, output = (float(price or 0.0) / 1000 for price in prices)
+        return new, cached, output
 
     async def quote(self, input_tokens: int, output_tokens: int, model: str) -> float | None:
         """What a generation of this size costs, nothing of it cached; `None` where no price is known."""

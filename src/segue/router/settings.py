@@ -27,7 +27,9 @@ from segue.router.secrets import WAY_OUT, check_reference, is_reference
 
 Engine = Literal["vllm", "openai", "ollama", "offline", "langchain"]
 ENGINES: tuple[str, ...] = ("vllm", "openai", "ollama", "offline", "langchain")
-Policy = Literal["first", "weighted", "round_robin"]
+Policy = Literal[
+    "predicted", "fastest", "first", "round_robin", "weighted", "least_loaded", "lowest_latency", "cheapest"
+]
 HTTP_ENGINES = {
     "vllm": "http://127.0.0.1:8000/v1",
     "openai": "https://api.openai.com/v1",
@@ -87,6 +89,12 @@ class DeploymentSettings(_Section):
     """From the request to the first piece of the answer; a model that thinks silently needs more."""
     idle_s: Positive = 20.0
     """Between two pieces of an answer."""
+    requests_per_minute: Positive | None = None
+    """What the server allows; more wait in the router, or go elsewhere."""
+    tokens_per_minute: int | None = Field(default=None, gt=0)
+    """Input and output together."""
+    max_concurrency: int | None = Field(default=None, gt=0)
+    """Requests side by side; `None` for as many as come, and fewer where the server refuses some."""
     max_output_tokens: int | None = Field(default=None, gt=0)
     context_tokens: int | None = Field(default=None, gt=0)
     """Input and output that fit together; `None` where it is not known."""
@@ -141,8 +149,12 @@ class RouteSettings(_Section):
 
     deployments: tuple[str, ...] = Field(min_length=1)
     """In their order of preference."""
-    policy: Policy = "first"
-    """`first` takes them in order, `round_robin` in turn, `weighted` at random by weight."""
+    policy: Policy = "predicted"
+    """`predicted` goes model by model in their order, and among the deployments of a model to where the answer is
+    foreseen soonest; `fastest` does so whatever the model. The plain ones: `first` in order, `round_robin` in turn,
+    `weighted` at random by weight, `least_loaded`, `lowest_latency`, `cheapest`."""
+    second_usd: Positive = 0.01
+    """What a second is worth in US dollars, where prices are compared with waiting."""
     fallbacks: tuple[str, ...] = ()
     """Routes to go on with when all deployments have failed."""
     temperature: float | None = Field(default=None, ge=0)
@@ -159,6 +171,8 @@ class RouterSettings(_Section):
     routes: dict[str, RouteSettings] = Field(default_factory=dict)
     default_route: str = ""
     """The route for whoever names none; empty is `default`, else the first one."""
+    wait_s: Annotated[float, Field(ge=0)] = 60.0
+    """The longest that a request waits in the router for rate limits and its turn."""
     use_key: bool = False
     """Whether a bare `OPENAI_API_KEY` may be spent without any deployment being configured."""
     detect: bool = True

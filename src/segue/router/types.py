@@ -37,6 +37,11 @@ class GenerationRequest:
     """Put into the body of the request as it stands, last."""
     speaker: str = ""
     """Who asks: lengths of answers are learned by it. Never sent."""
+    session: str = ""
+    """Whose conversation it is, such as a thread and who speaks in it: it stays where it is held. Never sent."""
+    run: str = ""
+    """Requests that wait take turns by run, and by tenant. Never sent."""
+    tenant: str = ""
     input_estimate: int = 0
     """About how many tokens the request is; 0 where nobody said. Never sent."""
 
@@ -96,6 +101,8 @@ class Reply:
     """The model as the server names it; empty where it says nothing."""
     first_token_s: float | None = None
     """Seconds from the call to the first piece of the answer."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the server's answer, as far as they tell of its rate limits."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -54,9 +54,11 @@ class Answer:
     model: str
     """As the server names it; empty where it does not."""
     first_token_s: float | None
+    headers: Mapping[str, str]
+    """As the server sent them."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Exchange:
     """What belongs to one request."""
 
@@ -64,6 +66,7 @@ class _Exchange:
     assembler: Assembler
     watch: Watch
     on_delta: OnDelta | None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def is_whole(self) -> bool:
         reason = self.assembler.finish_reason
@@ -128,6 +131,7 @@ class Wire:
             finish_reason=assembler.finish_reason,
             model=assembler.model,
             first_token_s=watch.first_token_s,
+            headers=exchange.headers,
         )
 
     async def _run(self, data: bytes, headers: dict[str, str], exchange: _Exchange) -> None:
@@ -167,6 +171,7 @@ class Wire:
             if location := response.headers.get("Location"):
                 fault = Fault(status=response.status, message=f"it redirects to {location}")
             raise self._fault(fault, exchange.secrets, response.headers)
+        exchange.headers = response.headers
         if response.content_type == "text/html":
             raise EndpointRefused(
                 self._name,

@@ -1,0 +1,103 @@
+"""Conversations as chains: a hash for each piece of about 512 characters that stands for all before it, too.
+
+In: a request. Out: its chain and its length in characters. Two conversations that begin alike have chains that begin
+alike, which is what a prefix cache goes by. A conversation that grew is hashed from where it was last time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from segue.base.messages import Message
+from segue.router.types import GenerationRequest
+
+PIECE = 512
+"""Characters of a piece: 128 tokens or so."""
+_SESSIONS = 2048
+_TOOLSETS = 64
+
+
+class _Read:
+    """How far a conversation was read."""
+
+    __slots__ = ("chain", "chars", "first", "head", "ids", "rest", "tools")
+
+    def __init__(self, tools: Hashable) -> None:
+        self.tools = tools
+        self.ids: list[Any] = []
+        self.first: Any = None
+        self.chain: list[int] = []
+        self.head = hash(tools)
+        self.rest = ""
+        self.chars = 0
+
+    def add(self, text: str) -> None:
+        self.chars += len(text)
+        text, head = self.rest + text, self.head
+        end = len(text) - len(text) % PIECE
+        for at in range(0, end, PIECE):
+            head = hash((head, text[at : at + PIECE]))
+            self.chain.append(head)
+        self.head, self.rest = head, text[end:]
+
+
+class Chains:
+    """Makes chains, and remembers those of the latest sessions."""
+
+    def __init__(self) -> None:
+        self._read: OrderedDict[str, _Read] = OrderedDict()
+        self._tools: OrderedDict[int, tuple[Any, int, int]] = OrderedDict()
+
+    def of(self, request: GenerationRequest) -> tuple[Sequence[int], int]:
+        """The chain, and how many characters the request is."""
+        tools, tools_chars = self._toolset(request.tools)
+        messages = request.messages
+        read = self._read.pop(request.session, None) if request.session else None
+        if read is None or read.tools != tools or not _goes_on(read, messages):
+            read = _Read(tools)
+        for message in messages[len(read.ids) :]:
+            read.add(_text(message))
+            read.ids.append(message.get("id") or id(message))
+        read.first = messages[0].get("content") if messages else None
+        if request.session:
+            self._read[request.session] = read
+            if len(self._read) > _SESSIONS:
+                self._read.popitem(last=False)
+        return tuple(read.chain), read.chars + tools_chars
+
+    def _toolset(self, tools: Sequence[Mapping[str, Any]]) -> tuple[int, int]:
+        """A hash of the tools and their length; agents hand over the same list each time."""
+        if not tools:
+            return 0, 0
+        known = self._tools.get(id(tools))
+        if known is None:
+            names = sorted(orjson.dumps(tool, default=str) for tool in tools)
+            known = self._tools[id(tools)] = (tools, hash(tuple(names)), sum(map(len, names)))
+            if len(self._tools) > _TOOLSETS:
+                self._tools.popitem(last=False)
+        return known[1], known[2]
+
+
+def _goes_on(read: _Read, messages: Sequence[Message]) -> bool:
+    """Whether the conversation is the one that was read, perhaps longer. A system message is made anew each time."""
+    ids = read.ids
+    if len(messages) < len(ids):
+        return False
+    if messages and ids and messages[0].get("content") != read.first:
+        return False
+    return all(message.get("id") == held for message, held in zip(messages[1 : len(ids)], ids[1:], strict=True))
+
+
+def _text(message: Message) -> str:
+    content = message.get("content")
+    if not isinstance(content, str):
+        content = "" if content is None else orjson.dumps(content, default=str).decode("utf-8", "replace")
+    calls = message.get("tool_calls")
+    if not calls:
+        return f"\n{message['role']}\n{content}"
+    told = "".join(f"{call['function']['name']}{call['function']['arguments']}" for call in calls)
+    return f"\n{message['role']}\n{content}{told}"

@@ -1,0 +1,233 @@
+"""What a deployment allows: requests by `asyncio-throttle`, tokens by reservation, and what its server says.
+
+In: a request that wants to go there, and the headers and refusals of the server. Out: how long it would have to wait,
+and a reservation that is corrected once the true count is known. A window slides: in no stretch of its length is more
+taken than allowed. Who waits is served in the order of coming: see `segue.router.attempts`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from asyncio_throttle.throttler import Throttler
+
+MINUTE_S = 60.0
+_LOOK_S = 1.0
+"""How soon it is worth looking again whether one of the requests that go has ended, if nobody says so."""
+_FORGETS_S = 120.0
+"""So long after the last refusal a server counts as bearing all."""
+_RETRY_S = 1.0
+"""How long a server that is over its limit is left alone where it does not say."""
+
+
+class Requests(Throttler):
+    """Requests in an interval: the count of `asyncio-throttle`, which says how long to wait instead of polling."""
+
+    def wait_s(self, now: float) -> float:
+        """Seconds until one more may go."""
+        self.flush()  # type: ignore[no-untyped-call]
+        if len(self._task_logs) < self.rate_limit:
+            return 0.0
+        return max(0.001, float(self._task_logs[-int(self.rate_limit)] + self.period) - now + 0.001)
+
+    def take(self, now: float) -> None:
+        """One goes."""
+        self._task_logs.append(now)
+
+
+class Tokens:
+    """Tokens in a minute."""
+
+    def __init__(self, most: int, period_s: float = MINUTE_S) -> None:
+        self.most = most
+        self._period_s = period_s
+        self._taken: deque[list[float]] = deque()
+        self._sum = 0.0
+
+    def wait_s(self, tokens: float, now: float) -> float:
+        """Seconds until so many more may go; a request larger than the limit waits until nothing else is in it."""
+        self._flush(now)
+        over = self._sum + min(tokens, self.most) - self.most
+        if over <= 0:
+            return 0.0
+        for at, taken in self._taken:
+            over -= taken
+            if over <= 0:
+                return max(0.001, at + self._period_s - now + 0.001)
+        return self._period_s
+
+    def take(self, tokens: float, now: float) -> list[float]:
+        """So many go; what is returned is handed to `correct`."""
+        entry = [now, tokens]
+        self._taken.append(entry)
+        self._sum += tokens
+        return entry
+
+    def correct(self, entry: list[float], tokens: float) -> None:
+        """They were so many in truth."""
+        if any(each is entry for each in self._taken):
+            self._sum += tokens - entry[1]
+            entry[1] = tokens
+
+    def _flush(self, now: float) -> None:
+        while self._taken and now - self._taken[0][0] > self._period_s:
+            self._sum -= self._taken.popleft()[1]
+
+
+class Slots:
+    """Requests side by side: as many as the settings say, or as a server that refuses some turns out to bear.
+
+    A refusal takes a fifth off what was there; each full round that goes well gives one back.
+    """
+
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most
+        self.held = 0
+        self.limit = float("inf") if most is None else float(most)
+        self._cut_at = float("-inf")
+
+    @property
+    def free(self) -> bool:
+        """Whether one more may go."""
+        return self.held < max(1.0, self.limit)
+
+    def refused(self, now: float) -> None:
+        """The server refused one; those of the same moment count once."""
+        if now - self._cut_at < _RETRY_S:
+            return
+        self._cut_at = now
+        self.limit = max(1.0, 0.8 * min(self.limit, float(max(self.held, 1))))
+
+    def went_well(self, now: float) -> None:
+        """One was answered."""
+        if self.held >= self.limit - 1:
+            self.limit += 1.0 / max(1.0, self.limit)
+        if self.most is not None:
+            self.limit = min(self.limit, float(self.most))
+        elif now - self._cut_at > _FORGETS_S:
+            self.limit = float("inf")
+
+
+@dataclass(slots=True)
+class Taken:
+    """What one request took of the limits."""
+
+    entry: list[float] | None = None
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the server said is left, until when."""
+
+    left: float = float("inf")
+    until: float = 0.0
+
+
+@dataclass
+class Limits:
+    """The limits of one deployment; those that are `None` it has not."""
+
+    requests: Requests | None = None
+    tokens: Tokens | None = None
+    slots: Slots = field(default_factory=Slots)
+    blocked_until: float = 0.0
+    """A reading of `time.monotonic()`: until then the server wants no requests."""
+    refused: int = 0
+    """How often it said so."""
+    _requests_told: _Told = field(default_factory=_Told)
+    _tokens_told: _Told = field(default_factory=_Told)
+
+    @classmethod
+    def of(
+        cls, requests_per_minute: float | None = None, tokens_per_minute: int | None = None,
+        max_concurrency: int | None = None,
+    ) -> Limits:  # fmt: skip
+        """Limits as the settings have them; less than one request in a minute is one in a longer time."""
+        requests = None
+        if requests_per_minute is not None:
+            least = max(1.0, requests_per_minute)
+            requests = Requests(int(least), period=MINUTE_S * int(least) / requests_per_minute)
+        tokens = None if tokens_per_minute is None else Tokens(tokens_per_minute)
+        return cls(requests, tokens, Slots(max_concurrency))
+
+    def wait_s(self, tokens: float, now: float) -> float:
+        """Seconds until a request of so many tokens may go; 0 where it may now."""
+        wait = self.blocked_until - now
+        if self.requests is not None:
+            wait = max(wait, self.requests.wait_s(now))
+        if self.tokens is not None:
+            wait = max(wait, self.tokens.wait_s(tokens, now))
+        if self._requests_told.left < 1:
+            wait = max(wait, self._requests_told.until - now)
+        if self._tokens_told.left < tokens:
+            wait = max(wait, self._tokens_told.until - now)
+        if not self.slots.free:
+            wait = max(wait, _LOOK_S)
+        return max(0.0, wait)
+
+    def take(self, tokens: float, now: float) -> Taken:
+        """A request goes; it is let go although it does not fit, if whoever sends it does not wait."""
+        for told, amount in ((self._requests_told, 1.0), (self._tokens_told, tokens)):
+            if told.until:
+                told.left = told.left - amount if now < told.until else float("inf")
+        if self.requests is not None:
+            self.requests.take(now)
+        self.slots.held += 1
+        return Taken(None if self.tokens is None else self.tokens.take(tokens, now))
+
+    def end(self, taken: Taken, tokens: float | None = None) -> None:
+        """It has ended; `tokens` is what it took in truth, `None` where nobody knows."""
+        self.slots.held -= 1
+        if tokens is None:
+            return
+        if self.tokens is not None and taken.entry is not None:
+            self.tokens.correct(taken.entry, tokens)
+
+    def over(self, retry_after_s: float | None, now: float) -> float:
+        """The server says that it is over its limit; how long it is left alone."""
+        self.refused += 1
+        self.slots.refused(now)
+        wait = _RETRY_S if retry_after_s is None else retry_after_s
+        self.blocked_until = max(self.blocked_until, now + wait)
+        return wait
+
+    def told(self, headers: Mapping[str, str], now: float) -> None:
+        """Take what a server's answer says of its limits: OpenAI's and Anthropic's names, as others use them, too."""
+        for told, kind in ((self._requests_told, "requests"), (self._tokens_told, "tokens")):
+            left = headers.get(f"x-ratelimit-remaining-{kind}") or headers.get(f"anthropic-ratelimit-{kind}-remaining")
+            if left is None:
+                continue
+            reset = headers.get(f"x-ratelimit-reset-{kind}") or headers.get(f"anthropic-ratelimit-{kind}-reset")
+            try:
+                told.left, told.until = float(left), now + reset_s(reset or "1s")
+            except ValueError:
+                told.left, told.until = float("inf"), 0.0
+
+
+def reset_s(text: str) -> float:
+    """Seconds in `6m0s`, `1.5s`, `20ms`, plain seconds, or until an RFC 3339 time.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    text = text.strip()
+    if "T" in text:
+        from datetime import datetime
+
+        return max(0.0, datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() - time.time())
+    units = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+    seconds, number, at = 0.0, "", 0
+    while at < len(text):
+        if text[at].isdigit() or text[at] == ".":
+            number += text[at]
+            at += 1
+            continue
+        unit = "ms" if text.startswith("ms", at) else text[at]
+        if unit not in units or not number:
+            raise ValueError(f"not a length of time: {text!r}")
+        seconds += float(number) * units[unit]
+        number, at = "", at + len(unit)
+    return seconds + float(number) if number else seconds
