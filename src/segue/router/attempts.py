@@ -80,6 +80,7 @@ class Attempts:
     ) -> None:
         self._route = route
         self._asked = asked
+        self._tokens = asked.input_tokens + asked.output_tokens
         self._fleet = standing.fleet
         self._limits = standing.limits
         self._randomness = standing.randomness
@@ -145,23 +146,29 @@ class Attempts:
             limited: list[str] = []
             broken: list[tuple[Step, list[Deployment]]] = []
             for step in steps:
-                left = [each for each in step.deployments if self._may(each)]
-                well = [each for each in left if self._fleet.breaker(each.name).allows(now)]
-                free = []
-                for each in well:
-                    wait = self._limits[each.name].wait_s(self._tokens(), now)
-                    if wait <= 0 and self._line.lets(self._ticket, each.name):
+                free, open_ = list[Deployment](), list[Deployment]()
+                for each in step.deployments:
+                    name = each.name
+                    if name in self._tried or (self._longer_than and not self._is_longer(each)):
+                        continue
+                    if not self._fleet.breaker(name).allows(now):
+                        open_.append(each)
+                        continue
+                    wait = self._limits[name].wait_s(self._tokens, now)
+                    if wait <= 0 and self._line.lets(self._ticket, name):
                         free.append(each)
                     else:
                         waits.append(wait or _LOOKS_S)
-                        limited.append(each.name)
+                        limited.append(name)
                 if free:
                     return self._placed(step, free, now)
-                if len(well) < len(left):
-                    broken.append((step, [each for each in left if each not in well]))
+                if open_:
+                    broken.append((step, open_))
             patience = self._patience_s(now)
             if waits and min(waits) <= patience:
-                await self._wait(limited, min([*waits, _LOOKS_S]))
+                await self._wait(
+                    [*limited, *(each.name for _, held in broken for each in held)], min([*waits, _LOOKS_S])
+                )
             elif broken:
                 return self._placed(*broken[0], now)
             elif not await self._once_more():
@@ -184,14 +191,12 @@ class Attempts:
         hosts = [self._fleet.host(each.name) for each in among]
         placement = self._fleet.begin(self._asked, step.policy.choose(self._asked, hosts, now), now)
         self._tried.add(placement.name)
-        self._taken = self._limits[placement.name].take(self._tokens(), now)
+        self._taken = self._limits[placement.name].take(self._tokens, now)
         self._ticket_served = True
         return step, next(each for each in among if each.name == placement.name), placement
 
-    def _may(self, deployment: Deployment) -> bool:
-        if deployment.name in self._tried:
-            return False
-        return not self._longer_than or (deployment.context_tokens or 0) > self._longer_than
+    def _is_longer(self, deployment: Deployment) -> bool:
+        return (deployment.context_tokens or 0) > self._longer_than
 
     async def _once_more(self) -> bool:
         """Let those be tried again that may have recovered; false where there are none."""
@@ -208,9 +213,6 @@ class Attempts:
     def _patience_s(self, now: float) -> float:
         left = self._until - now
         return left if self._deadline is None else min(left, self._deadline - now)
-
-    def _tokens(self) -> float:
-        return self._asked.input_tokens + self._asked.output_tokens
 
     async def _try(self, deployment: Deployment, request: GenerationRequest, placement: Placement) -> Reply:
         start = time.monotonic()
@@ -237,7 +239,7 @@ class Attempts:
         finally:
             if not ended:
                 self._fleet.left(placement)
-            limits.end(taken, took)
+            limits.end(taken, time.monotonic(), took)
             self._line.wake(deployment.name)
         usage = reply.usage
         limits.slots.went_well(time.monotonic())
@@ -273,9 +275,13 @@ class Attempts:
         if told is None and not deployment.streams:
             return None
 
+        limits, taken = self._limits[deployment.name], self._taken
+
         def show(delta: Delta) -> None:
             if placement.placed.first_at is None:
-                self._fleet.first_token(placement, time.monotonic())
+                now = time.monotonic()
+                self._fleet.first_token(placement, now)
+                limits.arrived(taken, now)
             if told is not None:
                 self._shown = not isinstance(delta, Reset)
                 told(delta)
@@ -291,7 +297,8 @@ class Attempts:
     def _longer(self, steps: Sequence[Step], deployment: Deployment, error: ContextOverflow) -> None:
         """From now on only those with a longer context; the error itself where there are none."""
         self._longer_than = max(self._longer_than, deployment.context_tokens or 1)
-        if not any(self._may(each) for step in steps for each in step.deployments):
+        left = [each for step in steps for each in step.deployments if each.name not in self._tried]
+        if not any(map(self._is_longer, left)):
             raise error
 
     def _say_limited(self, steps: Sequence[Step], wait_s: float) -> None:

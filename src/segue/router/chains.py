@@ -89,7 +89,7 @@ def _goes_on(read: _Read, messages: Sequence[Message]) -> bool:
         return False
     if messages and ids and messages[0].get("content") != read.first:
         return False
-    return all(message.get("id") == held for message, held in zip(messages[1 : len(ids)], ids[1:], strict=True))
+    return [message.get("id") for message in messages[1 : len(ids)]] == ids[1:]
 
 
 def _text(message: Message) -> str:

@@ -60,6 +60,8 @@ class RouterCore:
         self._sessions = Sessions()
         self._deployments: dict[str, Deployment] = {}
         self._routes: dict[str, RouteSettings] = {**settings.routes, **(routes or {})}
+        self._by_name: dict[str, Deployment] = {}
+        """By the name that a deployment gives itself."""
         self._policies: dict[str, Policy] = {}
         self._chains = Chains()
         self._models: dict[int, tuple[object, str]] = {}
@@ -208,6 +210,7 @@ class RouterCore:
 
     def _take_in(self, name: str, model: Any) -> None:
         deployment = self._deployments[name] = self._made(name, model)
+        self._by_name[deployment.name] = deployment
         self._standing.limits[deployment.name] = deployment.limits()
 
     def _made(self, name: str, model: Any) -> Deployment:
@@ -283,7 +286,7 @@ class RouterCore:
         )
 
     def _price_usd(self, host: Host, asked: Asked, new: float) -> float | None:
-        return self._deployments[host.name].about_usd(asked.input_tokens, asked.input_tokens - new, asked.output_tokens)
+        return self._by_name[host.name].about_usd(asked.input_tokens, asked.input_tokens - new, asked.output_tokens)
 
     def _with_fallbacks(self, name: str) -> list[str]:
         found = [name]

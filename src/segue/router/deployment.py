@@ -131,7 +131,10 @@ class HttpDeployment(Deployment):
     def limits(self) -> Limits:
         """As the settings have them."""
         held = self._settings
-        return Limits.of(held.requests_per_minute, held.tokens_per_minute, held.max_concurrency)
+        return Limits.of(
+            requests_per_second=held.requests_per_second, requests_per_minute=held.requests_per_minute,
+            tokens_per_minute=held.tokens_per_minute, max_concurrency=held.max_concurrency,
+        )  # fmt: skip
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

@@ -19,23 +19,49 @@ _LOOK_S = 1.0
 """How soon it is worth looking again whether one of the requests that go has ended, if nobody says so."""
 _FORGETS_S = 120.0
 """So long after the last refusal a server counts as bearing all."""
+_ARRIVES_S = 1.0
+"""A request that was sent longer ago has come to its server, although that has not answered yet."""
 _RETRY_S = 1.0
 """How long a server that is over its limit is left alone where it does not say."""
 
 
 class Requests(Throttler):
-    """Requests in an interval: the count of `asyncio-throttle`, which says how long to wait instead of polling."""
+    """Requests in an interval: the count of `asyncio-throttle`, which says how long to wait instead of polling.
+
+    A request counts from when it goes until an interval after its server has it: what the network delays would else
+    fall into the server's next interval, on top of that one's own.
+    """
+
+    def __init__(self, most: int, period_s: float) -> None:
+        super().__init__(most, period=period_s)
+        self._going: dict[int, float] = {}
+        self._number = 0
 
     def wait_s(self, now: float) -> float:
         """Seconds until one more may go."""
+        while self._going:
+            number, began = next(iter(self._going.items()))
+            if now - began < _ARRIVES_S:
+                break
+            self.arrived(number, now)
         self.flush()  # type: ignore[no-untyped-call]
-        if len(self._task_logs) < self.rate_limit:
+        over = len(self._task_logs) + len(self._going) - int(self.rate_limit)
+        if over < 0:
             return 0.0
-        return max(0.001, float(self._task_logs[-int(self.rate_limit)] + self.period) - now + 0.001)
+        if over >= len(self._task_logs):
+            return _LOOK_S
+        return max(0.001, float(self._task_logs[over] + self.period) - now + 0.001)
 
-    def take(self, now: float) -> None:
-        """One goes."""
-        self._task_logs.append(now)
+    def take(self, now: float) -> int:
+        """One goes; what is returned is handed to `arrived`."""
+        self._number += 1
+        self._going[self._number] = now
+        return self._number
+
+    def arrived(self, number: int, now: float) -> None:
+        """The server has it, since it answers."""
+        if self._going.pop(number, None) is not None:
+            self._task_logs.append(now)
 
 
 class Tokens:
@@ -115,7 +141,9 @@ class Slots:
 class Taken:
     """What one request took of the limits."""
 
+    numbers: tuple[int, ...] = ()
     entry: list[float] | None = None
+    there: bool = False
 
 
 @dataclass(slots=True)
@@ -130,7 +158,7 @@ class _Told:
 class Limits:
     """The limits of one deployment; those that are `None` it has not."""
 
-    requests: Requests | None = None
+    requests: tuple[Requests, ...] = ()
     tokens: Tokens | None = None
     slots: Slots = field(default_factory=Slots)
     blocked_until: float = 0.0
@@ -142,22 +170,24 @@ class Limits:
 
     @classmethod
     def of(
-        cls, requests_per_minute: float | None = None, tokens_per_minute: int | None = None,
+        cls,
+        *,
+        requests_per_second: float | None = None,
+        requests_per_minute: float | None = None,
+        tokens_per_minute: int | None = None,
         max_concurrency: int | None = None,
-    ) -> Limits:  # fmt: skip
-        """Limits as the settings have them; less than one request in a minute is one in a longer time."""
-        requests = None
-        if requests_per_minute is not None:
-            least = max(1.0, requests_per_minute)
-            requests = Requests(int(least), period=MINUTE_S * int(least) / requests_per_minute)
+    ) -> Limits:
+        """Limits as the settings have them; less than one request in an interval is one in a longer one."""
+        wanted = ((requests_per_second, 1.0), (requests_per_minute, MINUTE_S))
+        requests = tuple(_requests(most, period_s) for most, period_s in wanted if most is not None)
         tokens = None if tokens_per_minute is None else Tokens(tokens_per_minute)
         return cls(requests, tokens, Slots(max_concurrency))
 
     def wait_s(self, tokens: float, now: float) -> float:
         """Seconds until a request of so many tokens may go; 0 where it may now."""
         wait = self.blocked_until - now
-        if self.requests is not None:
-            wait = max(wait, self.requests.wait_s(now))
+        for each in self.requests:
+            wait = max(wait, each.wait_s(now))
         if self.tokens is not None:
             wait = max(wait, self.tokens.wait_s(tokens, now))
         if self._requests_told.left < 1:
@@ -173,14 +203,22 @@ class Limits:
         for told, amount in ((self._requests_told, 1.0), (self._tokens_told, tokens)):
             if told.until:
                 told.left = told.left - amount if now < told.until else float("inf")
-        if self.requests is not None:
-            self.requests.take(now)
         self.slots.held += 1
-        return Taken(None if self.tokens is None else self.tokens.take(tokens, now))
+        numbers = tuple([each.take(now) for each in self.requests])
+        return Taken(numbers, None if self.tokens is None else self.tokens.take(tokens, now))
 
-    def end(self, taken: Taken, tokens: float | None = None) -> None:
+    def arrived(self, taken: Taken, now: float) -> None:
+        """The server has it: its first piece of an answer came, or its end."""
+        for each, number in zip(self.requests, taken.numbers, strict=True):
+            each.arrived(number, now)
+        if taken.entry is not None and not taken.there:
+            taken.entry[0] = now
+        taken.there = True
+
+    def end(self, taken: Taken, now: float, tokens: float | None = None) -> None:
         """It has ended; `tokens` is what it took in truth, `None` where nobody knows."""
         self.slots.held -= 1
+        self.arrived(taken, now)
         if tokens is None:
             return
         if self.tokens is not None and taken.entry is not None:
@@ -205,6 +243,11 @@ class Limits:
                 told.left, told.until = float(left), now + reset_s(reset or "1s")
             except ValueError:
                 told.left, told.until = float("inf"), 0.0
+
+
+def _requests(most: float, period_s: float) -> Requests:
+    whole = max(1, int(most))
+    return Requests(whole, period_s * whole / most)
 
 
 def reset_s(text: str) -> float:

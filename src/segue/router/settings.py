@@ -89,8 +89,9 @@ class DeploymentSettings(_Section):
     """From the request to the first piece of the answer; a model that thinks silently needs more."""
     idle_s: Positive = 20.0
     """Between two pieces of an answer."""
-    requests_per_minute: Positive | None = None
+    requests_per_second: Positive | None = None
     """What the server allows; more wait in the router, or go elsewhere."""
+    requests_per_minute: Positive | None = None
     tokens_per_minute: int | None = Field(default=None, gt=0)
     """Input and output together."""
     max_concurrency: int | None = Field(default=None, gt=0)

@@ -56,8 +56,11 @@ class Fleet:
 
     def breaker(self, name: str) -> Breaker:
         """Its breaker."""
-        self.host(name)
-        return self.breakers[name]
+        found = self.breakers.get(name)
+        if found is None:
+            self.host(name)
+            found = self.breakers[name]
+        return found
 
     def usable(self, names: Iterable[str], now: float) -> list[Host]:
         """Those that may take a request now; all of them where none may."""

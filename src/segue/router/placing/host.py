@@ -151,7 +151,7 @@ class Host:
 
     def load(self, now: float) -> tuple[float, float]:
         """Requests that it has, and tokens that it has to read before a new one's: ours and others'."""
-        if now - self._told_at > _TOLD_FOR_S:
+        if not self.others or now - self._told_at > _TOLD_FOR_S:
             return self.in_flight, self.ahead
         return self.in_flight + self.others, self.ahead + self.others_ahead
 
