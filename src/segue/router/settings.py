@@ -25,12 +25,13 @@ from pydantic import (
 from segue.base.errors import ConfigError, names
 from segue.router.secrets import WAY_OUT, check_reference, is_reference
 
-Engine = Literal["vllm", "openai", "ollama", "offline", "langchain"]
-ENGINES: tuple[str, ...] = ("vllm", "openai", "ollama", "offline", "langchain")
+Engine = Literal["vllm", "openai", "anthropic", "ollama", "offline", "langchain"]
+ENGINES: tuple[str, ...] = ("vllm", "openai", "anthropic", "ollama", "offline", "langchain")
 Policy = Literal["first", "weighted", "round_robin"]
 HTTP_ENGINES = {
     "vllm": "http://127.0.0.1:8000/v1",
     "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com/v1",
     "ollama": "http://127.0.0.1:11434/v1",
 }
 """The engines that are reached by HTTP, each with the endpoint that stands for none being given."""
@@ -73,7 +74,7 @@ class DeploymentSettings(_Section):
     """One model on one endpoint."""
 
     engine: str = "openai"
-    """Who speaks there: `vllm`, `openai` (and whatever speaks like it), `ollama`, `offline`, `langchain`."""
+    """Who speaks there: `openai` (and whatever speaks like it), `anthropic`, `vllm`, `ollama`, `offline`, `langchain`."""
     endpoint: str | None = None
     """The base URL, up to and with `/v1`; `None` is the engine's usual one."""
     model: str = ""
