@@ -74,7 +74,7 @@ class DeploymentSettings(_Section):
     """One model on one endpoint."""
 
     engine: str = "openai"
-    """Who speaks there: `openai` (and whatever speaks like it), `anthropic`, `vllm`, `ollama`, `offline`, `langchain`."""
+    """Who speaks there: `openai` (or what speaks like it), `anthropic`, `vllm`, `ollama`, `offline`, `langchain`."""
     endpoint: str | None = None
     """The base URL, up to and with `/v1`; `None` is the engine's usual one."""
     model: str = ""

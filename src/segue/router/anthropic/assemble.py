@@ -15,6 +15,7 @@ import orjson
 
 from segue.base.messages import Message, ToolCall
 from segue.base.usage import Usage
+from segue.router.anthropic.schema import AnswerTool
 from segue.router.assemble import whole_calls
 from segue.router.types import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 
@@ -44,9 +45,9 @@ class _Block:
 
 
 class MessageAssembler:
-    """Collects one answer; see `segue.router.reading.Collector`. `answer_tool` is the tool whose input is the text."""
+    """Collects one answer; see `segue.router.reading.Collector`. `answer_tool`'s input becomes text."""
 
-    def __init__(self, answer_tool: str = "") -> None:
+    def __init__(self, answer_tool: AnswerTool | None = None) -> None:
         self._answer_tool = answer_tool
         self._blocks: dict[int, _Block] = {}
         self._calls = 0
@@ -74,7 +75,7 @@ class MessageAssembler:
 
     @property
     def finish_reason(self) -> str:
-        """Why the answer ended, in our words; empty as long as it has not."""
+        """Why the answer ended, in the words of `Reply`; empty as long as it has not."""
         if self._answer_tool and self._stop_reason == "tool_use" and not self._shown_calls():
             return "stop"
         return _FINISH_REASONS.get(self._stop_reason, self._stop_reason)
@@ -95,6 +96,8 @@ class MessageAssembler:
             self._add_delta(self._blocks[event["index"]], event["delta"])
         elif kind == "content_block_start":
             self._start_block(event["index"], event["content_block"])
+        elif kind == "content_block_stop":
+            self._stop_block(self._blocks[event["index"]])
         elif kind == "message_delta":
             self._take_end(event["delta"], event.get("usage"))
         elif kind == "message_stop":
@@ -117,7 +120,7 @@ class MessageAssembler:
         reasoning: list[dict[str, Any]] = []
         for _, block in sorted(self._blocks.items(), key=lambda held: held[0]):
             if self._is_text(block):
-                texts.append(_written(block))
+                texts.append(self._text(block))
             elif block.type == "tool_use":
                 calls.append(_whole(block))
             elif block.type in _SIGNED:
@@ -186,6 +189,10 @@ class MessageAssembler:
         elif kind == "signature_delta":
             block.signature += delta["signature"]
 
+    def _stop_block(self, block: _Block) -> None:
+        if self._answer_tool and self._answer_tool.is_wrapped and block.type == "tool_use" and self._is_text(block):
+            self._deltas.append(TextDelta(self._text(block)))
+
     def _write(self, block: _Block, piece: str) -> None:
         if not isinstance(piece, str):
             raise TypeError(f"a piece of a block is text, not {type(piece).__name__}")
@@ -193,7 +200,8 @@ class MessageAssembler:
             return
         block.text.append(piece)
         if self._is_text(block):
-            self._deltas.append(TextDelta(piece))
+            hidden = block.type == "tool_use" and self._answer_tool is not None and self._answer_tool.is_wrapped
+            self._deltas.append(TextDelta("" if hidden else piece))  # an empty one still says that it is alive
         elif block.type == "tool_use":
             self._deltas.append(ToolCallDelta(block.call, str(block.start["id"]), "", piece))
         elif block.type == "thinking":
@@ -201,8 +209,12 @@ class MessageAssembler:
 
     def _is_text(self, block: _Block) -> bool:
         if block.type == "tool_use":
-            return bool(self._answer_tool) and block.start["name"] == self._answer_tool
+            return self._answer_tool is not None and block.start["name"] == self._answer_tool.name
         return block.type == "text"
+
+    def _text(self, block: _Block) -> str:
+        written = _written(block)
+        return self._answer_tool.answer(written) if self._answer_tool and block.type == "tool_use" else written
 
     def _shown_calls(self) -> bool:
         return any(block.type == "tool_use" and not self._is_text(block) for block in self._blocks.values())

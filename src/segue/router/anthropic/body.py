@@ -13,7 +13,7 @@ from typing import Any
 
 from segue.base.messages import Message
 from segue.router.anthropic.messages import CACHE, wire_messages
-from segue.router.anthropic.schema import can_be_kept, kept_schema
+from segue.router.anthropic.schema import AnswerTool, can_be_kept, kept_schema
 from segue.router.body import wire_tool_choice
 from segue.router.reasoning import own_parts, turn_start
 from segue.router.settings import DeploymentSettings
@@ -43,14 +43,14 @@ def build_body(request: GenerationRequest, settings: DeploymentSettings, *, depl
         EndpointRefused: The conversation holds a part that the API does not know.
     """
     extra = {key: value for key, value in request.extra.items() if key not in _OPENAI_ONLY}
-    asked_by = answer_tool(request, settings)
+    answer = answer_tool(request, settings)
     system, messages = wire_messages(request.messages, deployment=deployment, kinds=THINKING)
     body: dict[str, Any] = {"model": settings.model, "messages": messages, "stream": True}
     if system:
         body["system"] = system
-    if tools := _tools(request, asked_by):
+    if tools := _tools(request, answer):
         body["tools"] = tools
-    choice = {"type": "tool", "name": asked_by} if asked_by else _tool_choice(request)
+    choice = {"type": "tool", "name": answer.name} if answer else _tool_choice(request)
     if choice:
         body["tool_choice"] = choice
     if request.stop:
@@ -71,14 +71,15 @@ def build_body(request: GenerationRequest, settings: DeploymentSettings, *, depl
     return body
 
 
-def answer_tool(request: GenerationRequest, settings: DeploymentSettings) -> str:
-    """The tool whose input is the answer, where a schema must be asked for that way; else empty.
+def answer_tool(request: GenerationRequest, settings: DeploymentSettings) -> AnswerTool | None:
+    """The tool whose input is the answer, where a schema must be asked for that way.
 
     With tools beside it no tool can be forced: then the schema is left to whoever asked.
     """
-    if request.output_schema is None or request.tools or _has_format(request.output_schema, settings.model):
-        return ""
-    return re.sub(r"[^a-zA-Z0-9_-]", "_", request.output_name)[:64] or "answer"
+    schema = request.output_schema
+    if schema is None or request.tools or _has_format(schema, settings.model):
+        return None
+    return AnswerTool.of(request.output_name, schema)
 
 
 def _has_format(schema: Mapping[str, Any], model: str) -> bool:
@@ -94,18 +95,18 @@ def _output_config(request: GenerationRequest, settings: DeploymentSettings) -> 
     return config
 
 
-def _tools(request: GenerationRequest, asked_by: str) -> list[dict[str, Any]]:
-    """The tools by name, the last one closing a prefix to cache; `asked_by` is the one that takes the answer.
+def _tools(request: GenerationRequest, answer: AnswerTool | None) -> list[dict[str, Any]]:
+    """The tools by name, the last one closing a prefix to cache; `answer` is the one that takes the answer.
 
     Tool calls in the conversation are refused where no tool is declared, so those that were called are.
     """
     functions = [tool.get("function", tool) for tool in request.tools]
     if not functions:
         called = {call["function"]["name"] for message in request.messages for call in message.get("tool_calls", ())}
-        functions = [{"name": name} for name in called - {asked_by}]
-    if asked_by:
-        said = "Give the answer."
-        functions.append({"name": asked_by, "description": said, "parameters": request.output_schema})
+        functions = [{"name": name} for name in called]
+    if answer is not None:
+        functions = [each for each in functions if each["name"] != answer.name]
+        functions.append({"name": answer.name, "description": "Give the answer.", "parameters": answer.schema})
     tools: list[dict[str, Any]] = []
     for function in sorted(functions, key=lambda function: function["name"]):
         tool = {"name": function["name"], "input_schema": {"type": "object", **(function.get("parameters") or {})}}

@@ -1,13 +1,16 @@
-"""Which JSON schemas Anthropic's structured output can keep to, and how they must be put.
+"""Which JSON schemas Anthropic's structured output can keep to, how they must be put, and what stands in otherwise.
 
 Every object is closed, nothing is recursive, and numbers, lengths and patterns cannot be bounded: such bounds go into
 the description, where the model reads them. Whoever asked checks the answer by the whole schema.
+Other schemas become a tool that the model must call: its input is the answer.
 See https://platform.claude.com/docs/en/build-with-claude/structured-outputs#json-schema-limitations.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -23,8 +26,43 @@ _LISTS = ("anyOf", "allOf")
 _FORMATS = ("date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid")
 
 
+_WRAPPED = "value"
+
+
+@dataclass(frozen=True)
+class AnswerTool:
+    """A tool whose input is an answer by a schema."""
+
+    name: str
+    schema: Mapping[str, Any]
+    is_wrapped: bool
+    """Whether the answer is no object, and stands inside of one because the input of a tool must be."""
+
+    @classmethod
+    def of(cls, name: str, schema: Mapping[str, Any]) -> AnswerTool:
+        """The tool for a schema."""
+        name = re.sub(r"[^a-zA-Z0-9_-]", "_", name)[:64] or "answer"
+        if schema.get("type") == "object":
+            return cls(name, schema, is_wrapped=False)
+        inner = {key: value for key, value in schema.items() if key not in ("$defs", "definitions")}
+        wrapped = {"type": "object", "properties": {_WRAPPED: inner}, "required": [_WRAPPED]}
+        defs = {key: schema[key] for key in ("$defs", "definitions") if key in schema}  # references begin at the root
+        return cls(name, {**wrapped, **defs}, is_wrapped=True)
+
+    def answer(self, text: str) -> str:
+        """The answer out of the tool's input; the input itself where it is no such thing."""
+        if not self.is_wrapped:
+            return text
+        try:
+            return orjson.dumps(orjson.loads(text)[_WRAPPED]).decode()
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return text
+
+
 def can_be_kept(schema: Mapping[str, Any]) -> bool:
-    """Whether the schema says nothing that would be lost: no open objects, no recursion."""
+    """Whether the schema is of an object, and says nothing that would be lost: no open objects, no recursion."""
+    if schema.get("type") != "object":
+        return False
     defs = {**schema.get("definitions", {}), **schema.get("$defs", {})}
     return _is_closed(schema, defs, ())
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from segue.router.anthropic.assemble import MessageAssembler
+from segue.router.anthropic.schema import AnswerTool
 from segue.router.errors import AttemptError
 from segue.router.faults import Fault
 from segue.router.reading import Answer
@@ -42,12 +43,12 @@ class MessagesWire(HttpWire):
         self,
         body: Mapping[str, Any],
         *,
-        answer_tool: str = "",
+        answer_tool: AnswerTool | None = None,
         on_delta: OnDelta | None,
         deadline: float | None,
         taken_ids: Collection[str] = (),
     ) -> Answer:
-        """One generation. The input of the tool `answer_tool` becomes its text.
+        """One generation. The input of `answer_tool` becomes its text.
 
         Raises:
             AttemptError: It failed, in one of the ways of `segue.router.errors`.
