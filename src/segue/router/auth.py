@@ -23,6 +23,8 @@ def key_headers(settings: DeploymentSettings, key: str | None) -> dict[str, str]
         return headers
     if settings.engine == "anthropic":
         return {**headers, "x-api-key": key}
+    if settings.api_version is not None:
+        return {**headers, "api-key": key}
     return {**headers, "Authorization": f"Bearer {key}"}
 
 

@@ -33,6 +33,10 @@ def build(
         from segue.router.anthropic.deployment import AnthropicDeployment
 
         return AnthropicDeployment(name, settings, sessions=sessions, environ=environ)
+    if settings.transport == "sdk":
+        from segue.router.sdk.deployment import SdkDeployment
+
+        return SdkDeployment(name, None, settings, environ=environ)
     if settings.engine in HTTP_ENGINES:
         return HttpDeployment(name, settings, sessions=sessions, environ=environ)
     return _from_langchain(name, settings)

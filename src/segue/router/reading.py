@@ -7,6 +7,8 @@ leaves here by half is seen to here.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -24,6 +26,8 @@ from segue.router.settings import DeploymentSettings
 from segue.router.sse import Event, SSEParser
 from segue.router.types import Delta, OnDelta
 
+_DRAIN_S = 0.02
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -39,6 +43,14 @@ class Answer:
     first_token_s: float | None
     cache_write_tokens: int = 0
     """Of the input tokens, those that were put into a cache at a price of their own."""
+
+
+class Complaint(Exception):
+    """What a collector raises for a chunk in which the server says that it failed; `data` is its error."""
+
+    def __init__(self, data: Any) -> None:
+        super().__init__(str(data))
+        self.data = data
 
 
 class Collector(Protocol):
@@ -68,7 +80,7 @@ class Collector(Protocol):
         """Whether the server has said its last word: nothing more is read."""
 
     def add(self, chunk: Mapping[str, Any]) -> list[Delta]:
-        """Take one chunk; what it adds to the answer."""
+        """Take one chunk; what it adds to the answer. Where the server says that it failed, `Complaint` is raised."""
 
     def done(self) -> None:
         """Take `[DONE]`."""
@@ -135,18 +147,18 @@ class Reader:
             cache_write_tokens=collector.cache_write_tokens,
         )
 
-    async def _read_pieces(self, pieces: AsyncIterator[bytes], exchange: Exchange) -> bool:
-        """Read to the last word (true) or the end; an answer that is whole may lose its connection then."""
+    async def _read_pieces(self, pieces: AsyncIterator[bytes], exchange: Exchange) -> None:
+        """Read to the last word or the end; an answer that is whole may lose its connection then."""
         parser = SSEParser()
         try:
             async for piece in pieces:
                 if self._take_all(self._events(parser, piece), exchange):
-                    return True
+                    await _drain(pieces)
+                    return
         except self._drops():
             if not exchange.collector.whole:
                 raise
         self._take_all(parser.close(), exchange, last=True)
-        return False
 
     def _drops(self) -> tuple[type[Exception], ...]:
         """What the transport raises when a connection drops in mid answer."""
@@ -180,6 +192,8 @@ class Reader:
             raise self._fault(fault_of(chunk), exchange.secrets)
         try:
             deltas = exchange.collector.add(chunk)
+        except Complaint as said:
+            raise self._fault(fault_of(said.data), exchange.secrets) from None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise self._nonsense(f"sent what is no {self.chunk}", data, exchange) from error
         exchange.show(deltas)
@@ -196,6 +210,14 @@ class Reader:
         if exchange.collector.begun:
             return BrokenStream(self._name, "broke off in mid answer", detail=detail)
         return EndpointFailed(self._name, f"gave no answer at {self._settings.url}", detail=detail)
+
+
+async def _drain(pieces: AsyncIterator[bytes]) -> None:
+    """Read to the end of the body, so that the connection can be used again; not for long."""
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(_DRAIN_S):
+            async for _ in pieces:
+                pass
 
 
 def _unfinished(finish_reason: str) -> str:

@@ -93,6 +93,14 @@ class DeploymentSettings(_Section):
     """Input and output that fit together; `None` where it is not known."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     """Sent with each request; a value may be a reference, and must be one where the header is a secret."""
+    transport: Literal["wire", "sdk"] = "wire"
+    """`sdk` reaches an OpenAI-compatible endpoint through the openai package: for Azure and the Responses API."""
+    api: Literal["chat", "responses"] = "chat"
+    """Which API of OpenAI's; `responses` needs the transport `sdk`."""
+    api_version: str | None = None
+    """Azure's, such as `2024-10-21`; makes the endpoint an Azure resource, and needs the transport `sdk`."""
+    azure_deployment: str | None = None
+    """What Azure calls the model; `None` is `model` itself."""
     target: str | None = None
     """For engine `langchain`: where the chat model is, as `module:attribute`."""
 
@@ -127,9 +135,18 @@ class DeploymentSettings(_Section):
     def _complete(self) -> Self:
         if self.engine in HTTP_ENGINES and not self.model:
             raise ConfigError(f"engine {self.engine!r} needs `model`, the name of a model that the endpoint serves.")
+        self._check_transport()
         if self.engine == "langchain" and ":" not in (self.target or ""):
             raise ConfigError('engine "langchain" needs `target`, as "module:attribute" of a LangChain chat model.')
         return self
+
+    def _check_transport(self) -> None:
+        if self.transport == "sdk" and self.engine not in ("openai", "vllm", "ollama"):
+            raise ConfigError(f'transport "sdk" speaks to OpenAI-compatible endpoints, not to engine {self.engine!r}.')
+        if self.transport == "wire" and (self.api == "responses" or self.api_version or self.azure_deployment):
+            raise ConfigError('`api`, `api_version` and `azure_deployment` need transport = "sdk".')
+        if self.api_version and not self.endpoint:
+            raise ConfigError("`api_version` needs `endpoint`, such as https://NAME.openai.azure.com.")
 
     @property
     def url(self) -> str:

@@ -8,8 +8,6 @@ ten times as much and grows with the history. `HttpWire` is the sending half, fo
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     import aiohttp
 
 _MAX_ERROR_BYTES = 64 * 1024
-_DRAIN_S = 0.02
 _HEADERS = {
     "Content-Type": "application/json",
     "Accept-Encoding": "identity",
@@ -110,11 +107,7 @@ class HttpWire(Reader):
         if response.content_type == "application/json":
             self._take(await response.read(), exchange)
         else:
-            await self._read_stream(response, exchange)
-
-    async def _read_stream(self, response: aiohttp.ClientResponse, exchange: Exchange) -> None:
-        if await self._read_pieces(response.content.iter_any(), exchange):
-            await _drain(response)
+            await self._read_pieces(response.content.iter_any(), exchange)
 
     def _drops(self) -> tuple[type[Exception], ...]:
         import aiohttp
@@ -164,11 +157,3 @@ def encode(body: Mapping[str, Any]) -> bytes:
         return orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:  # lone surrogates, integers beyond 64 bits
         return json.dumps(body, default=str).encode()
-
-
-async def _drain(response: aiohttp.ClientResponse) -> None:
-    """Read to the end of the body, so that the connection can be used again; not for long."""
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(_DRAIN_S):
-            async for _ in response.content.iter_any():
-                pass

@@ -1,0 +1,350 @@
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from openai import AsyncAzureOpenAI, AsyncOpenAI
+from tests.router.asking import calls_of
+from tests.router.wire_server import (
+    Scripted,
+    WireServer,
+    chunk,
+    error_reply,
+    json_reply,
+    sse,
+    text,
+    text_chunks,
+    two_calls,
+)
+
+from segue.base.errors import ConfigError
+from segue.base.messages import user
+from segue.router import (
+    BadRequest,
+    BrokenStream,
+    ContextOverflow,
+    DeadlinePassed,
+    Delta,
+    DeploymentSettings,
+    EndpointFailed,
+    EndpointRefused,
+    EndpointTimeout,
+    EndpointUnreachable,
+    GenerationRequest,
+    RateLimited,
+    Reply,
+    Router,
+    TextDelta,
+)
+from segue.router.sdk.deployment import SdkDeployment
+
+BOTH_CALLS = [("find_customer", {"email": "ann@müller.example"}), ("find_order", {"order_id": 1042})]
+
+
+def settings_for(server: WireServer, **more: Any) -> DeploymentSettings:
+    return DeploymentSettings(**{"endpoint": server.url, "model": "scripted", "transport": "sdk", **more})
+
+
+async def ask(server: WireServer, *replies: Scripted, request: dict[str, Any] | None = None, **more: Any) -> Reply:
+    server.script(*replies)
+    model = SdkDeployment("sdk", None, settings_for(server, **more))
+    try:
+        return await model.generate(GenerationRequest(**{"messages": [user("hi")], **(request or {})}))
+    finally:
+        await model.aclose()
+
+
+async def test_text_arrives_in_deltas_and_whole_with_usage_and_the_servers_model_name() -> None:
+    deltas: list[Delta] = []
+    async with WireServer() as server:
+        server.script(text("Hel", "lo"))
+        model = SdkDeployment("sdk", None, settings_for(server))
+
+        reply = await model.generate(GenerationRequest(messages=[user("hi")]), on_delta=deltas.append)
+        await model.aclose()
+
+    assert deltas == [TextDelta("Hel"), TextDelta("lo")]
+    assert (reply.message["content"], reply.model, reply.finish_reason) == ("Hello", "scripted-1", "stop")
+    assert (reply.usage.input_tokens, reply.usage.cached_tokens, reply.usage.output_tokens) == (100, 64, 20)
+    assert reply.first_token_s is not None
+
+
+async def test_the_body_is_the_one_of_our_own_wire_and_no_key_is_made_up() -> None:
+    request = {"temperature": 0.0, "stop": ["END"], "extra": {"top_k": 5}, "max_output_tokens": 7}
+    async with WireServer() as server:
+        await ask(server, text("hi"), request=request, headers={"X-Team": "blue"})
+        (seen,) = server.requests
+
+    assert seen.path == "/v1/chat/completions"
+    assert (seen.body["temperature"], seen.body["stop"], seen.body["top_k"], seen.body["max_tokens"]) == (
+        0,
+        ["END"],
+        5,
+        7,
+    )
+    assert seen.body["stream_options"] == {"include_usage": True}
+    assert "authorization" not in seen.headers
+    assert seen.headers["x-team"] == "blue"
+
+
+async def test_a_stream_cut_at_any_byte_is_whole_or_an_error_and_never_a_part() -> None:
+    body = sse(*two_calls())
+    async with WireServer() as server:
+        server.replies.append(Scripted(body=body))
+        model = SdkDeployment("sdk", None, settings_for(server))
+        whole: list[int] = []
+
+        for cut_at in range(len(body) + 1):
+            server.replies[0] = Scripted(body=body, cut_at=cut_at)
+            try:
+                reply = await model.generate(GenerationRequest(messages=[user("hi")]))
+            except (BrokenStream, EndpointFailed):
+                continue
+            assert calls_of(reply.message) == BOTH_CALLS, f"cut at byte {cut_at}"
+            whole.append(cut_at)
+        await model.aclose()
+
+    assert min(whole) > body.index(b'"finish_reason": "tool_calls"')
+    assert whole == list(range(min(whole), len(body) + 1))
+
+
+STATUSES: list[tuple[Scripted, type[Exception]]] = [
+    (error_reply(401, "Incorrect API key provided"), EndpointRefused),
+    (error_reply(403, "forbidden"), EndpointRefused),
+    (error_reply(404, "The model `x` does not exist."), EndpointRefused),
+    (error_reply(429, "You exceeded your current quota", code="insufficient_quota"), EndpointRefused),
+    (error_reply(400, "temperature must be below 2"), BadRequest),
+    (error_reply(422, "messages: field required"), BadRequest),
+    (error_reply(400, "too long", code="context_length_exceeded"), ContextOverflow),
+    (error_reply(409, "conflict"), EndpointFailed),
+    (error_reply(500, "boom"), EndpointFailed),
+    (error_reply(503, "loading"), EndpointFailed),
+    (json_reply({}, status=301, headers=(("Location", "http://elsewhere.example/"),)), EndpointRefused),
+    (Scripted(body=b"<html>A page</html>", content_type="text/html"), EndpointRefused),
+    (Scripted(body=b"<html>Bad Gateway</html>", status=502, content_type="text/html"), EndpointFailed),
+    (Scripted(body=sse(b"data: <html>")), EndpointFailed),
+    (Scripted(body=sse(chunk({"content": 7}))), EndpointFailed),
+    (Scripted(body=sse(*text_chunks("x", finish="abort"))), BrokenStream),
+    (Scripted(body=sse(chunk({"content": "x"}), done=False)), BrokenStream),
+    (Scripted(body=sse(chunk({"content": "x"}), b'data: {"error": {"message": "m", "code": 500}}')), EndpointFailed),
+]
+
+
+@pytest.mark.parametrize(("reply", "kind"), STATUSES, ids=[f"{n}-{k.__name__}" for n, (_, k) in enumerate(STATUSES)])
+async def test_each_failure_has_its_kind_and_is_not_tried_again_here(reply: Scripted, kind: type[Exception]) -> None:
+    async with WireServer() as server:
+        with pytest.raises(kind, match="deployment 'sdk'") as caught:
+            await ask(server, reply)
+
+    assert caught.type is kind
+    assert len(server.requests) == 1
+
+
+async def test_a_rate_limit_says_how_long_to_wait() -> None:
+    async with WireServer() as server:
+        with pytest.raises(RateLimited) as caught:
+            await ask(server, error_reply(429, "slow down", headers={"retry-after-ms": "250"}))
+
+    assert (caught.value.retry_after_s, len(server.requests)) == (0.25, 1)
+
+
+async def test_an_answer_that_is_not_streamed_is_taken_all_the_same() -> None:
+    message = {"role": "assistant", "content": "plain"}
+    data = {"model": "p", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+    async with WireServer() as server:
+        reply = await ask(server, json_reply(data))
+
+    assert reply.message["content"] == "plain"
+
+
+async def test_a_connection_that_died_while_idle_is_made_anew() -> None:
+    async with WireServer() as server:
+        reply = await ask(server, Scripted(body=b"", hang_up=True), text("hi"))
+
+    assert reply.message["content"] == "hi"
+
+
+async def test_calls_one_after_the_other_share_one_connection() -> None:
+    async with WireServer() as server:
+        server.script(text("hi"))
+        model = SdkDeployment("sdk", None, settings_for(server))
+        for _ in range(3):
+            await model.generate(GenerationRequest(messages=[user("hi")]))
+        await model.aclose()
+
+    assert server.connections == 1
+
+
+async def test_deadlines_are_kept() -> None:
+    stall_at = len(sse(*text_chunks("Hel")[:2], done=False))
+    async with WireServer() as server:
+        with pytest.raises(EndpointTimeout, match=r"no first token within 0\.01 s"):
+            await ask(server, text("hi", stall_at=0), first_token_s=0.01)
+        server.replies.clear()
+        with pytest.raises(BrokenStream, match=r"stood still for 0\.01 s"):
+            await ask(server, text("Hel", "lo", stall_at=stall_at), idle_s=0.01)
+        server.replies.clear()
+        server.script(text("hi", stall_at=0))
+        model = SdkDeployment("sdk", None, settings_for(server))
+        with pytest.raises(DeadlinePassed):
+            await model.generate(GenerationRequest(messages=[user("hi")]), deadline=time.monotonic() + 0.01)
+        await model.aclose()
+
+
+async def test_an_endpoint_where_nobody_listens_is_unreachable() -> None:
+    async with WireServer() as server:
+        pass
+
+    with pytest.raises(EndpointUnreachable, match=r"cannot be reached at http://127\.0\.0\.1:\d+/v1"):
+        await ask(server, text("never"))
+
+
+async def test_what_the_caller_does_with_a_delta_wrongly_is_not_blamed_on_the_server() -> None:
+    def stumble(delta: Delta) -> None:
+        raise ValueError("mine")
+
+    async with WireServer() as server:
+        server.script(text("hi"))
+        model = SdkDeployment("sdk", None, settings_for(server))
+        with pytest.raises(ValueError, match="mine"):
+            await model.generate(GenerationRequest(messages=[user("hi")]), on_delta=stumble)
+        await model.aclose()
+
+
+async def test_a_key_is_read_for_each_request_and_never_shown() -> None:
+    environ = {"K": "sk-very-secret-1234"}
+    async with WireServer() as server:
+        server.script(error_reply(401, "wrong key sk-very-secret-1234"), text("hi"))
+        model = SdkDeployment("sdk", None, settings_for(server, api_key="env:K"), environ=environ)
+        with pytest.raises(EndpointRefused) as caught:
+            await model.generate(GenerationRequest(messages=[user("hi")]))
+        environ["K"] = "sk-another-5678"
+        await model.generate(GenerationRequest(messages=[user("hi")]))
+        await model.aclose()
+
+    sent = [seen.headers["authorization"] for seen in server.requests]
+    assert sent == ["Bearer sk-very-secret-1234", "Bearer sk-another-5678"]
+    assert "very-secret" not in f"{caught.value!r} {caught.value} {model.describe()}"
+    assert "***" in str(caught.value)
+
+
+async def test_the_environment_of_the_process_has_no_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (
+        "OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "OPENAI_BASE_URL", "AZURE_OPENAI_API_KEY",
+        "AZURE_OPENAI_AD_TOKEN", "AZURE_OPENAI_ENDPOINT", "OPENAI_API_VERSION", "HTTP_PROXY", "http_proxy",
+    ):  # fmt: skip
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    async with WireServer() as server:
+        await ask(server, text("hi"))
+        await ask(server, text("hi"), endpoint=server.base, api_version="2024-10-21")
+
+    for seen in server.requests:
+        assert "127.0.0.1:9" not in str({**seen.headers, "host": ""})
+        assert not {"authorization", "api-key", "openai-organization", "openai-project"} & set(seen.headers)
+
+
+async def test_an_azure_resource_is_reached_by_its_rules() -> None:
+    async with WireServer() as server:
+        server.script(text("hi"))
+        azure = {"endpoint": server.base, "api_version": "2024-10-21", "api_key": "env:K", "model": "gpt-5-mini"}
+        for more in ({}, {"azure_deployment": "ours"}):
+            model = SdkDeployment("azure", None, settings_for(server, **azure, **more), environ={"K": "azure-key-1"})
+            await model.generate(GenerationRequest(messages=[user("hi")]))
+            await model.aclose()
+
+    assert [seen.path for seen in server.requests] == [
+        "/openai/deployments/gpt-5-mini/chat/completions?api-version=2024-10-21",
+        "/openai/deployments/ours/chat/completions?api-version=2024-10-21",
+    ]
+    assert all(seen.headers["api-key"] == "azure-key-1" for seen in server.requests)
+    assert all("authorization" not in seen.headers for seen in server.requests)
+
+
+async def test_a_client_that_was_brought_along_signs_in_by_itself_and_stays_open() -> None:
+    tokens = iter(["token-one-1234", "token-two-5678", "token-three-9"])
+
+    async def token() -> str:
+        return next(tokens)
+
+    async with WireServer() as server:
+        server.script(text("hi"), error_reply(500, "boom"), error_reply(401, "bad token-three-9"))
+        client = AsyncAzureOpenAI(azure_endpoint=server.base, api_version="v1", azure_ad_token_provider=token)
+        model = SdkDeployment("azure", client, DeploymentSettings(model="gpt-5"))
+        router = Router(deployments={"azure": model})
+        found = await router.generate(GenerationRequest(messages=[user("hi")]))
+        with pytest.raises(EndpointFailed):
+            await model.generate(GenerationRequest(messages=[user("hi")]))
+        with pytest.raises(EndpointRefused) as caught:
+            await model.generate(GenerationRequest(messages=[user("hi")]))
+        await router.aclose()
+        still_open = not client.is_closed()
+        await client.close()
+
+    assert found.message["content"] == "hi"
+    assert still_open
+    assert len(server.requests) == 3, "the client tried again by itself"
+    assert server.requests[0].headers["authorization"] == "Bearer token-one-1234"
+    assert "token-three" not in str(caught.value)
+    assert model.describe()["endpoint"] == f"{server.base}/openai"
+
+
+async def test_a_token_provider_that_fails_lets_another_deployment_answer() -> None:
+    async def token() -> str:
+        raise RuntimeError("no identity here")
+
+    async with WireServer() as server:
+        server.script(text("spare"))
+        client = AsyncAzureOpenAI(azure_endpoint=server.base, api_version="v1", azure_ad_token_provider=token)
+        router = Router(
+            deployments={
+                "azure": SdkDeployment("azure", client, DeploymentSettings(model="gpt-5")),
+                "spare": settings_for(server),
+            }
+        )
+        found = await router.generate(GenerationRequest(messages=[user("hi")]))
+        await router.aclose()
+        await client.close()
+
+    assert found.message["content"] == "spare"
+    assert "no identity here" in found.attempts[0].error
+
+
+async def test_the_key_of_a_client_that_was_brought_along_is_in_no_error() -> None:
+    async with WireServer() as server:
+        server.script(Scripted(body=sse(b'data: {"error": {"message": "key sk-brought-1234 is bad", "code": 401}}')))
+        client = AsyncOpenAI(base_url=server.url, api_key="sk-brought-1234")
+        model = SdkDeployment("brought", client, DeploymentSettings(model="m"))
+        with pytest.raises(EndpointRefused) as caught:
+            await model.generate(GenerationRequest(messages=[user("hi")]))
+        await client.close()
+
+    assert server.requests[0].headers["authorization"] == "Bearer sk-brought-1234"
+    assert "sk-brought" not in str(caught.value)
+
+
+def test_settings_make_a_deployment_of_either_transport() -> None:
+    made = Router(
+        deployments={
+            "sdk": DeploymentSettings(model="m", transport="sdk", api="responses"),
+            "wire": DeploymentSettings(model="m"),
+        }
+    ).deployments
+
+    assert isinstance(made["sdk"], SdkDeployment)
+    assert not isinstance(made["wire"], SdkDeployment)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"api": "responses"}, 'need transport = "sdk"'),
+        ({"api_version": "v1", "endpoint": "https://x.openai.azure.com"}, 'need transport = "sdk"'),
+        ({"azure_deployment": "ours"}, 'need transport = "sdk"'),
+        ({"transport": "sdk", "engine": "anthropic"}, "not to engine 'anthropic'"),
+        ({"transport": "sdk", "api_version": "v1"}, "`api_version` needs `endpoint`"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        DeploymentSettings(**{"model": "m", **wrong})
