@@ -35,9 +35,9 @@ from segue.router import (
     RateLimited,
     Reply,
     Router,
+    SdkDeployment,
     TextDelta,
 )
-from segue.router.sdk.deployment import SdkDeployment
 
 BOTH_CALLS = [("find_customer", {"email": "ann@müller.example"}), ("find_order", {"order_id": 1042})]
 
@@ -88,14 +88,17 @@ async def test_the_body_is_the_one_of_our_own_wire_and_no_key_is_made_up() -> No
     assert seen.headers["x-team"] == "blue"
 
 
-async def test_a_stream_cut_at_any_byte_is_whole_or_an_error_and_never_a_part() -> None:
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.long), 17])
+async def test_a_stream_cut_at_any_byte_is_whole_or_an_error_and_never_a_part(step: int) -> None:
     body = sse(*two_calls())
+    at_its_end = body.index(b'"finish_reason": "tool_calls"')
+    offsets = [*range(0, at_its_end, step), *range(at_its_end, len(body) + 1)]
     async with WireServer() as server:
         server.replies.append(Scripted(body=body))
         model = SdkDeployment("sdk", None, settings_for(server))
         whole: list[int] = []
 
-        for cut_at in range(len(body) + 1):
+        for cut_at in offsets:
             server.replies[0] = Scripted(body=body, cut_at=cut_at)
             try:
                 reply = await model.generate(GenerationRequest(messages=[user("hi")]))
@@ -105,7 +108,7 @@ async def test_a_stream_cut_at_any_byte_is_whole_or_an_error_and_never_a_part() 
             whole.append(cut_at)
         await model.aclose()
 
-    assert min(whole) > body.index(b'"finish_reason": "tool_calls"')
+    assert min(whole) > at_its_end
     assert whole == list(range(min(whole), len(body) + 1))
 
 
