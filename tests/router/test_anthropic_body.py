@@ -14,7 +14,7 @@ from tests.router.anthropic_server import (
     text_block,
     tool_block,
 )
-from tests.router.test_anthropic import ask, deployment
+from tests.router.asking_anthropic import ask, deployment
 from tests.router.wire_server import Scripted
 
 from segue.base.messages import Message, assistant, enter, system, tool_call, tool_result, user

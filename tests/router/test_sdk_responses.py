@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from openai import AsyncOpenAI
 from tests.router.asking import calls_of
 from tests.router.responses_server import (
     ResponsesServer,
@@ -296,3 +297,17 @@ async def test_an_azure_resource_is_asked_for_its_own_name_of_the_model() -> Non
 
     assert server.requests[0].path == "/openai/responses?api-version=2025-04-01-preview"
     assert server.bodies[0]["model"] == "ours"
+
+
+async def test_the_stock_client_reads_what_the_scripted_server_sends() -> None:
+    async with ResponsesServer() as server:
+        server.script(Scripted(body=events(*two_calls())))
+        client: Any = AsyncOpenAI(base_url=server.url, api_key="x", max_retries=0)
+        said = [{"role": "user", "content": "hi"}]
+        seen = [event async for event in await client.responses.create(model="m", input=said, stream=True)]
+        await client.close()
+
+    whole = seen[-1].response
+    assert whole.output_text == "Zwei Blicke… 早 🙂"
+    assert [item.type for item in whole.output] == ["reasoning", "message", "function_call", "function_call"]
+    assert whole.usage.input_tokens_details.cached_tokens == 64

@@ -64,6 +64,7 @@ class SdkWire(Reader):
         client = await self._clients.get()
         async with AsyncExitStack() as stack:
             response = await self._opened(stack, client, body, headers, exchange)
+            exchange.secrets.extend(_sent(response.http_request))
             try:
                 await self._read(response, exchange)
             except _Dropped as error:
@@ -107,11 +108,10 @@ class SdkWire(Reader):
 
     def _refused(self, error: APIStatusError, secrets: list[str]) -> AttemptError:
         response = error.response
-        sent = [response.request.headers.get(name, "").removeprefix("Bearer ") for name in ("authorization", "api-key")]
         fault = read_fault(response.status_code, response.content[:_MAX_ERROR_BYTES])
         if location := response.headers.get("location"):
             fault = Fault(status=response.status_code, message=f"it redirects to {location}")
-        return self._fault(fault, [*secrets, *sent], response.headers)
+        return self._fault(fault, [*secrets, *_sent(response.request)], response.headers)
 
     def _unconnected(self, error: APIConnectionError, exchange: Exchange) -> AttemptError:
         cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
@@ -164,6 +164,11 @@ async def _pieces(response: Any) -> AsyncGenerator[bytes]:
         if _names(error) & {"TransportError", "StreamError", "DecodingError"}:
             raise _Dropped(str(error) or type(error).__name__) from error
         raise
+
+
+def _sent(request: Any) -> list[str]:
+    """What a client that signs in by itself has signed in with."""
+    return [request.headers.get(name, "").removeprefix("Bearer ") for name in ("authorization", "api-key")]
 
 
 def _names(error: BaseException | None) -> set[str]:
