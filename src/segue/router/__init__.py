@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         RateLimited,
     )
     from segue.router.router import Router
+    from segue.router.sdk.deployment import SdkDeployment
     from segue.router.settings import DeploymentSettings, PriceSettings, RouterSettings, RouteSettings
     from segue.router.types import (
         Attempt,
@@ -64,6 +65,7 @@ _HOMES = {
         "RateLimited",
     ),
     "router": ("Router",),
+    "sdk.deployment": ("SdkDeployment",),
     "settings": ("DeploymentSettings", "PriceSettings", "RouteSettings", "RouterSettings"),
     "types": (
         "Attempt",
@@ -109,6 +111,7 @@ __all__ = [
     "RouterChatModel",
     "RouterCore",
     "RouterSettings",
+    "SdkDeployment",
     "TextDelta",
     "ToolCallDelta",
     "choose",

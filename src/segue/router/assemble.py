@@ -50,6 +50,15 @@ class Assembler:
         """Why the answer ended; empty as long as it has not."""
         self.model = ""
         """The model as the server names it."""
+        self.ended = False
+        """Whether `[DONE]` has come."""
+        self.cache_write_tokens = 0
+        """Writing into a cache costs nothing extra here."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the server has said why the answer ended, and that is no failure."""
+        return bool(self.finish_reason) and self.finish_reason not in FAILED_REASONS
 
     @property
     def begun(self) -> bool:
@@ -76,23 +85,20 @@ class Assembler:
 
     def done(self) -> None:
         """The server says that this was all; it need not have said why."""
+        self.ended = True
         if self._begun and not self.finish_reason:
             self.finish_reason = "tool_calls" if self._calls else "stop"
 
     def message(self, taken_ids: Collection[str] = ()) -> Message:
-        """The message, not yet entered. A call without an id, or with one that is taken, gets a new one.
-
-        A call whose arguments were cut off by the token limit is left out; `finish_reason` is `length` then.
-        """
+        """The message, not yet entered; see `whole_calls` for what becomes of its calls."""
         message: Message = {"role": "assistant", "content": "".join(self._text) or None}
         if self._details:
             message["reasoning"] = self._details
         elif self._reasoning:
             text = "".join(self._reasoning)
             message["reasoning"] = [{"type": "reasoning", "text": text, "field": self._reasoning_field}]
-        calls = [call for call in self._calls if call.name and not (self.finish_reason == "length" and _cut(call))]
-        if calls:
-            message["tool_calls"] = with_own_ids(map(_whole, calls), taken_ids)
+        if calls := whole_calls(map(_whole, self._calls), self.finish_reason, taken_ids):
+            message["tool_calls"] = calls
         elif message["content"] is None:
             message["content"] = ""
         return message
@@ -193,8 +199,15 @@ def _is_another(known: _Call, call_id: str, name: str, arguments: str) -> bool:
     return bool(name and arguments and not (call_id and call_id == known.id) and known.is_whole())
 
 
-def _cut(call: _Call) -> bool:
-    return not is_json(call.arguments or "{}")
+def whole_calls(calls: Iterable[ToolCall], finish_reason: str, taken_ids: Collection[str]) -> list[ToolCall]:
+    """The calls that have a name, each with an id of its own: one that is missing or taken is made anew.
+
+    A call whose arguments were cut off by the token limit is left out; `finish_reason` is `length` then. Otherwise
+    arguments that are no JSON stay as they are, for the tool's result to say so.
+    """
+    cut_off = finish_reason == "length"
+    kept = [call for call in calls if not (cut_off and not is_json(call["function"]["arguments"]))]
+    return with_own_ids((call for call in kept if call["function"]["name"]), taken_ids)
 
 
 def with_own_ids(calls: Iterable[ToolCall], taken_ids: Collection[str]) -> list[ToolCall]:

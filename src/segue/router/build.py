@@ -29,6 +29,14 @@ def build(
     """
     if settings.engine == "offline":
         return OfflineDeployment(name, weight=settings.weight)
+    if settings.engine == "anthropic":
+        from segue.router.anthropic.deployment import AnthropicDeployment
+
+        return AnthropicDeployment(name, settings, sessions=sessions, environ=environ)
+    if settings.transport == "sdk":
+        from segue.router.sdk.deployment import SdkDeployment
+
+        return SdkDeployment(name, None, settings, environ=environ)
     if settings.engine in HTTP_ENGINES:
         return HttpDeployment(name, settings, sessions=sessions, environ=environ)
     return _from_langchain(name, settings)
@@ -41,7 +49,7 @@ def named_model(text: str) -> DeploymentSettings | None:
         return DeploymentSettings(engine="offline")
     if not colon or not model or engine not in HTTP_ENGINES:
         return None
-    key = "env:OPENAI_API_KEY" if engine == "openai" else None
+    key = {"openai": "env:OPENAI_API_KEY", "anthropic": "env:ANTHROPIC_API_KEY"}.get(engine)
     return DeploymentSettings(engine=engine, model=model, api_key=key)
 
 

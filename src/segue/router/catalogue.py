@@ -1,7 +1,7 @@
 """Which models an endpoint serves.
 
 In: an endpoint. Out: the names of its chat models, and the engine where the answer gives it away. OpenAI-compatible
-servers tell at `GET /models`, Ollama also at `GET /api/tags`.
+servers and Anthropic tell at `GET /models`, Ollama also at `GET /api/tags`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from segue.router.auth import key_headers
 from segue.router.errors import EndpointFailed, EndpointTimeout, EndpointUnreachable
 from segue.router.faults import read_fault, reason, to_error
 from segue.router.secrets import redact, resolve
@@ -54,7 +55,9 @@ async def served_by(
     import aiohttp
 
     secrets = [] if settings.api_key is None else [resolve(settings.api_key, environ, wanted_by=name)]
-    headers = {"Authorization": f"Bearer {secrets[0]}"} if secrets else {}
+    headers = key_headers(settings, secrets[0] if secrets else None)
+    if settings.engine == "anthropic" and path == "/models":
+        path = "/models?limit=1000"  # else 20
     url, sessions = f"{settings.url}{path}", Sessions()
     try:
         async with asyncio.timeout(timeout_s):

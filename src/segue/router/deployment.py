@@ -2,7 +2,8 @@
 
 In: a request. Out: a `Reply` with its message entered and its usage priced, deltas on the way, or an error that says
 what to do next. Whoever brings a model of another kind derives from `Deployment` and writes `generate`. The kinds that
-Segue brings are here (HTTP), in `segue.router.offline_deployment` and in `segue.router.langchain_deployment`.
+Segue brings are here (HTTP), in `segue.router.anthropic`, `segue.router.sdk`, `segue.router.offline_deployment` and
+`segue.router.langchain_deployment`.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from segue.base.usage import Usage
 from segue.router.body import build_body
 from segue.router.limits import Limits
 from segue.router.prices import Prices
+from segue.router.reading import Answer
 from segue.router.secrets import is_there
 from segue.router.sessions import Sessions
 from segue.router.settings import DeploymentSettings
 from segue.router.types import GenerationRequest, OnDelta, Reply
-from segue.router.wire import Answer, Wire
+from segue.router.wire import Wire
 
 
 class Deployment(ABC):
@@ -70,19 +72,12 @@ class Deployment(ABC):
         return {"engine": self.engine, "model": self.model}
 
 
-class HttpDeployment(Deployment):
-    """A model behind an OpenAI-compatible server."""
+class EndpointDeployment(Deployment):
+    """A model behind an API: what all of them have in common, whichever way they are spoken to."""
 
     streams = True
 
-    def __init__(
-        self,
-        name: str,
-        settings: DeploymentSettings,
-        *,
-        sessions: Sessions | None = None,
-        environ: Mapping[str, str] | None = None,
-    ) -> None:
+    def __init__(self, name: str, settings: DeploymentSettings, *, environ: Mapping[str, str] | None = None) -> None:
         self.name = name
         self.model = settings.model
         self.engine = settings.engine
@@ -91,16 +86,17 @@ class HttpDeployment(Deployment):
         self.max_output_tokens = settings.max_output_tokens
         self._settings = settings
         self._environ = environ
-        self._sessions = sessions or Sessions()
-        self._wire = Wire(name, settings, sessions=self._sessions, environ=environ)
         self._prices = Prices(settings.url, settings.price)
+
+    @abstractmethod
+    async def _ask(self, request: GenerationRequest, on_delta: OnDelta | None, deadline: float | None) -> Answer:
+        """Send the request and read the whole answer."""
 
     async def generate(
         self, request: GenerationRequest, *, on_delta: OnDelta | None = None, deadline: float | None = None
     ) -> Reply:
         """Answer one request over the wire."""
-        body = build_body(request, self._settings, deployment=self.name)
-        answer = await self._wire.send(body, on_delta=on_delta, deadline=deadline, taken_ids=taken_ids(request))
+        answer = await self._ask(request, on_delta, deadline)
         message = answer.message
         for part in message.get("reasoning", ()):
             part["by"] = self.name
@@ -118,7 +114,7 @@ class HttpDeployment(Deployment):
         """The server's count, priced; where it gave none our estimate, whose cost is not known."""
         if answer.usage is None:
             return estimated_usage(request, output_tokens=estimate_tokens(answer.message), cost_usd=None)
-        return await self._prices.priced(answer.usage, self.model)
+        return await self._prices.priced(answer.usage, self.model, cache_write_tokens=answer.cache_write_tokens)
 
     async def quote(self, input_tokens: int, output_tokens: int) -> float | None:
         """By the price in the settings, or by the table."""
@@ -136,16 +132,36 @@ class HttpDeployment(Deployment):
             tokens_per_minute=held.tokens_per_minute, max_concurrency=held.max_concurrency,
         )  # fmt: skip
 
-    async def aclose(self) -> None:
-        """Close the connections of the running event loop."""
-        await self._sessions.aclose()
-
     def describe(self) -> dict[str, Any]:
         """Engine, model, endpoint, and where its key comes from."""
         out = {"engine": self.engine, "model": self.model, "endpoint": self._settings.url}
         if (reference := self._settings.api_key) is not None:
             out["api_key"] = f"{reference} ({'set' if is_there(reference, self._environ) else 'not set'})"
         return out
+
+
+class HttpDeployment(EndpointDeployment):
+    """A model behind an OpenAI-compatible server."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: DeploymentSettings,
+        *,
+        sessions: Sessions | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(name, settings, environ=environ)
+        self._sessions = sessions or Sessions()
+        self._wire = Wire(name, settings, sessions=self._sessions, environ=environ)
+
+    async def _ask(self, request: GenerationRequest, on_delta: OnDelta | None, deadline: float | None) -> Answer:
+        body = build_body(request, self._settings, deployment=self.name)
+        return await self._wire.send(body, on_delta=on_delta, deadline=deadline, taken_ids=taken_ids(request))
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._sessions.aclose()
 
 
 def taken_ids(request: GenerationRequest) -> set[str]:

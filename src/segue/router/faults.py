@@ -27,10 +27,14 @@ from segue.router.errors import (
 from segue.router.secrets import redact
 
 _OVERFLOW = re.compile(
-    r"context[ _-]?(length|window|size)|maximum (input|prompt|context)|too many (input )?tokens|"
+    r"context[ _-]?(length|window|size|limit)|maximum (input|prompt|context)|too many (input )?tokens|"
     r"(prompt|input|conversation) is too long|exceeds? the (available|model'?s)",
     re.IGNORECASE,
 )
+_SPENT = re.compile(
+    r"insufficient_quota|credit balance is too low|reached your specified \S* ?usage limits", re.IGNORECASE
+)
+"""No credit is left; Anthropic says so with a 400."""
 _WAYS_OUT = {
     401: 'Give it a key: api_key = "env:NAME", and see that the variable holds the right one.',
     402: "See the account's credit.",
@@ -87,10 +91,13 @@ def to_error(
             status=status,
             way_out="Shorten the conversation, or route to a model with a longer context.",
         )
-    if status == 429 and "insufficient_quota" not in fault.kind:
+    if status in (400, 429) and _SPENT.search(f"{fault.kind} {fault.message}"):
+        what = f"refused ({status}, model {model!r})"
+        return EndpointRefused(deployment, what, detail=detail, status=status, way_out=_WAYS_OUT[402])
+    if status == 429:
         wait = retry_after_s(headers or {})
         return RateLimited(deployment, "is over its rate limit (429)", retry_after_s=wait, detail=detail)
-    if status in (401, 402, 403, 404, 405, 410, 429) or status < 400:
+    if status in (401, 402, 403, 404, 405, 410) or status < 400:
         what = f"refused ({status}, model {model!r})"
         return EndpointRefused(deployment, what, detail=detail, status=status, way_out=_WAYS_OUT.get(status, ""))
     if status in (400, 413, 422):

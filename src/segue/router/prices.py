@@ -24,17 +24,17 @@ class Prices:
         self._loaded = False
         self._slopes: tuple[float, float, float] | None = None
 
-    async def priced(self, usage: Usage, model: str) -> Usage:
-        """The usage with its cost."""
+    async def priced(self, usage: Usage, model: str, *, cache_write_tokens: int = 0) -> Usage:
+        """The usage with its cost; `cache_write_tokens` of its input cost what the table says for writing."""
         if self._price is not None:
             return replace(usage, cost_usd=_by_settings(usage, self._price))
         if self._unknown:
             return replace(usage, cost_usd=None)
         if not self._loaded:  # reading the table takes half a second
             self._loaded = True
-            cost = await asyncio.to_thread(_by_table, usage, model, self._endpoint)
+            cost = await asyncio.to_thread(_by_table, usage, model, self._endpoint, cache_write_tokens)
         else:
-            cost = _by_table(usage, model, self._endpoint)
+            cost = _by_table(usage, model, self._endpoint, cache_write_tokens)
         return replace(usage, cost_usd=cost)
 
     def about(self, input_tokens: float, cached_tokens: float, output_tokens: float, model: str) -> float | None:
@@ -78,12 +78,15 @@ def _by_settings(usage: Usage, price: PriceSettings) -> float:
     return dollars / 1_000_000
 
 
-def _by_table(usage: Usage, model: str, endpoint: str) -> float | None:
+def _by_table(usage: Usage, model: str, endpoint: str, cache_write_tokens: int) -> float | None:
     from genai_prices import Usage as Tokens
     from genai_prices import calc_price
 
     tokens = Tokens(
-        input_tokens=usage.input_tokens, cache_read_tokens=usage.cached_tokens, output_tokens=usage.output_tokens
+        input_tokens=usage.input_tokens,
+        cache_read_tokens=usage.cached_tokens,
+        cache_write_tokens=cache_write_tokens,
+        output_tokens=usage.output_tokens,
     )
     try:
         return float(calc_price(tokens, model, provider_api_url=endpoint).total_price)

@@ -11,8 +11,8 @@ import asyncio
 import ipaddress
 import threading
 import weakref
-from collections.abc import AsyncGenerator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
@@ -21,35 +21,48 @@ if TYPE_CHECKING:
 KEEP_ALIVE_S = 15.0
 
 
-class Sessions:
-    """Hands out the session of the running loop."""
+Held = TypeVar("Held")
 
-    def __init__(self) -> None:
-        self._held: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, tuple[aiohttp.ClientSession, AsyncGenerator[aiohttp.ClientSession]]
-        ] = weakref.WeakKeyDictionary()
+
+class PerLoop(Generic[Held]):
+    """Hands out the one of the running loop, of something that belongs to a loop."""
+
+    def __init__(self, life: Callable[[], AsyncGenerator[Held]], *, is_closed: Callable[[Held], bool]) -> None:
+        """`life` makes one, yields it, and closes it at its end."""
+        self._life = life
+        self._is_closed = is_closed
+        self._held: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Held, AsyncGenerator[Held]]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._lock = threading.Lock()
 
-    async def get(self) -> aiohttp.ClientSession:
-        """The session of the running loop, made when first asked for."""
+    async def get(self) -> Held:
+        """The one of the running loop, made when first asked for."""
         loop = asyncio.get_running_loop()
         held = self._held.get(loop)
-        if held is not None and not held[0].closed:
+        if held is not None and not self._is_closed(held[0]):
             return held[0]
-        life = _session_life()
-        session = await anext(life)
+        life = self._life()
+        made = await anext(life)
         with self._lock:  # loops may run in several threads
             for other in [other for other in self._held if other.is_closed()]:
                 del self._held[other]
-            self._held[loop] = (session, life)
-        return session
+            self._held[loop] = (made, life)
+        return made
 
     async def aclose(self) -> None:
-        """Close the session of the running loop; those of other loops close with their loops."""
+        """Close the one of the running loop; those of other loops close with their loops."""
         with self._lock:
             held = self._held.pop(asyncio.get_running_loop(), None)
         if held is not None:
             await held[1].aclose()
+
+
+class Sessions(PerLoop["aiohttp.ClientSession"]):
+    """Hands out the session of the running loop."""
+
+    def __init__(self) -> None:
+        super().__init__(_session_life, is_closed=lambda session: session.closed)
 
 
 async def _session_life() -> AsyncGenerator[aiohttp.ClientSession]:

@@ -25,14 +25,15 @@ from pydantic import (
 from segue.base.errors import ConfigError, names
 from segue.router.secrets import WAY_OUT, check_reference, is_reference
 
-Engine = Literal["vllm", "openai", "ollama", "offline", "langchain"]
-ENGINES: tuple[str, ...] = ("vllm", "openai", "ollama", "offline", "langchain")
+Engine = Literal["vllm", "openai", "anthropic", "ollama", "offline", "langchain"]
+ENGINES: tuple[str, ...] = ("vllm", "openai", "anthropic", "ollama", "offline", "langchain")
 Policy = Literal[
     "predicted", "fastest", "first", "round_robin", "weighted", "least_loaded", "lowest_latency", "cheapest"
 ]
 HTTP_ENGINES = {
     "vllm": "http://127.0.0.1:8000/v1",
     "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com/v1",
     "ollama": "http://127.0.0.1:11434/v1",
 }
 """The engines that are reached by HTTP, each with the endpoint that stands for none being given."""
@@ -75,7 +76,7 @@ class DeploymentSettings(_Section):
     """One model on one endpoint."""
 
     engine: str = "openai"
-    """Who speaks there: `vllm`, `openai` (and whatever speaks like it), `ollama`, `offline`, `langchain`."""
+    """Who speaks there: `openai` (or what speaks like it), `anthropic`, `vllm`, `ollama`, `offline`, `langchain`."""
     endpoint: str | None = None
     """The base URL, up to and with `/v1`; `None` is the engine's usual one."""
     model: str = ""
@@ -101,6 +102,14 @@ class DeploymentSettings(_Section):
     """Input and output that fit together; `None` where it is not known."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     """Sent with each request; a value may be a reference, and must be one where the header is a secret."""
+    transport: Literal["wire", "sdk"] = "wire"
+    """`sdk` reaches an OpenAI-compatible endpoint through the openai package: for Azure and the Responses API."""
+    api: Literal["chat", "responses"] = "chat"
+    """Which API of OpenAI's; `responses` needs the transport `sdk`."""
+    api_version: str | None = None
+    """Azure's, such as `2024-10-21`; makes the endpoint an Azure resource, and needs the transport `sdk`."""
+    azure_deployment: str | None = None
+    """What Azure calls the model; `None` is `model` itself."""
     target: str | None = None
     """For engine `langchain`: where the chat model is, as `module:attribute`."""
 
@@ -135,9 +144,18 @@ class DeploymentSettings(_Section):
     def _complete(self) -> Self:
         if self.engine in HTTP_ENGINES and not self.model:
             raise ConfigError(f"engine {self.engine!r} needs `model`, the name of a model that the endpoint serves.")
+        self._check_transport()
         if self.engine == "langchain" and ":" not in (self.target or ""):
             raise ConfigError('engine "langchain" needs `target`, as "module:attribute" of a LangChain chat model.')
         return self
+
+    def _check_transport(self) -> None:
+        if self.transport == "sdk" and self.engine not in ("openai", "vllm", "ollama"):
+            raise ConfigError(f'transport "sdk" speaks to OpenAI-compatible endpoints, not to engine {self.engine!r}.')
+        if self.transport == "wire" and (self.api == "responses" or self.api_version or self.azure_deployment):
+            raise ConfigError('`api`, `api_version` and `azure_deployment` need transport = "sdk".')
+        if self.api_version and not self.endpoint:
+            raise ConfigError("`api_version` needs `endpoint`, such as https://NAME.openai.azure.com.")
 
     @property
     def url(self) -> str:
