@@ -101,8 +101,8 @@ class Discovery(ABC):
 class FileFleet(Discovery):
     """A TOML or JSON file with a list of deployments.
 
-    TOML holds `[[deployments]]` tables; JSON a list, or an object with the key `deployments`. Each entry has a `name`
-    and the keys of `[deployments.NAME]`.
+    TOML holds `[[deployments]]` tables, each with a `name`, or `[deployments.NAME]` tables; JSON a list, or an object
+    with the key `deployments`. The other keys are those of `[deployments.NAME]` in `segue.toml`.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -194,6 +194,8 @@ async def addresses_of(host: str, port: int) -> list[str]:
 
 def _fleet_of(data: Any) -> Fleet:
     entries = data.get("deployments") if isinstance(data, Mapping) else data
+    if isinstance(entries, Mapping):
+        entries = [{"name": name, **entry} for name, entry in entries.items() if isinstance(entry, Mapping)]
     if not isinstance(entries, list):
         raise ConfigError('a list of deployments is wanted: [[deployments]] in TOML, [{"name": …}] in JSON.')
     if not entries:
@@ -206,7 +208,8 @@ def _fleet_of(data: Any) -> Fleet:
         if name in tables:
             raise ConfigError(f"two deployments are called {name!r}.")
         tables[name] = {key: value for key, value in entry.items() if key != "name"}
-    return named("deployments", DeploymentSettings, tables)
+    fleet: Fleet = named("deployments", DeploymentSettings, tables)
+    return fleet
 
 
 def _host_and_port(url: str) -> tuple[str, int]:

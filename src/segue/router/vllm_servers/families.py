@@ -42,7 +42,7 @@ FAMILIES: tuple[Family, ...] = tuple(
         (r"llama-?3\.2", "llama3_json", "", "tool_chat_template_llama3.2_json.jinja"),
         (r"llama-?3\.[13]", "llama3_json", "", "tool_chat_template_llama3.1_json.jinja"),
         (r"magistral", "mistral", "mistral", ""),
-        (r"mi[sn]i?stral|mixtral|devstral", "mistral", "", ""),
+        (r"mistral|ministral|mixtral|devstral", "mistral", "", ""),
         (r"deepseek-v4\.1", "deepseek_v41", "deepseek_v41", ""),
         (r"deepseek-v4", "deepseek_v4", "deepseek_v4", ""),
         (r"deepseek-v3\.2", "deepseek_v32", "deepseek_v3", ""),

@@ -190,9 +190,14 @@ def _whole(text: str | None) -> int | None:
 
 
 def _kv_tokens(caches: list[dict[str, str]]) -> int | None:
-    sizes = [(_whole(cache.get("num_gpu_blocks")), _whole(cache.get("block_size"))) for cache in caches]
-    told = [blocks * size for blocks, size in sizes if blocks and size]
+    told = [size for cache in caches if (size := _kv_tokens_of(cache))]
     return sum(told) if told else None
+
+
+def _kv_tokens_of(cache: Mapping[str, str]) -> int | None:
+    """As newer versions tell it themselves; else by its blocks, which is the same unless layers differ."""
+    blocks, size = _whole(cache.get("num_gpu_blocks")), _whole(cache.get("block_size"))
+    return _whole(cache.get("kv_cache_size_tokens")) or (blocks * size if blocks and size else None)
 
 
 def _prefix_caching(caches: list[dict[str, str]]) -> bool | None:

@@ -165,7 +165,7 @@ def _prompt_tokens(said: Said) -> int:
 
 def _fits(text: Any) -> bool:
     """Whether a text is JSON that fits the schema of the probe."""
-    from jsonschema import Draft202012Validator
+    from jsonschema import Draft202012Validator  # type: ignore[import-untyped, unused-ignore]
 
     try:
         return bool(Draft202012Validator(_SCHEMA).is_valid(orjson.loads(text or "")))
