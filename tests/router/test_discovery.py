@@ -58,8 +58,8 @@ class Watched:
 
     async def problem(self, wanted: bool) -> str:
         async with asyncio.timeout(10):
-            while bool(self.source.problem) is not wanted:
-                await asyncio.sleep(0.001)  # noqa: ASYNC110 - it is no event, but what a look leaves behind
+            while bool(self.source.problem) is not wanted:  # noqa: ASYNC110 - no event, but what a look leaves behind
+                await asyncio.sleep(0.001)
         return self.source.problem
 
 
