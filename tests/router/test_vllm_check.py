@@ -58,6 +58,7 @@ async def test_a_server_that_is_set_up_for_agents_has_nothing_missing() -> None:
 @pytest.mark.parametrize(
     ("started", "name", "mend"),
     [
+        ({"parser": False}, "tools", "--enable-auto-tool-choice --tool-call-parser"),
         ({"auto_tools": False}, "automatic tools", "--enable-auto-tool-choice --tool-call-parser"),
         ({"details": False}, "cached tokens", "--enable-prompt-tokens-details"),
         ({"stream_usage": False}, "usage in streams", "stream_options"),

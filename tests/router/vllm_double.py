@@ -32,6 +32,8 @@ class VllmDouble(WireServer):
     metrics: str = METRICS
     """Empty has no `/metrics`."""
     auto_tools: bool = True
+    parser: bool = True
+    """Without one, newer versions refuse a call that must come, too."""
     details: bool = True
     stream_usage: bool = True
     arguments: str = ARGUMENTS
@@ -73,8 +75,10 @@ class VllmDouble(WireServer):
     def _generation(self, body: dict[str, Any]) -> Scripted:
         if self.engine_status != 200:
             return error_reply(self.engine_status, "EngineCore encountered an issue.")
-        if body.get("tool_choice") == "auto" and not self.auto_tools:
+        if body.get("tool_choice") == "auto" and not (self.auto_tools and self.parser):
             return error_reply(400, NO_PARSER, type="BadRequestError")
+        if body.get("tool_choice") == "required" and not self.parser:
+            return error_reply(400, 'tool_choice="required" requires --tool-call-parser to be set.')
         if body.get("stream"):
             chunks = text_chunks("Hi")
             return Scripted(body=sse(*(chunks if self.stream_usage else chunks[:-1])))

@@ -176,7 +176,7 @@ def _print(server: str, findings: list[Finding]) -> None:
     table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
     for each in findings:
         detail = Text(each.detail)
-        if each.state != "ok":
+        if each.state == "missing":
             detail.append(f"\n{each.purpose}", style="dim")
             detail.append(f"\n{each.mend}", style="bold")
         state = "not known" if each.state == "unknown" else each.state

@@ -57,7 +57,7 @@ async def check(
     if metrics is not None and metrics.asleep:
         return [*found, *(each.unknown("the engine sleeps") for each in AFTER_ANSWER)]
     if any(each.name == MODEL.name and each.state == "missing" for each in found):
-        return [*found, *(each.unknown("the model is not served") for each in AFTER_ANSWER)]
+        return [*found, *(each.unknown("not asked for, since the model is not to be had") for each in AFTER_ANSWER)]
     return [*found, *await Probes(server, metrics).findings()]
 
 

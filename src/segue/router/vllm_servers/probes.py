@@ -32,6 +32,8 @@ _SCHEMA = {
     "additionalProperties": False,
 }
 _TOOL = {"name": "set_unit", "description": "Set the unit of temperatures.", "parameters": _SCHEMA}
+_PARSER = "--tool-call-parser"
+"""What newer versions name when they refuse a required call for want of it."""
 _ROOM = 512
 """Tokens for an answer that must fit a schema; a model that thinks first needs them."""
 _BLOCKS = 3
@@ -95,7 +97,8 @@ class Probes:
         tools = wire_tools([_TOOL], strict=True)
         said = await self._ask("Use fahrenheit.", max_tokens=_ROOM, tools=tools, tool_choice="required")
         if said.status != 200:
-            return TOOLS.missing(self._server.error(said).message)
+            detail = self._server.error(said).message
+            return TOOLS.missing(detail, mend=AUTO_TOOLS.mend if _PARSER in detail else None)
         message, finish = _answer(said)
         calls = message.get("tool_calls") or ()
         texts = [(call.get("function") or {}).get("arguments") for call in calls if isinstance(call, dict)]
