@@ -6,7 +6,7 @@ export VENV
 PY := $(VENV)/bin/python
 NAME ?= startup
 
-.PHONY: help demo test test-all coverage lint types bench web web-check screenshots lock clean
+.PHONY: help demo test test-all test-vllm coverage lint types bench web web-check screenshots lock clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,6 +24,11 @@ test:  ## Set up, lint, types, and the suite
 test-all:  ## What takes long: crashes, bare clones, batteries
 	@.ci/setup dev
 	$(PY) -m pytest -n 2 --dist loadgroup -m long -q
+
+test-vllm:  ## A real vLLM on this machine's CPU, with a tiny model made here (gigabytes to install)
+	@.ci/setup dev
+	@.ci/vllm
+	VLLM_PYTHON=$(or $(VLLM_PYTHON),$(CURDIR)/.venv-vllm/bin/python) $(PY) -m pytest tests/vllm -q
 
 coverage:  ## The suite again, slower, with the lines that no test runs
 	@.ci/setup dev

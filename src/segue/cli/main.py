@@ -34,6 +34,7 @@ def build() -> Any:
         serve,
         threads,
         trace,
+        vllm,
         worker,
     )
 
@@ -54,6 +55,7 @@ def build() -> Any:
     app.command("eval")(evaluate.command)
     app.add_typer(evals.app, name="evals")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(vllm.app, name="vllm")
 
     @app.callback(invoke_without_command=True)
     def face(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
