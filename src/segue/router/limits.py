@@ -19,7 +19,7 @@ _LOOK_S = 1.0
 """How soon it is worth looking again whether one of the requests that go has ended, if nobody says so."""
 _FORGETS_S = 120.0
 """So long after the last refusal a server counts as bearing all."""
-_ARRIVES_S = 1.0
+_ARRIVES_S = 3.0
 """A request that was sent longer ago has come to its server, although that has not answered yet."""
 _RETRY_S = 1.0
 """How long a server that is over its limit is left alone where it does not say."""

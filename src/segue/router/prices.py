@@ -52,7 +52,7 @@ class Prices:
     def _learn_slopes(self, model: str) -> tuple[float, float, float] | None:
         """What one more token of each kind costs."""
         prices = [
-            _by_settings(usage, self._price) if self._price is not None else _by_table(usage, model, self._endpoint)
+            _by_settings(usage, self._price) if self._price is not None else _by_table(usage, model, self._endpoint, 0)
             for usage in (
                 Usage(input_tokens=1000), Usage(input_tokens=1000, cached_tokens=1000), Usage(output_tokens=1000),
             )
