@@ -61,6 +61,8 @@ class Speaker:
     """Of the template that the instructions come from: name, version, hash."""
     recall: Recall | None = None
     """What it reads of the thread; `None` is all of it."""
+    reads: frozenset[str] = frozenset()
+    """Those of its tools that only read."""
 
 
 async def generate(
@@ -164,6 +166,7 @@ def _request(
         max_output_tokens=speaker.max_output_tokens,
         temperature=speaker.temperature,
         speaker=speaker.name,
+        reads=speaker.reads,
         input_estimate=estimate,
     )
 

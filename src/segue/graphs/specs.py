@@ -53,6 +53,7 @@ class WorkerSpec:
             max_output_tokens=self.max_output_tokens,
             prompt=getattr(self.instructions, "about", {}),
             recall=recall,
+            reads=frozenset(tool.name for tool in self.toolset.tools() if tool.effect == "read"),
         )
 
 

@@ -9,28 +9,30 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from segue.base.errors import BadInput, names
+from segue.base.errors import BadInput
 from segue.base.messages import enter
 from segue.base.ports import Randomness
 from segue.router.attempts import Attempts, Standing, Step
 from segue.router.build import build, named_model
+from segue.router.cache import Cache
 from segue.router.chains import PIECE, Chains
 from segue.router.deployment import Deployment
+from segue.router.difficulty import difficulty as _difficulty
 from segue.router.forecast import Forecast, Lengths, forecast
+from segue.router.offline_deployment import show_whole
 from segue.router.placing.fleet import Fleet
-from segue.router.placing.host import Asked, Host
-from segue.router.placing.pick import Policy
-from segue.router.policy import groups, made
+from segue.router.placing.host import Asked
+from segue.router.placing.prefixes import Chain
+from segue.router.routes import Routes
 from segue.router.sessions import Sessions
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, check_routes
 from segue.router.types import Generation, GenerationRequest, OnDelta, Reply
+from segue.router.watching import Watching
 
-ALIASES = ("default", "fast", "smart")
-"""Routes that always exist: where they are not configured they are the default route under another name."""
 _WORTH_TELLING_S = 0.05
 
 
@@ -46,6 +48,7 @@ class RouterCore:
         default_route: str = "",
         environ: Mapping[str, str] | None = None,
         randomness: Randomness | None = None,
+        difficulty: Callable[[GenerationRequest], float] | None = None,
     ) -> None:
         """Deployments and routes given here are added to those of the settings, and win over them.
 
@@ -59,30 +62,33 @@ class RouterCore:
         self._randomness = randomness or random.Random()
         self._sessions = Sessions()
         self._deployments: dict[str, Deployment] = {}
-        self._routes: dict[str, RouteSettings] = {**settings.routes, **(routes or {})}
-        self._by_name: dict[str, Deployment] = {}
-        """By the name that a deployment gives itself."""
-        self._policies: dict[str, Policy] = {}
+        self._routes = Routes(
+            {**settings.routes, **(routes or {})}, self._deployments,
+            randomness=self._randomness, difficulty=difficulty or _difficulty,
+        )  # fmt: skip
+        self.cache = Cache(int(settings.cache_mb * 1024 * 1024))
         self._chains = Chains()
         self._models: dict[int, tuple[object, str]] = {}
         self._lengths = Lengths()
         self.fleet = Fleet(jitter=self._randomness.random)
+        self.watching = Watching(self.fleet, self._sessions, environ)
         self._standing = Standing(self.fleet, {}, self._randomness, settings.wait_s)
         for name, deployment in {**settings.deployments, **(deployments or {})}.items():
             self._take_in(name, deployment)
-        if not self._routes and self._deployments:
-            self._routes["default"] = RouteSettings(deployments=tuple(self._deployments), policy="first")
-        self.default_route = default_route or settings.default_route or self._first_route()
-        check_routes(self._routes, self._deployments, self.default_route)
+        if not self._routes.held and self._deployments:
+            self._routes.held["default"] = RouteSettings(deployments=tuple(self._deployments), policy="first")
+        self._routes.default = default_route or settings.default_route or self._first_route()
+        check_routes(self._routes.held, self._deployments, self.default_route)
+
+    @property
+    def default_route(self) -> str:
+        """The route of those who name none; empty where there is no route."""
+        return self._routes.default
 
     @property
     def routes(self) -> dict[str, RouteSettings]:
         """All routes by name, aliases of the default route included."""
-        out = dict(self._routes)
-        if self.default_route in out:
-            for alias in ALIASES:
-                out.setdefault(alias, out[self.default_route])
-        return out
+        return self._routes.all
 
     @property
     def deployments(self) -> dict[str, Deployment]:
@@ -108,17 +114,25 @@ class RouterCore:
             AttemptError: The request would fail anywhere (`BadRequest`, `ContextOverflow`), or `DeadlinePassed`.
         """
         start = time.monotonic()
-        asked, name = route or self.default_route, self._route_name(route)
-        steps = self._steps(name, request)
+        asked, name = route or self.default_route, self._routes.name(route)
+        held = self._routes.held[name]
+        key = None if held.cache_s is None else self.cache.key(name, held, request)
+        if key is not None and (found := self.cache.get(key, request)) is not None:
+            if on_delta is not None:
+                show_whole(found.message, on_delta)
+            return replace(found, route=asked, duration_s=time.monotonic() - start)
+        chain, chars = self._chains.of(request)
+        tokens = request.input_estimate or chars // 4 or 1
+        steps, rule = self._routes.steps(name, request, tokens)
         attempts = Attempts(
-            asked, self._asked(request, steps), self._standing, on_delta=on_delta, deadline=deadline,
-            tenant=request.tenant, run=request.run,
+            asked, self._asked(request, steps, chain, tokens / chars if chars else 0.0, tokens), self._standing,
+            on_delta=on_delta, deadline=deadline, tenant=request.tenant, run=request.run,
         )  # fmt: skip
         deployment, reply = await attempts.run(steps)
         enter(reply.message, source=reply.model)
         self._lengths.learn(deployment.name, request.speaker, estimate=request.input_estimate, usage=reply.usage)
         duration_s = time.monotonic() - start
-        return Generation(
+        found = Generation(
             message=reply.message,
             usage=reply.usage,
             finish_reason=reply.finish_reason,
@@ -128,8 +142,11 @@ class RouterCore:
             first_token_s=_first_token_s(reply, duration_s, attempts),
             duration_s=duration_s,
             attempts=tuple(attempts.made),
-            why=_why(asked, name, deployment, attempts, alone=len(steps) == len(steps[0].deployments) == 1),
+            why=_why(asked, name, rule, deployment, attempts, alone=len(steps) == len(steps[0].deployments) == 1),
         )
+        if key is not None and held.cache_s is not None:
+            self.cache.put(key, found, held.cache_s)
+        return found
 
     async def forecast(
         self,
@@ -145,7 +162,7 @@ class RouterCore:
         Raises:
             BadInput: There is no such route; the message lists those that exist.
         """
-        routes = [self._routes[name] for name in self._with_fallbacks(self._route_name(route))]
+        routes = [self._routes.held[name] for name in self._routes.reached(self._routes.name(route))]
         held = {name: self._deployments[name] for each in routes for name in each.deployments}
         caps = [each.max_output_tokens for each in routes]
         if max_output_tokens is None and None not in caps:
@@ -161,11 +178,11 @@ class RouterCore:
         Raises:
             BadInput: The name is taken, or it is none of these.
         """
-        if name in self._routes or name in self._deployments:
+        if name in self._routes.held or name in self._deployments:
             raise BadInput(f"there is a route or deployment {name!r} already; choose another name.")
         self._take_in(name, model)
-        self._routes[name] = RouteSettings(deployments=(name,))
-        self.default_route = self.default_route or name
+        self._routes.held[name] = RouteSettings(deployments=(name,))
+        self._routes.default = self.default_route or name
         return name
 
     def resolve(self, model: Any = None) -> str:
@@ -204,13 +221,15 @@ class RouterCore:
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop; the router may be used again."""
+        await self.watching.aclose()
         for deployment in self._deployments.values():
             await deployment.aclose()
         await self._sessions.aclose()
 
     def _take_in(self, name: str, model: Any) -> None:
         deployment = self._deployments[name] = self._made(name, model)
-        self._by_name[deployment.name] = deployment
+        if isinstance(model, DeploymentSettings) and model.engine == "vllm" and model.metrics:
+            self.watching.add(deployment.name, model)
         self._standing.limits[deployment.name] = deployment.limits()
 
     def _made(self, name: str, model: Any) -> Deployment:
@@ -224,87 +243,39 @@ class RouterCore:
         return foreign(name, model)
 
     def _first_route(self) -> str:
-        return "default" if "default" in self._routes else next(iter(self._routes), "")
-
-    def _route_name(self, route: str | None) -> str:
-        """The configured route behind a name."""
-        name = route or self.default_route
-        if name in self._routes:
-            return name
-        if name in ALIASES and self.default_route:
-            return self.default_route
-        held = names(self.routes) if self._routes else "none; configure one, or use segue.router.choose"
-        raise BadInput(f"there is no route {name!r}; the routes are: {held}.")
+        return "default" if "default" in self._routes.held else next(iter(self._routes.held), "")
 
     def _resolve_text(self, text: str) -> str:
-        settings = None if text in self._routes else named_model(text)
+        settings = None if text in self._routes.held else named_model(text)
         if settings is None:
-            self._route_name(text)
+            self._routes.name(text)
             return text
         if text in self._deployments:  # such as "offline", where that is what answers anyway
-            self._routes[text] = RouteSettings(deployments=(text,))
+            self._routes.held[text] = RouteSettings(deployments=(text,))
             return text
         return self.add_model(text, settings)
 
     def _free_name(self, wanted: str) -> str:
         name, number = wanted, 1
-        while name in self._routes or name in self._deployments:
+        while name in self._routes.held or name in self._deployments:
             number += 1
             name = f"{wanted}-{number}"
         return name
 
-    def _steps(self, name: str, request: GenerationRequest) -> list[Step]:
-        """Who may be asked, in order, each with the request as its route wants it."""
-        steps: list[Step] = []
-        known: set[str] = set()
-        for route_name in self._with_fallbacks(name):
-            route = self._routes[route_name]
-            held = [self._deployments[each] for each in route.deployments if each not in known]
-            known.update(route.deployments)
-            policy = self._policies.get(route_name)
-            if policy is None:
-                policy = self._policies[route_name] = made(route, self._deployments, self._price_usd, self._randomness)
-            wanted = _with_defaults(request, route)
-            fallback = route_name if route_name != name else ""
-            steps += [Step(group, wanted, policy, fallback) for group in groups(route, held) if group]
-        return steps
-
-    def _asked(self, request: GenerationRequest, steps: Sequence[Step]) -> Asked:
+    def _asked(
+        self, request: GenerationRequest, steps: Sequence[Step], chain: Chain, tokens_per_char: float, tokens: int
+    ) -> Asked:
         """The request as policies see it."""
-        if sum(len(step.deployments) for step in steps) > 1:
-            chain, chars = self._chains.of(request)
-        else:
-            chain, chars = (), 0
-        tokens = request.input_estimate or chars // 4 or 1
-        names = [each.name for each in steps[0].deployments] if steps else []
+        names = [each.name for step in steps for each in step.deployments]
+        if len(names) > 1:
+            self.watching.look(names, time.monotonic())
         return Asked(
             input_tokens=tokens,
-            output_tokens=self._lengths.usual(names, request.speaker),
-            chain=chain,
-            piece_tokens=PIECE * tokens / chars if chars else 0.0,
+            output_tokens=self._lengths.usual(names[:1], request.speaker),
+            chain=chain if len(names) > 1 else (),
+            piece_tokens=PIECE * tokens_per_char,
             session=request.session,
         )
-
-    def _price_usd(self, host: Host, asked: Asked, new: float) -> float | None:
-        return self._by_name[host.name].about_usd(asked.input_tokens, asked.input_tokens - new, asked.output_tokens)
-
-    def _with_fallbacks(self, name: str) -> list[str]:
-        found = [name]
-        for following in self._routes[name].fallbacks:
-            found.extend(each for each in self._with_fallbacks(following) if each not in found)
-        return found
-
-
-def _with_defaults(request: GenerationRequest, route: RouteSettings) -> GenerationRequest:
-    """The request with what it leaves open filled from its route."""
-    changes: dict[str, Any] = {
-        key: getattr(route, key)
-        for key in ("temperature", "max_output_tokens", "parallel_tool_calls")
-        if getattr(request, key) is None and getattr(route, key) is not None
-    }
-    if route.extra:
-        changes["extra"] = {**route.extra, **request.extra}
-    return replace(request, **changes) if changes else request
 
 
 def _first_token_s(reply: Reply, duration_s: float, attempts: Attempts) -> float | None:
@@ -314,10 +285,12 @@ def _first_token_s(reply: Reply, duration_s: float, attempts: Attempts) -> float
     return min(duration_s, duration_s - attempts.made[-1].duration_s + reply.first_token_s)
 
 
-def _why(asked: str, name: str, deployment: Deployment, attempts: Attempts, *, alone: bool) -> str:
+def _why(asked: str, name: str, rule: str, deployment: Deployment, attempts: Attempts, *, alone: bool) -> str:
     route = f"route {asked!r}"
     if asked != name:
         route += " (the default route)" if name == "default" else f" (the default route, {name!r})"
+    if rule:
+        route += f", {rule},"
     failed = [f"{attempt.deployment!r} ({attempt.outcome})" for attempt in attempts.made[:-1]]
     after = f", after {', '.join(failed)} had failed" if failed else ""
     if attempts.waited_s >= _WORTH_TELLING_S:

@@ -36,6 +36,8 @@ class Deployment(ABC):
     """Input and output that fit together; `None` where it is not known."""
     max_output_tokens: int | None = None
     """The cap on every answer of it; `None` for none of its own."""
+    can: Mapping[str, bool | None] = {}
+    """What is known of `images`, `tools` and `structured`: whether it takes them."""
     streams: bool = False
     """Whether its first token is known although nobody reads the pieces of the answer."""
 
@@ -84,6 +86,7 @@ class EndpointDeployment(Deployment):
         self.weight = settings.weight
         self.context_tokens = settings.context_tokens
         self.max_output_tokens = settings.max_output_tokens
+        self.can = {"images": settings.images, "tools": settings.tools, "structured": settings.structured}
         self._settings = settings
         self._environ = environ
         self._prices = Prices(settings.url, settings.price)

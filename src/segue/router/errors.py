@@ -10,6 +10,7 @@
     ├── ContextOverflow           the conversation is too long for it        one with a longer context
     ├── BadRequest                400, 413, 422: wrong anywhere              nothing: mend the request
     ├── DeadlinePassed            the caller's own deadline                  nothing
+    ├── CannotServe               no model of the route takes what the request has
     └── NoDeploymentLeft          all of a route have been tried
 
 Every message names the deployment and is free of secrets.
@@ -17,7 +18,7 @@ Every message names the deployment and is free of secrets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from segue.base.errors import EndpointError
@@ -116,6 +117,26 @@ class DeadlinePassed(AttemptError):
     outcome = "deadline"
     elsewhere = False
     retryable = False
+
+
+class CannotServe(EndpointError):
+    """No deployment of a route can take what the request has, such as images; nobody was asked.
+
+    Attributes:
+        route: The route that was asked for.
+        lacking: What each deployment lacks, by its name.
+    """
+
+    retryable = False
+
+    def __init__(self, route: str, lacking: Mapping[str, str]) -> None:
+        told = "; ".join(f"{name!r} {why}" for name, why in lacking.items())
+        way_out = "Add a deployment that can, or say in its settings that it can: `images`, `tools`, `structured`, "
+        super().__init__(
+            f"route {route!r} has no deployment for this request: {told}.", way_out=f"{way_out}`context_tokens`."
+        )
+        self.route = route
+        self.lacking = dict(lacking)
 
 
 class NoDeploymentLeft(EndpointError):

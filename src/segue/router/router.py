@@ -7,7 +7,7 @@ speak LangChain (`ainvoke`, `astream`, `bind_tools`, …; they use the default r
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, overload
 
 from langchain_core.messages import BaseMessage
@@ -34,11 +34,13 @@ class Router(RouterChatModel):
         default_route: str = "",
         environ: Mapping[str, str] | None = None,
         randomness: Randomness | None = None,
+        difficulty: Callable[[GenerationRequest], float] | None = None,
     ) -> None:
         """Deployments and routes given here are added to those of the settings, and win over them.
 
         Without any route, all deployments are tried in their order. The routes `default`, `fast` and `smart` always
-        exist. `environ` is where `env:` references look; `None` is the environment of the process.
+        exist. `environ` is where `env:` references look; `None` is the environment of the process. `difficulty` is for
+        rules that ask for it; `None` is `segue.router.difficulty`.
 
         Raises:
             ConfigError: A route names a deployment or a route that does not exist.
@@ -50,6 +52,7 @@ class Router(RouterChatModel):
             default_route=default_route,
             environ=environ,
             randomness=randomness,
+            difficulty=difficulty,
         )
         super().__init__(core)
 

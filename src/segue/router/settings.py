@@ -100,6 +100,14 @@ class DeploymentSettings(_Section):
     max_output_tokens: int | None = Field(default=None, gt=0)
     context_tokens: int | None = Field(default=None, gt=0)
     """Input and output that fit together; `None` where it is not known."""
+    images: bool | None = None
+    """Whether the model takes images; `None` leaves it to the server."""
+    tools: bool | None = None
+    """Whether it calls tools."""
+    structured: bool | None = None
+    """Whether it keeps to a schema."""
+    metrics: bool = True
+    """For engine `vllm`: whether its `/metrics` are read, at most once a second, while there is traffic."""
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     """Sent with each request; a value may be a reference, and must be one where the header is a secret."""
     transport: Literal["wire", "sdk"] = "wire"
@@ -163,6 +171,22 @@ class DeploymentSettings(_Section):
         return self.endpoint or HTTP_ENGINES.get(self.engine, "")
 
 
+class RuleSettings(_Table):
+    """Which requests of a route go by another one: those to which all of it applies."""
+
+    route: str
+    tools: bool | None = None
+    """Only requests with tools, or only those without."""
+    images: bool | None = None
+    min_input_tokens: int | None = Field(default=None, ge=0)
+    max_input_tokens: int | None = Field(default=None, ge=0)
+    speakers: tuple[str, ...] = ()
+    """Names of agents and planners; `*` stands for anything."""
+    min_difficulty: float | None = Field(default=None, ge=0, le=1)
+    """From 0 to 1, as `segue.router.difficulty` sees it."""
+    max_difficulty: float | None = Field(default=None, ge=0, le=1)
+
+
 class RouteSettings(_Section):
     """A named choice of deployments."""
 
@@ -176,6 +200,12 @@ class RouteSettings(_Section):
     """What a second is worth in US dollars, where prices are compared with waiting."""
     fallbacks: tuple[str, ...] = ()
     """Routes to go on with when all deployments have failed."""
+    rules: tuple[RuleSettings, ...] = ()
+    """The first that applies sends a request by its route; this one is its fallback then."""
+    cache_s: Positive | None = None
+    """How long an answer is given again to the very same request of the same tenant; `None` for never."""
+    cache_after_writes: bool = False
+    """Also where the result of a tool that may write stands in the request."""
     temperature: float | None = Field(default=None, ge=0)
     max_output_tokens: int | None = Field(default=None, gt=0)
     parallel_tool_calls: bool | None = None
@@ -192,6 +222,8 @@ class RouterSettings(_Section):
     """The route for whoever names none; empty is `default`, else the first one."""
     wait_s: Annotated[float, Field(ge=0)] = 60.0
     """The longest that a request waits in the router for rate limits and its turn."""
+    cache_mb: Positive = 64.0
+    """The most that answers kept for routes with `cache_s` may take."""
     use_key: bool = False
     """Whether a bare `OPENAI_API_KEY` may be spent without any deployment being configured."""
     detect: bool = True
@@ -241,6 +273,11 @@ def check_routes(
         for wanted in route.deployments:
             if wanted not in deployments:
                 raise ConfigError(f"[routes.{name}] names no deployment {wanted!r}; there are: {names(deployments)}.")
+        for rule in route.rules:
+            if rule.route not in routes:
+                raise ConfigError(
+                    f"[routes.{name}] has a rule for no route {rule.route!r}; there are: {names(routes)}."
+                )
         for wanted in route.fallbacks:
             if wanted not in routes:
                 raise ConfigError(f"[routes.{name}] falls back to no route {wanted!r}; there are: {names(routes)}.")

@@ -42,6 +42,8 @@ class GenerationRequest:
     run: str = ""
     """Requests that wait take turns by run, and by tenant. Never sent."""
     tenant: str = ""
+    reads: frozenset[str] = frozenset()
+    """Tools that only read, as far as that is known: an answer may be given again after their results. Never sent."""
     input_estimate: int = 0
     """About how many tokens the request is; 0 where nobody said. Never sent."""
 
@@ -136,3 +138,5 @@ class Generation:
     """All tries in their order; the last one is the one that answered."""
     why: str
     """One sentence: why this deployment answered."""
+    cached: bool = False
+    """Whether it was answered from the router's own cache: nobody was asked and nothing paid."""

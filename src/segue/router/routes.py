@@ -1,0 +1,165 @@
+"""From a route's name and a request to who may answer it, in which order.
+
+In: the routes and deployments of a router. Out: steps for `segue.router.attempts`: first the route that a rule of the
+one asked for sends the request to, then its fallbacks; of each the deployments that can serve the request at all, in
+the groups of its policy. Choosing a model is done here; choosing one of its deployments by the policy, at the moment
+when the request goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from typing import Any
+
+from segue.base.errors import BadInput, names
+from segue.base.ports import Randomness
+from segue.router.attempts import Step
+from segue.router.deployment import Deployment
+from segue.router.needs import Needs, able, needs_of
+from segue.router.placing.host import Asked, Host
+from segue.router.placing.pick import Policy
+from segue.router.policy import groups, made
+from segue.router.settings import RouteSettings, RuleSettings
+from segue.router.types import GenerationRequest
+
+ALIASES = ("default", "fast", "smart")
+"""Routes that always exist: where they are not configured they are the default route under another name."""
+
+
+class Routes:
+    """The routes of a router, over its deployments."""
+
+    def __init__(
+        self,
+        held: dict[str, RouteSettings],
+        deployments: Mapping[str, Deployment],
+        *,
+        randomness: Randomness,
+        difficulty: Callable[[GenerationRequest], float],
+    ) -> None:
+        """`held` and `deployments` are looked at anew each time."""
+        self.held = held
+        self.default = ""
+        self._deployments = deployments
+        self._randomness = randomness
+        self._difficulty = difficulty
+        self._policies: dict[str, tuple[RouteSettings, Policy]] = {}
+
+    def name(self, route: str | None) -> str:
+        """The configured route behind a name.
+
+        Raises:
+            BadInput: There is none; the message lists those that exist.
+        """
+        name = route or self.default
+        if name in self.held:
+            return name
+        if name in ALIASES and self.default:
+            return self.default
+        held = names(self.all) if self.held else "none; configure one, or use segue.router.choose"
+        raise BadInput(f"there is no route {name!r}; the routes are: {held}.")
+
+    @property
+    def all(self) -> dict[str, RouteSettings]:
+        """All routes by name, aliases of the default route included."""
+        out = dict(self.held)
+        if self.default in out:
+            for alias in ALIASES:
+                out.setdefault(alias, out[self.default])
+        return out
+
+    def with_fallbacks(self, name: str) -> list[str]:
+        """The route, then its fallbacks and theirs."""
+        found = [name]
+        for following in self.held[name].fallbacks:
+            found.extend(each for each in self.with_fallbacks(following) if each not in found)
+        return found
+
+    def reached(self, name: str) -> list[str]:
+        """Every route that a request by this one may end up at."""
+        found: list[str] = []
+        for each in self.with_fallbacks(name):
+            for there in (each, *(rule.route for rule in self.held[each].rules)):
+                found.extend(more for more in self.with_fallbacks(there) if more not in found)
+        return found
+
+    def steps(self, name: str, request: GenerationRequest, tokens: int) -> tuple[list[Step], str]:
+        """Who may be asked, in order, each with the request as its route wants it; and by which rule, in words.
+
+        Raises:
+            CannotServe: No deployment can take what the request has, such as images.
+        """
+        needs = needs_of(request, tokens)
+        asked, rule = self._by_rule(name, request, needs)
+        found: list[tuple[str, RouteSettings, list[Deployment]]] = []
+        known: set[str] = set()
+        order = [asked, *(each for each in self.with_fallbacks(name) if rule and each != asked)]
+        for route_name in dict.fromkeys(more for each in order for more in self.with_fallbacks(each)):
+            route = self.held[route_name]
+            held = [self._deployments[each] for each in route.deployments if each not in known]
+            known.update(route.deployments)
+            found += [(route_name, route, group) for group in groups(route, held) if group]
+        can = able(name, [group for _, _, group in found], needs)
+        steps = [
+            Step(
+                group,
+                _with_defaults(request, route),
+                self._policy(route_name, route),
+                route_name if route_name != asked else "",
+            )
+            for (route_name, route, _), group in zip(found, can, strict=True)
+            if group
+        ]
+        return steps, rule
+
+    def _by_rule(self, name: str, request: GenerationRequest, needs: Needs) -> tuple[str, str]:
+        """The route that the first fitting rule names, and the rule in words."""
+        for number, rule in enumerate(self.held[name].rules, 1):
+            if self._fits(rule, request, needs):
+                return rule.route, f"by rule {number} of {name!r}"
+        return name, ""
+
+    def _fits(self, rule: RuleSettings, request: GenerationRequest, needs: Needs) -> bool:
+        if rule.tools is not None and rule.tools != needs.tools:
+            return False
+        if rule.images is not None and rule.images != needs.images:
+            return False
+        if rule.min_input_tokens is not None and needs.tokens < rule.min_input_tokens:
+            return False
+        if rule.max_input_tokens is not None and needs.tokens > rule.max_input_tokens:
+            return False
+        if rule.speakers and not any(fnmatchcase(request.speaker, each) for each in rule.speakers):
+            return False
+        if rule.min_difficulty is None and rule.max_difficulty is None:
+            return True
+        found = self._difficulty(request)
+        return (rule.min_difficulty or 0.0) <= found <= (1.0 if rule.max_difficulty is None else rule.max_difficulty)
+
+    def _policy(self, name: str, route: RouteSettings) -> Policy:
+        known = self._policies.get(name)
+        if known is None or known[0] is not route:
+            known = (route, made(route, self._deployments, self._price_usd, self._randomness))
+            self._policies[name] = known
+        return known[1]
+
+    def _price_usd(self, host: Host, asked: Asked, new: float) -> float | None:
+        deployment = self._deployments.get(host.name)
+        if deployment is None:
+            deployment = next((each for each in self._deployments.values() if each.name == host.name), None)
+        if deployment is None:
+            return None
+        return deployment.about_usd(asked.input_tokens, asked.input_tokens - new, asked.output_tokens)
+
+
+def _with_defaults(request: GenerationRequest, route: RouteSettings) -> GenerationRequest:
+    """The request with what it leaves open filled from its route."""
+    changes: dict[str, Any] = {
+        key: getattr(route, key)
+        for key in ("temperature", "max_output_tokens", "parallel_tool_calls")
+        if getattr(request, key) is None and getattr(route, key) is not None
+    }
+    if route.extra:
+        changes["extra"] = {**route.extra, **request.extra}
+    return replace(request, **changes) if changes else request
