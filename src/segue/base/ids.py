@@ -26,8 +26,4 @@ def content_hash(data: bytes) -> str:
 
 
 def _base32(number: int, digits: int) -> str:
-    out = []
-    for _ in range(digits):
-        out.append(_ALPHABET[number & 31])
-        number >>= 5
-    return "".join(reversed(out))
+    return "".join([_ALPHABET[number >> shift & 31] for shift in range(5 * digits - 5, -1, -5)])

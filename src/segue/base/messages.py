@@ -136,7 +136,8 @@ def enter(message: Message, *, source: str = "") -> Message:
         raise BadInput(f"a message's content is text, a list of parts or None, not {type(content).__name__}")
     _check_parts(content if isinstance(content, list) else [])
     _check_calls(message.get("tool_calls") or [])
-    message.setdefault("id", new_id("msg"))
+    if "id" not in message:
+        message["id"] = new_id("msg")
     if "labels" not in message:
         kind = {"tool": "tool_result", "assistant": "answer"}.get(role, "text")
         message["labels"] = Labels(integrity=_INTEGRITY[role], kind=kind, source=source).to_dict()

@@ -19,6 +19,9 @@ from segue.router.settings import DeploymentSettings
 from segue.router.types import GenerationRequest
 
 _LEFT_BEHIND = OWN_KEYS | {"reasoning"}
+_TOOLSETS = 64
+_WIRED: dict[tuple[int, bool], tuple[Any, list[dict[str, Any]]]] = {}
+"""Tools as they go on the wire, by the identity of what they were made of."""
 
 
 def build_body(request: GenerationRequest, settings: DeploymentSettings, *, deployment: str) -> dict[str, Any]:
@@ -30,7 +33,7 @@ def build_body(request: GenerationRequest, settings: DeploymentSettings, *, depl
         "stream_options": {"include_usage": True},
     }
     if request.tools:
-        body["tools"] = wire_tools(request.tools, strict=settings.engine == "vllm")
+        body["tools"] = _wired(request.tools, settings.engine == "vllm")
         if request.tool_choice is not None:
             body["tool_choice"] = wire_tool_choice(request.tool_choice)
         if request.parallel_tool_calls is not None:
@@ -71,6 +74,19 @@ def wire_tools(tools: Sequence[Mapping[str, Any]], *, strict: bool = False) -> l
     if strict:
         functions = [{**function, "strict": True} for function in functions]
     return [{"type": "function", "function": function} for function in functions]
+
+
+def _wired(tools: Sequence[Mapping[str, Any]], strict: bool) -> list[dict[str, Any]]:
+    """The same, remembered for as long as an agent hands over the very same tuple, which nobody can change."""
+    if not isinstance(tools, tuple):
+        return wire_tools(tools, strict=strict)
+    key = (id(tools), strict)
+    known = _WIRED.get(key)
+    if known is None or known[0] is not tools:
+        while len(_WIRED) >= _TOOLSETS:
+            _WIRED.pop(next(iter(_WIRED)), None)
+        known = _WIRED[key] = (tools, wire_tools(tools, strict=strict))
+    return known[1]
 
 
 def wire_tool_choice(choice: str | Mapping[str, Any]) -> Any:

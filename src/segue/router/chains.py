@@ -73,8 +73,8 @@ class Chains:
         """A hash of the tools and their length; agents hand over the same list each time."""
         if not tools:
             return 0, 0
-        known = self._tools.get(id(tools))
-        if known is None:
+        known = self._tools.get(id(tools)) if isinstance(tools, tuple) else None
+        if known is None or known[0] is not tools:
             names = sorted(orjson.dumps(tool, default=str) for tool in tools)
             known = self._tools[id(tools)] = (tools, hash(tuple(names)), sum(map(len, names)))
             if len(self._tools) > _TOOLSETS:

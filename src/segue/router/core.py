@@ -129,7 +129,8 @@ class RouterCore:
             on_delta=on_delta, deadline=deadline, tenant=request.tenant, run=request.run,
         )  # fmt: skip
         deployment, reply = await attempts.run(steps)
-        enter(reply.message, source=reply.model)
+        if "labels" not in reply.message:  # who answers over a wire has entered it
+            enter(reply.message, source=reply.model)
         self._lengths.learn(deployment.name, request.speaker, estimate=request.input_estimate, usage=reply.usage)
         duration_s = time.monotonic() - start
         found = Generation(

@@ -8,7 +8,7 @@ when the request goes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -46,6 +46,7 @@ class Routes:
         self._randomness = randomness
         self._difficulty = difficulty
         self._policies: dict[str, tuple[RouteSettings, Policy]] = {}
+        self._known: dict[tuple[Any, ...], list[tuple[str, RouteSettings, list[Deployment]]]] = {}
 
     def name(self, route: str | None) -> str:
         """The configured route behind a name.
@@ -93,26 +94,29 @@ class Routes:
         """
         needs = needs_of(request, tokens)
         asked, rule = self._by_rule(name, request, needs)
-        found: list[tuple[str, RouteSettings, list[Deployment]]] = []
-        known: set[str] = set()
-        order = [asked, *(each for each in self.with_fallbacks(name) if rule and each != asked)]
-        for route_name in dict.fromkeys(more for each in order for more in self.with_fallbacks(each)):
-            route = self.held[route_name]
-            held = [self._deployments[each] for each in route.deployments if each not in known]
-            known.update(route.deployments)
-            found += [(route_name, route, group) for group in groups(route, held) if group]
+        order = [asked, name] if rule else [name]
+        found = self._groups(order)
         can = able(name, [group for _, _, group in found], needs)
         steps = [
-            Step(
-                group,
-                _with_defaults(request, route),
-                self._policy(route_name, route),
-                route_name if route_name != asked else "",
-            )
-            for (route_name, route, _), group in zip(found, can, strict=True)
+            Step(group, _with_defaults(request, route), self._policy(held, route), "" if held == asked else held)
+            for (held, route, _), group in zip(found, can, strict=True)
             if group
         ]
         return steps, rule
+
+    def _groups(self, order: Sequence[str]) -> list[tuple[str, RouteSettings, list[Deployment]]]:
+        """All that may be asked by these routes and their fallbacks, each deployment once."""
+        key = (*order, len(self._deployments), len(self.held))
+        known = self._known.get(key)
+        if known is None or any(self.held[name] is not route for name, route, _ in known):
+            found, seen = [], set[str]()
+            for name in dict.fromkeys(more for each in order for more in self.with_fallbacks(each)):
+                route = self.held[name]
+                held = [self._deployments[each] for each in route.deployments if each not in seen]
+                seen.update(route.deployments)
+                found += [(name, route, group) for group in groups(route, held) if group]
+            known = self._known[key] = found
+        return known
 
     def _by_rule(self, name: str, request: GenerationRequest, needs: Needs) -> tuple[str, str]:
         """The route that the first fitting rule names, and the rule in words."""

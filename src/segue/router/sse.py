@@ -47,9 +47,25 @@ class SSEParser:
             if text.endswith(b"\r"):  # an LF may follow, and the two are one line end
                 text, held = text[:-1], b"\r"
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if self._started and not self._data and not self._name and not held:
+            return self._blocks(text)
         *lines, rest = text.split(b"\n")
         self._keep(rest + held)
         return [event for line in lines if (event := self._line(line)) is not None]
+
+    def _blocks(self, text: bytes) -> list[Event]:
+        """The same where an event begins: nearly every one is a single line of data."""
+        *blocks, rest = text.split(b"\n\n")
+        events = []
+        for block in blocks:
+            if block.startswith(b"data: ") and b"\n" not in block:
+                events.append(Event("", block[6:]))
+                continue
+            lines = (*block.split(b"\n"), b"")
+            events.extend(event for line in lines if (event := self._line(line)) is not None)
+        *lines, rest = rest.split(b"\n")
+        self._keep(rest)
+        return events + [event for line in lines if (event := self._line(line)) is not None]
 
     def close(self) -> list[Event]:
         """The stream has ended: the event that was left without its empty line, if there is one."""

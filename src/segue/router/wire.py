@@ -55,6 +55,7 @@ class HttpWire(Reader):
         self._environ = environ
         self._url = f"{settings.url}{self.path}"
         self._proxy = proxy_for(self._url)
+        self._timeout: aiohttp.ClientTimeout | None = None
 
     def _headers(self) -> tuple[dict[str, str], list[str]]:
         """The headers of a request, and the secrets in them."""
@@ -81,15 +82,12 @@ class HttpWire(Reader):
     async def _post(
         self, session: aiohttp.ClientSession, data: bytes, headers: dict[str, str]
     ) -> aiohttp.ClientResponse:
-        import aiohttp
+        if self._timeout is None:
+            import aiohttp
 
+            self._timeout = aiohttp.ClientTimeout(total=None, connect=self._settings.connect_s)
         return await session.post(
-            self._url,
-            data=data,
-            headers=headers,
-            proxy=self._proxy,
-            allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=None, connect=self._settings.connect_s),
+            self._url, data=data, headers=headers, proxy=self._proxy, allow_redirects=False, timeout=self._timeout
         )
 
     async def _read(self, response: aiohttp.ClientResponse, exchange: Exchange) -> None:

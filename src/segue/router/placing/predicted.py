@@ -68,7 +68,20 @@ class Predicted:
         """What each would cost."""
         usual_rate = _middle([host.read_rate for host in hosts if host.read_rate is not None], _READ_RATE)
         usual_token = _middle([host.token_s for host in hosts if host.token_s is not None], _TOKEN_S)
-        return [self._cost(asked, host, now, usual_rate, usual_token) for host in hosts]
+        price_usd, found = self._price_usd, []
+        for host in hosts:
+            rate = host.read_rate or usual_rate
+            in_flight, ahead = host.load(now)
+            new = asked.input_tokens - host.matched(asked)
+            if new < 1.0:
+                new = 1.0
+            read, wait, overdue = new / rate, ahead / rate, host.overdue_s(now)
+            total = FIRST_TOKEN_WEIGHS * (wait + read + overdue) + read * in_flight
+            total += asked.output_tokens * (host.token_s or usual_token)
+            if price_usd is not None:
+                total += (price_usd(host, asked, new) or 0.0) / self._second_usd
+            found.append(Seconds(host, total, new, in_flight, wait, read, overdue))
+        return found
 
     def choose(self, asked: Asked, hosts: Sequence[Host], now: float) -> Pick:
         """The one of the lowest cost; of equals the one that was asked least."""
@@ -80,21 +93,6 @@ class Predicted:
             elif following is None or cost.total < following.total:
                 following = cost
         return Pick(best.host, lambda: _words(asked, best, following, len(costs)), best.first_token_s)
-
-    def _cost(self, asked: Asked, host: Host, now: float, usual_rate: float, usual_token: float) -> Seconds:
-        rate = host.read_rate or usual_rate
-        in_flight, ahead = host.load(now)
-        new = asked.input_tokens - host.matched(asked)
-        if new < 1.0:
-            new = 1.0
-        read = new / rate
-        wait = ahead / rate
-        overdue = host.overdue_s(now)
-        total = FIRST_TOKEN_WEIGHS * (wait + read + overdue) + read * in_flight
-        total += asked.output_tokens * (host.token_s or usual_token)
-        if self._price_usd is not None:
-            total += (self._price_usd(host, asked, new) or 0.0) / self._second_usd
-        return Seconds(host, total, new, in_flight, wait, read, overdue)
 
 
 def _words(asked: Asked, best: Seconds, following: Seconds | None, count: int) -> str:
