@@ -98,7 +98,8 @@ async def generate(
 async def _generate(ctx: RunContext[Any], speaker: Speaker, request: GenerationRequest) -> Generation:
     """One generation, made again where it was cut off by a share of what was left while there was more."""
     session = f"{ctx.principal.tenant}/{ctx.thread_id}/{ctx.task_id}/{speaker.name}"
-    request = replace(request, session=session, run=ctx.run_id, tenant=ctx.principal.tenant)
+    thread = f"{ctx.principal.tenant}/{ctx.thread_id}"
+    request = replace(request, session=session, thread=thread, run=ctx.run_id, tenant=ctx.principal.tenant)
     route = ctx.services.router.resolve(speaker.model)
     for share in (TASK_SHARE if ctx.task_id else 1, 1):
         _in_time(ctx)

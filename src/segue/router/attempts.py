@@ -16,21 +16,22 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from segue.base.errors import EndpointError
-from segue.base.ports import Randomness
 from segue.router.deployment import Deployment
 from segue.router.errors import AttemptError, ContextOverflow, DeadlinePassed, NoDeploymentLeft, RateLimited
-from segue.router.limits import Limits, Taken
-from segue.router.line import Line, Ticket
-from segue.router.placing.fleet import Fleet, Placement
+from segue.router.limits import Limits
+from segue.router.line import Ticket
+from segue.router.placing.fleet import Placement
 from segue.router.placing.host import Asked
-from segue.router.placing.pick import Policy
-from segue.router.types import Attempt, Delta, GenerationRequest, OnDelta, Reply, Reset
+from segue.router.steps import Go, Standing, Step
+from segue.router.types import Attempt, Delta, OnDelta, Reply, Reset
 
 MAX_WAIT_S = 10.0
 """The longest that a server's own `Retry-After` is waited for when no other deployment is left."""
+HEDGE_LATE = 4.0
+"""A first token counts as late when it takes that much longer than foreseen."""
+HEDGE_LEAST_S = 1.0
 _BACKOFF_S = 0.05
 _LOOKS_S = 1.0
 """How often one that waits looks whether another deployment has become free."""
@@ -39,29 +40,6 @@ _NO_FAULT = frozenset({"rate_limited", "refused", "bad_request", "context_overfl
 """Outcomes that say nothing of whether a deployment is well."""
 _NOTHING_TAKEN = frozenset({"unreachable", "rate_limited", "refused", "bad_request", "context_overflow"})
 """Outcomes after which a server counts no tokens."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """Deployments of which one is chosen, and the request as their route wants it."""
-
-    deployments: Sequence[Deployment]
-    request: GenerationRequest
-    policy: Policy
-    fallback: str = ""
-    """The fallback route that they are of; empty for those of the route that was asked for."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How things stand in the router, for all requests."""
-
-    fleet: Fleet
-    limits: dict[str, Limits]
-    randomness: Randomness
-    wait_s: float
-    """The longest that a request waits for limits."""
-    line: Line = field(default_factory=Line)
 
 
 class Attempts:
@@ -89,7 +67,8 @@ class Attempts:
         self._run = run
         self._ticket: Ticket | None = None
         self._ticket_served = False
-        self._taken = Taken()
+        self._hedges = standing.hedges
+        self._race: dict[Placement, asyncio.Task[Reply]] = {}
         self._until = time.monotonic() + standing.wait_s
         self._on_delta = on_delta
         self._deadline = deadline
@@ -116,21 +95,76 @@ class Attempts:
             if found is None:
                 cause = self.errors[-1] if self.errors else None
                 raise NoDeploymentLeft(self._route, self.made, self.errors) from cause
-            step, deployment, placement = found
             try:
-                reply = await self._try(deployment, step.request, placement)
+                if found.step.hedge and found.deployment.streams:
+                    found, reply = await self._raced(found, steps)
+                else:
+                    reply = await self._try(found)
             except AttemptError as error:
                 self._note(error)
                 if not error.elsewhere:
                     raise
                 if isinstance(error, ContextOverflow):
-                    self._longer(steps, deployment, error)
+                    self._longer(steps, found.deployment, error)
                 continue
-            why = f"of the fallback route {step.fallback!r}" if step.fallback else placement.pick.why
-            self.why = why
-            return deployment, reply
+            fallback = found.step.fallback
+            self.why = f"of the fallback route {fallback!r}" if fallback else found.placement.pick.why
+            return found.deployment, reply
 
-    async def _next(self, steps: Sequence[Step]) -> tuple[Step, Deployment, Placement] | None:
+    async def _raced(self, first: Go, steps: Sequence[Step]) -> tuple[Go, Reply]:
+        """Ask a second one, too, when the first token is late; who gives one first answers, the other is given up."""
+        self._hedges.requests += 1
+        late_s = max(HEDGE_LEAST_S, HEDGE_LATE * first.placement.pick.first_token_s)
+        tasks = {asyncio.create_task(self._try(first)): first}
+        self._race = {each.placement: task for task, each in tasks.items()}
+        try:
+            done, _ = await asyncio.wait(tasks, timeout=late_s)
+            if not done and first.placement.placed.first_at is None and self._hedges.allow(first.step.hedge):
+                second = self._free(steps, time.monotonic())
+                if second is not None:
+                    self._hedges.made += 1
+                    task = asyncio.create_task(self._try(second))
+                    tasks[task] = second
+                    self._race[second.placement] = task
+            return await self._winner(first, tasks)
+        finally:
+            self._race = {}
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _winner(self, first: Go, tasks: dict[asyncio.Task[Reply], Go]) -> tuple[Go, Reply]:
+        left = dict(tasks)
+        while True:
+            done, _ = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                go = left.pop(task)
+                error = None if task.cancelled() else task.exception()
+                if not task.cancelled() and error is None:
+                    self._hedges.won += go is not first
+                    return go, task.result()
+                if error is not None and not left:
+                    raise error
+                if isinstance(error, AttemptError):
+                    self._note(error)
+
+    def _free(self, steps: Sequence[Step], now: float) -> Go | None:
+        """One that can be asked at once, beside the one that is asked already."""
+        for step in steps:
+            free = [
+                each
+                for each in step.deployments
+                if each.streams
+                and each.name not in self._tried
+                and self._fleet.breaker(each.name).state(now) == "closed"
+                and self._limits[each.name].wait_s(self._tokens, now) <= 0
+                and self._line.lets(None, each.name)
+            ]
+            if free:
+                return self._placed(step, free, now)
+        return None
+
+    async def _next(self, steps: Sequence[Step]) -> Go | None:
         """Who is asked next; `None` where nobody is left."""
         try:
             return await self._found(steps)
@@ -139,7 +173,7 @@ class Attempts:
                 self._line.leave(self._ticket, served=self._ticket_served)
                 self._ticket, self._ticket_served = None, False
 
-    async def _found(self, steps: Sequence[Step]) -> tuple[Step, Deployment, Placement] | None:
+    async def _found(self, steps: Sequence[Step]) -> Go | None:
         while True:
             now = time.monotonic()
             waits: list[float] = []
@@ -187,13 +221,13 @@ class Attempts:
         self._ticket.turn.clear()
         self.waited_s += time.monotonic() - began
 
-    def _placed(self, step: Step, among: Sequence[Deployment], now: float) -> tuple[Step, Deployment, Placement]:
+    def _placed(self, step: Step, among: Sequence[Deployment], now: float) -> Go:
         hosts = [self._fleet.host(each.name) for each in among]
         placement = self._fleet.begin(self._asked, step.policy.choose(self._asked, hosts, now), now)
         self._tried.add(placement.name)
-        self._taken = self._limits[placement.name].take(self._tokens, now)
         self._ticket_served = True
-        return step, next(each for each in among if each.name == placement.name), placement
+        deployment = next(each for each in among if each.name == placement.name)
+        return Go(step, deployment, placement, self._limits[placement.name].take(self._tokens, now))
 
     def _is_longer(self, deployment: Deployment) -> bool:
         return (deployment.context_tokens or 0) > self._longer_than
@@ -214,16 +248,14 @@ class Attempts:
         left = self._until - now
         return left if self._deadline is None else min(left, self._deadline - now)
 
-    async def _try(self, deployment: Deployment, request: GenerationRequest, placement: Placement) -> Reply:
+    async def _try(self, go: Go) -> Reply:
         start = time.monotonic()
-        limits = self._limits[deployment.name]
-        taken, ended, took = self._taken, False, None
+        deployment, placement, limits = go.deployment, go.placement, self._limits[go.deployment.name]
+        ended, took = False, None
         try:
             if self._deadline is not None and start >= self._deadline:
                 raise DeadlinePassed(deployment.name, "was not asked: the caller's deadline had passed")
-            reply = await deployment.generate(
-                request, on_delta=self._show(deployment, placement), deadline=self._deadline
-            )
+            reply = await deployment.generate(go.step.request, on_delta=self._show(go), deadline=self._deadline)
             ended, took = True, reply.usage.input_tokens + reply.usage.output_tokens
         except AttemptError as error:
             ended = True
@@ -239,7 +271,7 @@ class Attempts:
         finally:
             if not ended:
                 self._fleet.left(placement)
-            limits.end(taken, time.monotonic(), took)
+            limits.end(go.taken, time.monotonic(), took)
             self._line.wake(deployment.name)
         usage = reply.usage
         limits.slots.went_well(time.monotonic())
@@ -269,24 +301,33 @@ class Attempts:
         duration_s = time.monotonic() - start
         self.made.append(Attempt(deployment=deployment.name, outcome=outcome, error=error, duration_s=duration_s))
 
-    def _show(self, deployment: Deployment, placement: Placement) -> OnDelta | None:
+    def _show(self, go: Go) -> OnDelta | None:
         """What the deployment tells its pieces to."""
-        told = self._on_delta
-        if told is None and not deployment.streams:
+        told, placement = self._on_delta, go.placement
+        if told is None and not go.deployment.streams:
             return None
-
-        limits, taken = self._limits[deployment.name], self._taken
 
         def show(delta: Delta) -> None:
             if placement.placed.first_at is None:
                 now = time.monotonic()
                 self._fleet.first_token(placement, now)
-                limits.arrived(taken, now)
-            if told is not None:
+                self._limits[placement.name].arrived(go.taken, now)
+                if self._race:
+                    self._wins(placement)
+            if told is not None and (not self._race or placement in self._race):
                 self._shown = not isinstance(delta, Reset)
                 told(delta)
 
         return show
+
+    def _wins(self, placement: Placement) -> None:
+        """It gave the first token: the other one is given up."""
+        if placement not in self._race:
+            return
+        for other, task in list(self._race.items()):
+            if other is not placement:
+                del self._race[other]
+                task.cancel()
 
     def _note(self, error: AttemptError) -> None:
         self.errors.append(error)

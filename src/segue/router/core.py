@@ -16,20 +16,24 @@ from typing import Any
 from segue.base.errors import BadInput
 from segue.base.messages import enter
 from segue.base.ports import Randomness
-from segue.router.attempts import Attempts, Standing, Step
+from segue.router.attempts import Attempts
 from segue.router.build import build, named_model
 from segue.router.cache import Cache
 from segue.router.chains import PIECE, Chains
+from segue.router.checks import check_routes
 from segue.router.deployment import Deployment
 from segue.router.difficulty import difficulty as _difficulty
+from segue.router.fleets import Fleets
 from segue.router.forecast import Forecast, Lengths, forecast
 from segue.router.offline_deployment import show_whole
 from segue.router.placing.fleet import Fleet
 from segue.router.placing.host import Asked
 from segue.router.placing.prefixes import Chain
+from segue.router.rollout import Shares
 from segue.router.routes import Routes
 from segue.router.sessions import Sessions
-from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, check_routes
+from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings
+from segue.router.steps import Standing, Step
 from segue.router.types import Generation, GenerationRequest, OnDelta, Reply
 from segue.router.watching import Watching
 
@@ -49,6 +53,7 @@ class RouterCore:
         environ: Mapping[str, str] | None = None,
         randomness: Randomness | None = None,
         difficulty: Callable[[GenerationRequest], float] | None = None,
+        shares: Shares | None = None,
     ) -> None:
         """Deployments and routes given here are added to those of the settings, and win over them.
 
@@ -64,7 +69,7 @@ class RouterCore:
         self._deployments: dict[str, Deployment] = {}
         self._routes = Routes(
             {**settings.routes, **(routes or {})}, self._deployments,
-            randomness=self._randomness, difficulty=difficulty or _difficulty,
+            randomness=self._randomness, difficulty=difficulty or _difficulty, shares=shares,
         )  # fmt: skip
         self.cache = Cache(int(settings.cache_mb * 1024 * 1024))
         self._chains = Chains()
@@ -75,6 +80,8 @@ class RouterCore:
         self._standing = Standing(self.fleet, {}, self._randomness, settings.wait_s)
         for name, deployment in {**settings.deployments, **(deployments or {})}.items():
             self._take_in(name, deployment)
+        declared = {name: each for name, each in settings.deployments.items() if isinstance(each, DeploymentSettings)}
+        self._fleets = Fleets(self._routes, declared, take_in=self._take_in, drop=self._drop)
         if not self._routes.held and self._deployments:
             self._routes.held["default"] = RouteSettings(deployments=tuple(self._deployments), policy="first")
         self._routes.default = default_route or settings.default_route or self._first_route()
@@ -115,6 +122,8 @@ class RouterCore:
         """
         start = time.monotonic()
         asked, name = route or self.default_route, self._routes.name(route)
+        if self._fleets:
+            await self._fleets.ready(name)
         held = self._routes.held[name]
         key = None if held.cache_s is None else self.cache.key(name, held, request)
         if key is not None and (found := self.cache.get(key, request)) is not None:
@@ -223,6 +232,7 @@ class RouterCore:
     async def aclose(self) -> None:
         """Close the connections of the running event loop; the router may be used again."""
         await self.watching.aclose()
+        await self._fleets.aclose()
         for deployment in self._deployments.values():
             await deployment.aclose()
         await self._sessions.aclose()
@@ -232,6 +242,12 @@ class RouterCore:
         if isinstance(model, DeploymentSettings) and model.engine == "vllm" and model.metrics:
             self.watching.add(deployment.name, model)
         self._standing.limits[deployment.name] = deployment.limits()
+
+    def _drop(self, name: str) -> None:
+        """It is gone from its fleet; requests that it has go on."""
+        deployment = self._deployments.pop(name, None)
+        if deployment is not None:
+            self.fleet.forget(deployment.name)
 
     def _made(self, name: str, model: Any) -> Deployment:
         if isinstance(model, DeploymentSettings):

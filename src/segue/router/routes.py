@@ -15,13 +15,14 @@ from typing import Any
 
 from segue.base.errors import BadInput, names
 from segue.base.ports import Randomness
-from segue.router.attempts import Step
 from segue.router.deployment import Deployment
 from segue.router.needs import Needs, able, needs_of
 from segue.router.placing.host import Asked, Host
 from segue.router.placing.pick import Policy
 from segue.router.policy import groups, made
+from segue.router.rollout import Shares, among
 from segue.router.settings import RouteSettings, RuleSettings
+from segue.router.steps import Step
 from segue.router.types import GenerationRequest
 
 ALIASES = ("default", "fast", "smart")
@@ -38,6 +39,7 @@ class Routes:
         *,
         randomness: Randomness,
         difficulty: Callable[[GenerationRequest], float],
+        shares: Shares | None = None,
     ) -> None:
         """`held` and `deployments` are looked at anew each time."""
         self.held = held
@@ -45,6 +47,7 @@ class Routes:
         self._deployments = deployments
         self._randomness = randomness
         self._difficulty = difficulty
+        self.shares = shares or Shares()
         self._policies: dict[str, tuple[RouteSettings, Policy]] = {}
         self._known: dict[tuple[Any, ...], list[tuple[str, RouteSettings, list[Deployment]]]] = {}
 
@@ -82,7 +85,9 @@ class Routes:
         """Every route that a request by this one may end up at."""
         found: list[str] = []
         for each in self.with_fallbacks(name):
-            for there in (each, *(rule.route for rule in self.held[each].rules)):
+            route = self.held[each]
+            canary = () if route.canary is None else (route.canary.route,)
+            for there in (each, *(rule.route for rule in route.rules), *canary):
                 found.extend(more for more in self.with_fallbacks(there) if more not in found)
         return found
 
@@ -94,11 +99,18 @@ class Routes:
         """
         needs = needs_of(request, tokens)
         asked, rule = self._by_rule(name, request, needs)
+        asked, rule = self._by_canary(asked, rule, request)
         order = [asked, name] if rule else [name]
         found = self._groups(order)
         can = able(name, [group for _, _, group in found], needs)
         steps = [
-            Step(group, _with_defaults(request, route), self._policy(held, route), "" if held == asked else held)
+            Step(
+                group,
+                _with_defaults(request, route),
+                self._policy(held, route),
+                route.hedge,
+                "" if held == asked else held,
+            )
             for (held, route, _), group in zip(found, can, strict=True)
             if group
         ]
@@ -124,6 +136,15 @@ class Routes:
             if self._fits(rule, request, needs):
                 return rule.route, f"by rule {number} of {name!r}"
         return name, ""
+
+    def _by_canary(self, asked: str, rule: str, request: GenerationRequest) -> tuple[str, str]:
+        canary = self.held[asked].canary
+        if canary is None:
+            return asked, rule
+        share = self.shares.of(asked, canary.share)
+        if not among(asked, request.thread or request.session or request.run, share):
+            return asked, rule
+        return canary.route, f"{rule + ', ' if rule else ''}as the canary of {asked!r} ({share:.3g} of its threads)"
 
     def _fits(self, rule: RuleSettings, request: GenerationRequest, needs: Needs) -> bool:
         if rule.tools is not None and rule.tools != needs.tools:

@@ -187,11 +187,28 @@ class RuleSettings(_Table):
     max_difficulty: float | None = Field(default=None, ge=0, le=1)
 
 
+class CanarySettings(_Table):
+    """A share of a route's threads that goes by another route: of a new model, adapter or deployment."""
+
+    route: str
+    share: float = Field(ge=0, le=1)
+    """From 0 to 1. A thread that is among them stays among them while the share grows."""
+
+
 class RouteSettings(_Section):
     """A named choice of deployments."""
 
-    deployments: tuple[str, ...] = Field(min_length=1)
-    """In their order of preference."""
+    deployments: tuple[str, ...] = ()
+    """In their order of preference; at least one, unless there is a `fleet`."""
+    fleet: str = ""
+    """Where more deployments are listed: a TOML or JSON file, or `dns://HOST:PORT`. Looked at anew while there is
+    traffic; those that come and go need no restart."""
+    fleet_like: str = ""
+    """For `dns://`: the deployment whose settings, but for the endpoint, those of the fleet have."""
+    hedge: float = Field(default=0.0, ge=0, le=0.5)
+    """The share of requests, such as 0.05, that a second deployment is asked, too, when the first token is late."""
+    canary: CanarySettings | None = None
+    """A share of the threads tries another route."""
     policy: Policy = "predicted"
     """`predicted` goes model by model in their order, and among the deployments of a model to where the answer is
     foreseen soonest; `fastest` does so whatever the model. The plain ones: `first` in order, `round_robin` in turn,
@@ -211,6 +228,14 @@ class RouteSettings(_Section):
     parallel_tool_calls: bool | None = None
     extra: dict[str, Any] = Field(default_factory=dict)
     """Put into the body of each request, such as `reasoning_effort`."""
+
+    @model_validator(mode="after")
+    def _has_deployments(self) -> Self:
+        if not self.deployments and not self.fleet:
+            raise ConfigError("deployments: at least one is wanted, or a `fleet`.")
+        if self.fleet.startswith("dns://") and not self.fleet_like:
+            raise ConfigError("fleet: one out of DNS wants `fleet_like`, a deployment that says `model` and all else.")
+        return self
 
 
 class RouterSettings(_Section):
@@ -241,6 +266,8 @@ class RouterSettings(_Section):
 
     @model_validator(mode="after")
     def _references_exist(self) -> Self:
+        from segue.router.checks import check_routes  # it knows these classes
+
         check_routes(self.routes, self.deployments, self.default_route)
         return self
 
@@ -259,39 +286,6 @@ class RouterSettings(_Section):
             return cls(**{**router, **own})
         except ConfigError as error:
             raise ConfigError(f"{source}: {error.message}") from None
-
-
-def check_routes(
-    routes: Mapping[str, RouteSettings], deployments: Mapping[str, object], default_route: str = ""
-) -> None:
-    """See that every name exists and that no route falls back to itself.
-
-    Raises:
-        ConfigError: A name does not exist (the message lists those that do), or fallbacks go round in a circle.
-    """
-    for name, route in routes.items():
-        for wanted in route.deployments:
-            if wanted not in deployments:
-                raise ConfigError(f"[routes.{name}] names no deployment {wanted!r}; there are: {names(deployments)}.")
-        for rule in route.rules:
-            if rule.route not in routes:
-                raise ConfigError(
-                    f"[routes.{name}] has a rule for no route {rule.route!r}; there are: {names(routes)}."
-                )
-        for wanted in route.fallbacks:
-            if wanted not in routes:
-                raise ConfigError(f"[routes.{name}] falls back to no route {wanted!r}; there are: {names(routes)}.")
-    for name in routes:
-        _refuse_circle(routes, (name,))
-    if default_route and routes and default_route not in routes:
-        raise ConfigError(f"[router] default_route is no route {default_route!r}; there are: {names(routes)}.")
-
-
-def _refuse_circle(routes: Mapping[str, RouteSettings], path: tuple[str, ...]) -> None:
-    for following in routes[path[-1]].fallbacks:
-        if following in path:
-            raise ConfigError(f"the fallbacks of route {path[0]!r} go round: {' -> '.join((*path, following))}.")
-        _refuse_circle(routes, (*path, following))
 
 
 def named(table: str, kind: type[_Section], entries: Any) -> Any:

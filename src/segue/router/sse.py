@@ -61,7 +61,7 @@ class SSEParser:
             if block.startswith(b"data: ") and b"\n" not in block:
                 events.append(Event("", block[6:]))
                 continue
-            lines = (*block.split(b"\n"), b"")
+            lines = [*block.split(b"\n"), b""]
             events.extend(event for line in lines if (event := self._line(line)) is not None)
         *lines, rest = rest.split(b"\n")
         self._keep(rest)

@@ -39,6 +39,8 @@ class GenerationRequest:
     """Who asks: lengths of answers are learned by it. Never sent."""
     session: str = ""
     """Whose conversation it is, such as a thread and who speaks in it: it stays where it is held. Never sent."""
+    thread: str = ""
+    """Rollouts keep a thread where it is. Never sent."""
     run: str = ""
     """Requests that wait take turns by run, and by tenant. Never sent."""
     tenant: str = ""

@@ -19,6 +19,7 @@ from segue.base.ports import Clock, SystemClock
 from segue.context.run import Services
 from segue.guards.gate import authorize
 from segue.router import RouterCore
+from segue.router.rollout import Shares
 from segue.tools.ledger import open_ledger
 from segue.tracing.redaction import redactor
 from segue.workspace.checks import writable
@@ -137,7 +138,9 @@ class OpenWorkspace:
         )
         self.turns = ThreadTurns(locks, self.settings.thread_wait_s)
         self.ledger = await open_ledger(self.saver, self.data_dir, stack)
-        self.router: Any = self._given_router or LazyRouter(self.settings.router_settings(), environment(self.folder))
+        self.router: Any = self._given_router or LazyRouter(
+            self.settings.router_settings(), environment(self.folder), shares=Shares(self.data_dir / "rollouts.json")
+        )
         stack.push_async_callback(self._close_agents)
         if self._given_router is None:
             stack.push_async_callback(self.router.aclose)

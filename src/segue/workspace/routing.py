@@ -8,15 +8,18 @@ from typing import Any
 
 from segue.router import Choice, RouterCore, RouterSettings, choose
 from segue.router.forecast import Forecast
+from segue.router.rollout import Shares
 from segue.router.types import Generation, GenerationRequest, OnDelta
 
 
 class LazyRouter:
     """Stands for the router that the settings describe, or that the choice without configuration comes to."""
 
-    def __init__(self, settings: RouterSettings, environ: Mapping[str, str]) -> None:
+    def __init__(self, settings: RouterSettings, environ: Mapping[str, str], *, shares: Shares | None = None) -> None:
+        """`shares` are those of rollouts, as they were set by command."""
         self._settings = settings
         self._environ = environ
+        self._shares = shares
         self._lock = asyncio.Lock()
         self._core: RouterCore | None = None
         self._bare = RouterCore(environ=environ)
@@ -33,7 +36,7 @@ class LazyRouter:
         async with self._lock:
             if self._core is None:
                 settings, self.choice = await choose(self._settings, environ=self._environ)
-                self._core = RouterCore(settings, environ=self._environ)
+                self._core = RouterCore(settings, environ=self._environ, shares=self._shares)
             return self._core
 
     def resolve(self, model: Any) -> Any:

@@ -20,11 +20,12 @@ GONE = frozenset({"unreachable", "reset"})
 class Placement:
     """A request that was placed."""
 
-    __slots__ = ("pick", "placed", "tries")
+    __slots__ = ("breaker", "pick", "placed", "tries")
 
-    def __init__(self, placed: Placed, pick: Pick, tries: bool) -> None:
+    def __init__(self, placed: Placed, pick: Pick, breaker: Breaker, tries: bool) -> None:
         self.placed = placed
         self.pick = pick
+        self.breaker = breaker
         self.tries = tries
         """Whether it is the one request that sees whether a deployment is well again."""
 
@@ -62,6 +63,11 @@ class Fleet:
             found = self.breakers[name]
         return found
 
+    def forget(self, name: str) -> None:
+        """It is no deployment any more; what it still has may end all the same."""
+        self.hosts.pop(name, None)
+        self.breakers.pop(name, None)
+
     def usable(self, names: Iterable[str], now: float) -> list[Host]:
         """Those that may take a request now; all of them where none may."""
         hosts = [self.host(name) for name in names]
@@ -73,8 +79,9 @@ class Fleet:
 
     def begin(self, asked: Asked, pick: Pick, now: float) -> Placement:
         """Take account of a request that goes there."""
-        tries = self.breakers[pick.host.name].begin(now)
-        return Placement(pick.host.begin(asked, now, expected_s=pick.first_token_s), pick, tries)
+        breaker = self.breakers[pick.host.name]
+        tries = breaker.begin(now)
+        return Placement(pick.host.begin(asked, now, expected_s=pick.first_token_s), pick, breaker, tries)
 
     def first_token(self, placement: Placement, now: float) -> None:
         """Its first token has come."""
@@ -85,14 +92,14 @@ class Fleet:
     ) -> None:
         """It was answered."""
         placed = placement.placed
-        self.breakers[placed.host.name].went_well(now)
+        placement.breaker.went_well(now)
         placed.host.end(placed, now, output_tokens=output_tokens, cached_tokens=cached_tokens)
 
     def failed(self, placement: Placement, outcome: str, now: float) -> None:
         """It failed by the deployment's fault."""
         host = placement.placed.host
         host.leave(placement.placed)
-        self.breakers[host.name].failed(now, at_once=outcome in GONE, factor=0.75 + 0.5 * self._jitter())
+        placement.breaker.failed(now, at_once=outcome in GONE, factor=0.75 + 0.5 * self._jitter())
         if outcome in GONE:
             host.lost()
 
@@ -100,4 +107,4 @@ class Fleet:
         """It ended without saying anything of the deployment: cancelled, too many requests, a bad request."""
         host = placement.placed.host
         host.leave(placement.placed)
-        self.breakers[host.name].gave_up(placement.tries)
+        placement.breaker.gave_up(placement.tries)
