@@ -16,7 +16,9 @@ servers, whose figures are assumptions as long as nobody measured them. Nothing 
     traced      sessions out of traces
     faults      what befalls hosts, by scenario
     fleet       which hosts there are, and who may take a request
-    run         one run: every request from its start to its end
+    request     one request, and what became of it
+    run         the router of a run, with its hosts
+    sessions    one run: sessions, turn after turn
     report      figures of runs
     compare     alternatives side by side
 """

@@ -207,16 +207,23 @@ class Plan:
         return found
 
 
-def equal_hosts(count: int, known: Mapping[str, Any] | None = None, *, policy: str = "predicted") -> Plan:
-    """So many hosts that are alike; `known` are figures of theirs.
+def equal_hosts(
+    count: int,
+    everywhere: Mapping[str, Any] | None = None,
+    *,
+    known: Mapping[str, Mapping[str, Any]] | None = None,
+    policy: str = "predicted",
+) -> Plan:
+    """So many hosts that are alike, `host1` and so on; `everywhere` and `known` as in `planned`.
 
     Raises:
+        BadInput: Figures name no host.
         ConfigError: A figure does not fit.
     """
-    held = figures("the hosts", HostFigures(), known or {})
-    hosts = {f"host{number}": Planned(f"host{number}", held) for number in range(1, count + 1)}
+    like = DeploymentSettings(engine="vllm", model=ASSUMED_MODEL)
+    hosts = {f"host{number}": like for number in range(1, count + 1)}
     route = RouteSettings.model_validate({"deployments": tuple(hosts), "policy": policy})
-    return Plan(hosts=hosts, routes={"default": route}, route="default")
+    return planned(hosts, {"default": route}, "default", known=known, everywhere=everywhere)
 
 
 def usual_figures(settings: DeploymentSettings) -> HostFigures:
@@ -247,7 +254,7 @@ def planned(
         raise BadInput(f"there is no route {route!r}; the routes are: {names(routes)}.")
     if strange := [name for name in known or {} if name not in deployments]:
         raise BadInput(
-            f"there are figures for {names(strange)}, which is no deployment; there are: {names(deployments)}."
+            f"there are figures of {names(strange)}, which is no deployment; there are: {names(deployments)}."
         )
     hosts = {}
     for name, settings in deployments.items():

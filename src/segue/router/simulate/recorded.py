@@ -7,6 +7,7 @@ is taken to be all of that turn and its answer, unless the row says otherwise.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -74,7 +75,7 @@ def workload_of(rows: Iterable[RecordedRequest], *, told: str, traffic: float = 
 def _session(name: str, rows: list[RecordedRequest], start_s: float) -> Session:
     first = rows[0]
     turns = [Turn(input_tokens=first.input_tokens, output_tokens=first.output_tokens)]
-    for before, row in zip(rows, rows[1:], strict=False):
+    for before, row in pairwise(rows):
         known = before.took_s is not None
         turns.append(
             Turn(

@@ -1,16 +1,15 @@
-"""One run: a workload on a fleet, every request from its start to its end, in virtual time.
+"""The router of a run: every request from its start to its end, in virtual time.
 
-In: a plan, a workload, faults. Out: an `Outcome` with what became of each request. The router's part is the router's
-own code: `segue.router.placing.fleet.Fleet` with its breakers, and the policies. What is done here is what
+In: a plan, faults, and requests as they come. Out: what became of each, told to whoever sent it. They are placed by the
+router's own code: `segue.router.placing.fleet.Fleet` with its breakers, and the policies. What is done here is what
 `segue.router.attempts` does with them: each deployment once, those that may have recovered once more, in line where
-limits are used up. Sessions are in `segue.router.simulate.sessions`.
+limits are used up.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
 
 from segue.base.usage import Usage
@@ -23,6 +22,7 @@ from segue.router.simulate.fleet import Bounds, Plan, Step
 from segue.router.simulate.hosted import HostedApi
 from segue.router.simulate.job import Job, SimulatedHost
 from segue.router.simulate.memory import PIECE_TOKENS
+from segue.router.simulate.request import Ended, Request
 from segue.router.simulate.server import Server
 
 _WAY_S = 0.001
@@ -31,59 +31,6 @@ _METRICS_S = 1.0
 """How often a server's figures are read."""
 _BACKOFF_S = 0.05
 _LOOKS_S = 1.0
-
-
-class Request:
-    """One request of a session, while it lasts and after."""
-
-    __slots__ = (
-        "again", "asked", "attempts", "chain", "ended", "group", "input_tokens", "made", "output_tokens", "since",
-        "tried", "whole",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        chain: Sequence[int],
-        whole: Sequence[int],
-        *,
-        input_tokens: int,
-        output_tokens: int,
-        group: str,
-        asked: Asked,
-        since: float,
-        ended: Callable[[Request, Ended], None],
-    ) -> None:
-        """`asked` is what the router knows of it; `ended` is told what became of it."""
-        self.chain = chain
-        self.whole = whole
-        self.input_tokens = input_tokens
-        self.output_tokens = output_tokens
-        self.group = group
-        self.asked = asked
-        self.since = since
-        self.ended = ended
-        self.attempts = 0
-        self.tried: set[str] = set()
-        self.again: set[str] = set()
-        """Those that failed in a way that may pass, and are asked once more at the end."""
-        self.made: set[str] = set()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """What became of a request."""
-
-    answered: bool
-    started_s: float
-    first_token_s: float = 0.0
-    """From its start, failed attempts included."""
-    whole_s: float
-    input_tokens: int
-    output_tokens: int
-    cached_tokens: int = 0
-    cost_usd: float | None = 0.0
-    host: str
-    attempts: int
 
 
 class _Attempt:
@@ -168,11 +115,14 @@ class Router:
         elif request.again:
             request.tried -= request.again
             request.again = set()
-            self.clock.at(now + self._random.random() * _BACKOFF_S, self.send, request)
+            self.clock.at(now + self._random.random() * _BACKOFF_S, self._send_again, request)
         else:
             self._leave_line(request)
             self._end(request, None, None)
         return True
+
+    def _send_again(self, request: Request) -> None:
+        self.send(request)
 
     def _place(self, request: Request, step: Step, among: Sequence[str]) -> None:
         now = self.clock.now

@@ -13,7 +13,8 @@ from segue.router.simulate.clock import VirtualClock
 from segue.router.simulate.faults import Fault
 from segue.router.simulate.fleet import Plan
 from segue.router.simulate.memory import PIECE_TOKENS
-from segue.router.simulate.run import Ended, Request, Router
+from segue.router.simulate.request import Ended, Request
+from segue.router.simulate.run import Router
 from segue.router.simulate.workload import Pieces, Session, Workload
 
 
