@@ -42,7 +42,8 @@ def table_command(
     if not as_json:
         for name, _, each, _ in told:
             if each.detail:
-                console.print(f"{name}: {each.detail}", markup=False, highlight=False, soft_wrap=True)
+                line = each.detail if name in each.detail else f"{name}: {each.detail}"
+                console.print(line, markup=False, highlight=False, soft_wrap=True)
         console.print(
             f"\nfirst token, tokens/s and cost: of the newest {looked_at} generations of this workspace",
             highlight=False, soft_wrap=True, style="dim",

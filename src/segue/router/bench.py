@@ -22,6 +22,8 @@ TIMEOUT_S = 120.0
 _WORDS = "one two three four five six seven eight nine ten "
 _ASK = "Count upward from one, in words, and do not stop. Before that, here is some text to read over: "
 _LEAST_TOKENS = 2
+_LEAST_S = 0.001
+"""An answer that comes all at once says nothing of how fast it was written."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +115,7 @@ def _measured(answers: list[_Answer], failures: list[EndpointError], duration_s:
     streams = [
         (each.reply.usage.output_tokens - 1) / (each.took_s - each.first_token_s)
         for each in answers
-        if each.reply.usage.output_tokens >= _LEAST_TOKENS and each.took_s > each.first_token_s
+        if each.reply.usage.output_tokens >= _LEAST_TOKENS and each.took_s - each.first_token_s > _LEAST_S
     ]
     costs = [usage.cost_usd for usage in usages]
     output_tokens = sum(usage.output_tokens for usage in usages)
