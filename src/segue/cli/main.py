@@ -28,10 +28,12 @@ def build() -> Any:
         fork,
         jobs,
         keys,
+        models,
         new,
         resume,
         run,
         serve,
+        simulate,
         threads,
         trace,
         vllm,
@@ -53,8 +55,10 @@ def build() -> Any:
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(effects.app, name="effects")
     app.command("eval")(evaluate.command)
+    app.command("simulate")(simulate.command)
     app.add_typer(evals.app, name="evals")
     app.add_typer(keys.app, name="keys")
+    app.add_typer(models.app, name="models")
     app.add_typer(vllm.app, name="vllm")
 
     @app.callback(invoke_without_command=True)
