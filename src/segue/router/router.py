@@ -34,13 +34,16 @@ class Router(RouterChatModel):
         default_route: str = "",
         environ: Mapping[str, str] | None = None,
         randomness: Randomness | None = None,
+        **more: Any,
     ) -> None:
         """Deployments and routes given here are added to those of the settings, and win over them.
 
         Without any route, all deployments are tried in their order. The routes `default`, `fast` and `smart` always
-        exist. `environ` is where `env:` references look; `None` is the environment of the process.
+        exist. `environ` is where `env:` references look; `None` is the environment of the process. The rest is the
+        chat model's, such as `temperature`: see `RouterChatModel`.
 
         Raises:
+            BadInput: A name in `more` is none that the chat model takes.
             ConfigError: A route names a deployment or a route that does not exist.
         """
         core = RouterCore(
@@ -51,7 +54,7 @@ class Router(RouterChatModel):
             environ=environ,
             randomness=randomness,
         )
-        super().__init__(core)
+        super().__init__(core, **more)
 
     @overload  # type: ignore[override]
     def generate(
