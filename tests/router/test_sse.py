@@ -35,5 +35,5 @@ def test_a_line_without_an_end_is_not_kept_for_ever() -> None:
     for _ in range(4):
         parser.feed(piece)
 
-    with pytest.raises(ValueError, match="a line of more than"):
+    with pytest.raises(ValueError, match="an event of more than"):
         parser.feed(piece)

@@ -31,6 +31,8 @@ class Scripted:
     """Close the connection instead of answering."""
     piece: int = 0
     """Send the body in pieces of so many bytes; 0 sends it whole."""
+    raw: bool = False
+    """The body is all that is sent, head and framing included, and then the connection is closed."""
 
 
 @dataclass
@@ -123,6 +125,10 @@ class WireServer:
     async def _send(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reply: Scripted) -> bool:
         """Send one reply; false where the connection is not to be used again."""
         if reply.hang_up:
+            return False
+        if reply.raw:
+            writer.write(reply.body)
+            await writer.drain()
             return False
         headers = [("Content-Type", reply.content_type), ("Transfer-Encoding", "chunked"), *reply.headers]
         head = "".join(f"{name}: {value}\r\n" for name, value in headers)

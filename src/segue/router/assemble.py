@@ -84,9 +84,9 @@ class Assembler:
         return self._deltas
 
     def done(self) -> None:
-        """The server says that this was all; it need not have said why."""
+        """The server says that this was all; it need not have said why, unless a call was left by half."""
         self.ended = True
-        if self._begun and not self.finish_reason:
+        if self._begun and not self.finish_reason and all(is_json(call.arguments or "{}") for call in self._calls):
             self.finish_reason = "tool_calls" if self._calls else "stop"
 
     def message(self, taken_ids: Collection[str] = ()) -> Message:

@@ -35,6 +35,7 @@ _SPENT = re.compile(
     r"insufficient_quota|credit balance is too low|reached your specified \S* ?usage limits", re.IGNORECASE
 )
 """No credit is left; Anthropic says so with a 400."""
+_STATUS = re.compile(r"[45][0-9][0-9]")
 _WAYS_OUT = {
     401: 'Give it a key: api_key = "env:NAME", and see that the variable holds the right one.',
     402: "See the account's credit.",
@@ -68,9 +69,8 @@ def fault_of(data: Any, status: int | None = None) -> Fault:
     if not isinstance(error, Mapping):
         return Fault(status=status, message=str(error))
     message = error.get("message") or error.get("detail") or error.get("error") or orjson.dumps(dict(error)).decode()
-    code = error.get("code")
-    if status is None and str(code).isdigit() and 400 <= int(str(code)) < 600:
-        status = int(str(code))
+    if status is None and _STATUS.fullmatch(code := str(error.get("code"))):
+        status = int(code)
     kind = " ".join(str(error[key]) for key in ("type", "code", "param") if error.get(key))
     return Fault(status=status, message=message if isinstance(message, str) else str(message), kind=kind)
 

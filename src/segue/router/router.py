@@ -35,14 +35,18 @@ class Router(RouterChatModel):
         environ: Mapping[str, str] | None = None,
         randomness: Randomness | None = None,
         difficulty: Callable[[GenerationRequest], float] | None = None,
+        **more: Any,
     ) -> None:
         """Deployments and routes given here are added to those of the settings, and win over them.
 
         Without any route, all deployments are tried in their order. The routes `default`, `fast` and `smart` always
         exist. `environ` is where `env:` references look; `None` is the environment of the process. `difficulty` is for
         rules that ask for it; `None` is `segue.router.difficulty`.
+        exist. `environ` is where `env:` references look; `None` is the environment of the process. The rest is the
+        chat model's, such as `temperature`: see `RouterChatModel`.
 
         Raises:
+            BadInput: A name in `more` is none that the chat model takes.
             ConfigError: A route names a deployment or a route that does not exist.
         """
         core = RouterCore(
@@ -54,7 +58,7 @@ class Router(RouterChatModel):
             randomness=randomness,
             difficulty=difficulty,
         )
-        super().__init__(core)
+        super().__init__(core, **more)
 
     @overload  # type: ignore[override]
     def generate(

@@ -82,10 +82,12 @@ async def _session_life() -> AsyncGenerator[aiohttp.ClientSession]:
 
 async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
     """The body of an answer, cut off after `limit` bytes."""
-    body = b""
-    while len(body) < limit and (piece := await response.content.read(limit - len(body))):
-        body += piece
-    return body
+    pieces: list[bytes] = []
+    left = limit
+    while left > 0 and (piece := await response.content.read(left)):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def is_loopback(url: str) -> bool:

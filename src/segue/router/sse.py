@@ -28,6 +28,7 @@ class SSEParser:
         self._rest: list[bytes] = []
         self._rest_bytes = 0
         self._data: list[bytes] = []
+        self._data_bytes = 0
         self._name = ""
         self._started = False
 
@@ -35,7 +36,7 @@ class SSEParser:
         """The events that this piece completes, in their order.
 
         Raises:
-            ValueError: A line is longer than `MAX_EVENT_BYTES`: this is no event stream.
+            ValueError: An event is longer than `MAX_EVENT_BYTES`: this is no event stream.
         """
         if b"\n" not in piece and b"\r" not in piece:
             self._keep(piece)
@@ -80,7 +81,7 @@ class SSEParser:
             self._rest.append(rest)
             self._rest_bytes += len(rest)
         if self._rest_bytes > MAX_EVENT_BYTES:
-            raise ValueError(f"a line of more than {MAX_EVENT_BYTES} bytes")
+            raise _too_large()
 
     def _line(self, line: bytes) -> Event | None:
         if not self._started:
@@ -92,6 +93,9 @@ class SSEParser:
         value = value.removeprefix(b" ")
         if field == b"data":
             self._data.append(value)
+            self._data_bytes += len(value) + 1
+            if self._data_bytes > MAX_EVENT_BYTES:
+                raise _too_large()
         elif field == b"event":
             self._name = value.decode("utf-8", "replace")
         return None
@@ -101,5 +105,9 @@ class SSEParser:
         if not self._data:
             return None
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
-        self._data = []
+        self._data, self._data_bytes = [], 0
         return Event(name, data)
+
+
+def _too_large() -> ValueError:
+    return ValueError(f"an event of more than {MAX_EVENT_BYTES} bytes")

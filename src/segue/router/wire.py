@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import orjson
 
 from segue._version import __version__
+from segue.router import sse
 from segue.router.assemble import Assembler
 from segue.router.auth import request_headers
-from segue.router.errors import EndpointRefused, EndpointUnreachable
+from segue.router.errors import EndpointFailed, EndpointRefused, EndpointUnreachable
 from segue.router.faults import Fault, read_fault, reason
 from segue.router.reading import Answer, Exchange, Reader
 from segue.router.sessions import Sessions, is_loopback, proxy_for, read_at_most
@@ -104,9 +105,17 @@ class HttpWire(Reader):
                 way_out="See `endpoint`: it is the base URL up to and with /v1.",
             )
         if response.content_type == "application/json":
-            self._take(await response.read(), exchange)
+            self._take(await self._whole(response), exchange)
         else:
             await self._read_pieces(response.content.iter_any(), exchange, response.content.is_eof)
+
+    async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
+        """An answer that was not streamed; it may be as long as one event of a stream."""
+        body = await read_at_most(response, sse.MAX_EVENT_BYTES + 1)
+        if len(body) > sse.MAX_EVENT_BYTES:
+            what = f"an answer of more than {sse.MAX_EVENT_BYTES} bytes"
+            raise EndpointFailed(self._name, "sent what is too large", detail=what)
+        return body
 
     def _drops(self) -> tuple[type[Exception], ...]:
         import aiohttp
