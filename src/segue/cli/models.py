@@ -95,6 +95,42 @@ async def deployments_of(folder: Path, environ: Mapping[str, str]) -> dict[str, 
     return dict(chosen.deployments)
 
 
+@app.command("canary")
+def canary_command(
+    route: Annotated[str, typer.Argument(help="A route with a canary in segue.toml.")],
+    share: Annotated[float, typer.Argument(min=0.0, max=1.0, help="From 0 to 1: how many of its threads.")],
+    folder: Folder = Path(),
+) -> None:
+    """Send a share of a route's threads by its canary, in every process of this workspace, within a second."""
+    _set_share(folder, route, share)
+
+
+@app.command("rollback")
+def rollback_command(
+    route: Annotated[str, typer.Argument(help="A route with a canary in segue.toml.")], folder: Folder = Path()
+) -> None:
+    """Send nothing by a route's canary any more: as `canary ROUTE 0`."""
+    _set_share(folder, route, 0.0)
+
+
+def _set_share(folder: Path, route: str, share: float) -> None:
+    from segue.base.errors import BadInput, names
+    from segue.router.rollout import Shares
+    from segue.workspace.settings import read
+
+    settings = read(folder)
+    with_canary = [name for name, held in settings.routes.items() if held.canary is not None]
+    if route not in with_canary:
+        raise BadInput(
+            f"route {route!r} has no canary; those that have one: {names(with_canary)}.",
+            way_out=f"Add `canary = {{ route = …, share = … }}` to [routes.{route}] in segue.toml.",
+        )
+    held = settings.routes[route].canary
+    assert held is not None
+    Shares(folder / settings.data_dir / "rollouts.json").set(route, share)
+    typer.echo(f"{share:.3g} of the threads of route {route!r} go by {held.route!r} from now on.")
+
+
 async def _look(
     folder: Path, timeout_s: float
 ) -> tuple[dict[str, DeploymentSettings], dict[str, Health], dict[str, Speed], int]:

@@ -119,6 +119,7 @@ async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, rou
         parent_id=ctx.span_id,
     ) as span:  # fmt: skip
         span.payload(input=request.messages, parameters=_parameters(request))
+        span.set(segue__session=request.session)
         span.set(**{f"segue__prompt__{name}": told or None for name, told in speaker.prompt.items()})
         if speaker.recall is not None:
             span.set(**speaker.recall.about())
@@ -237,7 +238,7 @@ def _describe(span: Any, generation: Generation) -> None:
         gen_ai__response__finish_reasons=[generation.finish_reason],
         segue__deployment=generation.deployment, segue__route=generation.route, segue__why=generation.why,
         segue__cost_usd=usage.cost_usd, segue__first_token_s=generation.first_token_s,
-        segue__attempts=len(generation.attempts), segue__message_id=generation.message.get("id"),
+        segue__cached=generation.cached or None, segue__attempts=len(generation.attempts), segue__message_id=generation.message.get("id"),
     )  # fmt: skip
 
 

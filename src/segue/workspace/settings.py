@@ -30,7 +30,7 @@ _TABLES = "_tables"
 
 
 class RouterSection(BaseModel):
-    """`[router]`: what may be used when no route is configured."""
+    """`[router]`: what holds for all routes, and what may be used when none is configured."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,6 +39,10 @@ class RouterSection(BaseModel):
     """Whether a bare OPENAI_API_KEY may be spent without asking."""
     detect: bool = True
     """Whether a model server on loopback is looked for."""
+    wait_s: float = Field(default=60.0, ge=0)
+    """The longest that a request waits in the router for limits and its turn."""
+    cache_mb: float = Field(default=64.0, gt=0)
+    """The most that answers kept for routes with `cache_s` may take."""
 
 
 class WorkspaceSettings(BaseSettings):
@@ -117,6 +121,8 @@ class WorkspaceSettings(BaseSettings):
             default_route=self.router.default_route,
             use_key=self.router.use_key,
             detect=self.router.detect,
+            wait_s=self.router.wait_s,
+            cache_mb=self.router.cache_mb,
         )
 
 
