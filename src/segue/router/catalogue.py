@@ -16,7 +16,7 @@ import orjson
 from segue.router.auth import key_headers
 from segue.router.errors import EndpointFailed, EndpointTimeout, EndpointUnreachable
 from segue.router.faults import read_fault, reason, to_error
-from segue.router.secrets import redact, resolve
+from segue.router.secrets import cause, redact, resolve
 from segue.router.sessions import Sessions, proxy_for, read_at_most
 from segue.router.settings import DeploymentSettings
 
@@ -70,11 +70,11 @@ async def served_by(
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise EndpointUnreachable(
             name, f"cannot be reached at {settings.url}", detail=reason(error, secrets)
-        ) from error
+        ) from cause(error, secrets)
     except TimeoutError:
         raise EndpointTimeout(name, f"gave no answer at {url} within {timeout_s:g} s") from None
     except (aiohttp.ClientError, OSError) as error:
-        raise EndpointFailed(name, f"gave no answer at {url}", detail=reason(error, secrets)) from error
+        raise EndpointFailed(name, f"gave no answer at {url}", detail=reason(error, secrets)) from cause(error, secrets)
     finally:
         await sessions.aclose()
     if status != 200:

@@ -35,6 +35,14 @@ _SPENT = re.compile(
     r"insufficient_quota|credit balance is too low|reached your specified \S* ?usage limits", re.IGNORECASE
 )
 """No credit is left; Anthropic says so with a 400."""
+_UNREADABLE = re.compile(
+    r"not a multi-?modal model|at most 0 (image|audio|video)|"
+    r"(image|audio|video|vision|file|inline_data)\S*( \w+)? (is|are) (not|only) supported|"
+    r"(does not|doesn't|not) support (image|audio|video|vision|multi-?modal)|"
+    r"unknown variant `?(image_url|input_audio|file)|allowed values: \['text'\]",
+    re.IGNORECASE,
+)
+"""What a model cannot read: servers say so with a 400, llama.cpp with a 500."""
 _STATUS = re.compile(r"[45][0-9][0-9]")
 _WAYS_OUT = {
     401: 'Give it a key: api_key = "env:NAME", and see that the variable holds the right one.',
@@ -90,6 +98,14 @@ def to_error(
             detail=detail,
             status=status,
             way_out="Shorten the conversation, or route to a model with a longer context.",
+        )
+    if status in (400, 404, 415, 422, 500) and _UNREADABLE.search(fault.message):
+        return EndpointRefused(
+            deployment,
+            f"cannot read what the conversation holds beside text ({status}, model {model!r})",
+            detail=detail,
+            status=status,
+            way_out="Route to a model that reads it, or leave it out of the messages.",
         )
     if status in (400, 429) and _SPENT.search(f"{fault.kind} {fault.message}"):
         what = f"refused ({status}, model {model!r})"

@@ -21,7 +21,7 @@ from segue.router.assemble import FAILED_REASONS
 from segue.router.deadlines import Watch
 from segue.router.errors import AttemptError, BrokenStream, EndpointFailed
 from segue.router.faults import Fault, fault_of, reason, to_error
-from segue.router.secrets import redact
+from segue.router.secrets import cause, redact
 from segue.router.settings import DeploymentSettings
 from segue.router.sse import Event, SSEParser
 from segue.router.types import Delta, OnDelta
@@ -179,7 +179,7 @@ class Reader:
         try:
             return parser.feed(piece)
         except ValueError as error:
-            raise EndpointFailed(self._name, "sent what is no event stream", detail=str(error)) from error
+            raise EndpointFailed(self._name, "sent what is no event stream", detail=str(error)) from None
 
     def _take_all(self, events: list[Event], exchange: Exchange, *, last: bool = False) -> bool:
         """Take events; true where the last word is among them."""
@@ -198,7 +198,8 @@ class Reader:
         except orjson.JSONDecodeError as error:
             if last:
                 return
-            raise self._nonsense("sent what is no JSON", data, exchange) from error
+            said = self._nonsense("sent what is no JSON", data, exchange)
+            raise said from cause(error, exchange.secrets)
         if not isinstance(chunk, dict) or named == "error" or chunk.get("error"):
             raise self._fault(fault_of(chunk), exchange.secrets)
         try:
@@ -206,7 +207,8 @@ class Reader:
         except Complaint as said:
             raise self._fault(fault_of(said.data), exchange.secrets) from None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise self._nonsense(f"sent what is no {self.chunk}", data, exchange) from error
+            what = self._nonsense(f"sent what is no {self.chunk}", data, exchange)
+            raise what from cause(error, exchange.secrets)
         exchange.show(deltas)
 
     def _nonsense(self, what: str, data: bytes, exchange: Exchange) -> EndpointFailed:

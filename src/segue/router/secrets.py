@@ -6,9 +6,11 @@ In: a reference as it stands in the settings. Out: the secret, for one request. 
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 from segue.base.errors import ConfigError
 
@@ -42,7 +44,10 @@ def resolve(reference: str, environ: Mapping[str, str] | None = None, *, wanted_
     if kind == "env":
         value = (os.environ if environ is None else environ).get(where, "").strip()
         if not value:
-            raise ConfigError(f"{wanted_by} needs the environment variable {where}, which is not set.")
+            raise ConfigError(
+                f"{wanted_by} needs the environment variable {where}, which is not set.",
+                way_out="Set it in the environment or in .env.",
+            )
         return value
     try:
         value = Path(where).expanduser().read_text(encoding="utf-8").strip()
@@ -62,9 +67,29 @@ def is_there(reference: str, environ: Mapping[str, str] | None = None) -> bool:
 
 
 def redact(text: str, secrets: Iterable[str], *, limit: int = 500) -> str:
-    """The text on one line, at most `limit` characters, with each secret replaced by `***`."""
+    """The text on one line, at most `limit` characters, with each secret replaced by `***`, however it is spelt."""
     for secret in secrets:
-        if len(secret) >= 4:
-            text = text.replace(secret, "***")
+        for spelling in _spellings(secret):
+            text = text.replace(spelling, "***")
     text = " ".join(text.split())
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def cause(error: BaseException, secrets: Iterable[str]) -> BaseException | None:
+    """The error itself, for `raise … from`; `None` where it, or what is behind it, would tell a secret."""
+    spellings = [spelling for secret in secrets for spelling in _spellings(secret)]
+    behind: BaseException | None = error
+    while behind is not None:
+        told = f"{behind}{behind!r}{behind.args!r}{vars(behind)!r}"
+        if any(spelling in told for spelling in spellings):
+            return None
+        behind = behind.__cause__ or behind.__context__
+    return error
+
+
+def _spellings(secret: str) -> Iterable[str]:
+    """How it may stand in a text: as it is, in a URL, in JSON, in a repr. What is very short is no secret."""
+    if len(secret) < 4:
+        return ()
+    shown = (repr(secret)[1:-1], repr(secret.encode())[2:-1])
+    return dict.fromkeys((secret, quote(secret), quote_plus(secret), json.dumps(secret)[1:-1], *shown))

@@ -21,6 +21,7 @@ from segue.router.auth import request_headers
 from segue.router.errors import EndpointFailed, EndpointRefused, EndpointUnreachable
 from segue.router.faults import Fault, read_fault, reason
 from segue.router.reading import Answer, Exchange, Reader
+from segue.router.secrets import cause
 from segue.router.sessions import Sessions, is_loopback, proxy_for, read_at_most
 from segue.router.settings import DeploymentSettings
 from segue.router.types import OnDelta
@@ -74,11 +75,13 @@ class HttpWire(Reader):
                 return
             except aiohttp.ServerDisconnectedError as error:
                 if fresh or exchange.collector.begun:  # a kept-alive connection may die while nobody looks: once more
-                    raise self._broken(error, exchange) from error
-            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
-                raise self._unreachable(error, exchange.secrets) from error
+                    raise self._broken(error, exchange) from cause(error, exchange.secrets)
+            except (
+                aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL, UnicodeError,
+            ) as error:  # fmt: skip
+                raise self._unreachable(error, exchange.secrets) from cause(error, exchange.secrets)
             except (aiohttp.ClientError, ConnectionError) as error:
-                raise self._broken(error, exchange) from error
+                raise self._broken(error, exchange) from cause(error, exchange.secrets)
 
     async def _post(
         self, session: aiohttp.ClientSession, data: bytes, headers: dict[str, str]
@@ -125,7 +128,9 @@ class HttpWire(Reader):
     def _unreachable(self, error: Exception, secrets: list[str]) -> EndpointUnreachable:
         via = " through the proxy of the environment" if self._proxy else ""
         way_out = "Start the server there, or mend `endpoint` in its settings."
-        if not is_loopback(self._url):
+        if isinstance(error, ValueError):
+            way_out = "Mend `endpoint` in its settings: it is a URL such as http://127.0.0.1:8000/v1."
+        elif not is_loopback(self._url):
             way_out = "See the address in `endpoint`, the network, and HTTP(S)_PROXY and NO_PROXY."
         return EndpointUnreachable(
             self._name,

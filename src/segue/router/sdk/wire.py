@@ -18,7 +18,7 @@ from segue.router.errors import AttemptError, EndpointFailed, EndpointRefused, E
 from segue.router.faults import Fault, read_fault, reason
 from segue.router.reading import Answer, Collector, Exchange, Reader
 from segue.router.sdk.clients import Clients
-from segue.router.secrets import redact
+from segue.router.secrets import cause, redact
 from segue.router.settings import DeploymentSettings
 from segue.router.types import OnDelta
 
@@ -68,7 +68,7 @@ class SdkWire(Reader):
             try:
                 await self._read(response, exchange)
             except _Dropped as error:
-                raise self._broken(error, exchange) from error
+                raise self._broken(error, exchange) from cause(error, exchange.secrets)
 
     async def _opened(
         self, stack: AsyncExitStack, client: AsyncOpenAI, body: Mapping[str, Any], headers: Any, exchange: Exchange

@@ -16,7 +16,7 @@ import orjson
 
 from segue.router.errors import AttemptError, EndpointFailed, EndpointTimeout, EndpointUnreachable
 from segue.router.faults import read_fault, reason, to_error
-from segue.router.secrets import is_reference, resolve
+from segue.router.secrets import cause, is_reference, resolve
 from segue.router.sessions import Sessions, proxy_for, read_at_most
 from segue.router.settings import DeploymentSettings
 
@@ -110,11 +110,13 @@ class Server:
                 f"cannot be reached at {self.url}",
                 detail=reason(error, secrets),
                 way_out="Start the server there, or mend `endpoint` in its settings.",
-            ) from error
+            ) from cause(error, secrets)
         except TimeoutError:
             raise EndpointTimeout(self.name, f"gave no answer at {url} within {self._timeout_s:g} s") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise EndpointFailed(self.name, f"gave no answer at {url}", detail=reason(error, secrets)) from error
+            raise EndpointFailed(self.name, f"gave no answer at {url}", detail=reason(error, secrets)) from cause(
+                error, secrets
+            )
         return Said(status=response.status, body=body, took_s=time.monotonic() - begun)
 
     def _headers(self) -> tuple[dict[str, str], list[str]]:
