@@ -201,6 +201,19 @@ export interface Deployment {
   median_s: number | null;
   median_first_token_s: number | null;
   last_at: number | null;
+  now: {
+    breaker: "closed" | "open" | "half-open";
+    opens_in_s: number;
+    in_flight: number;
+    limit_wait_s: number;
+    read_tokens_s: number | null;
+    write_tokens_s: number | null;
+    first_token_s: number | null;
+    running: number | null;
+    waiting: number | null;
+    kv_usage: number | null;
+    hit_rate: number | null;
+  };
 }
 
 export interface Models {

@@ -90,6 +90,7 @@ async def test_what_answers_is_told_with_what_it_took_and_how_often_it_failed(se
     (held,) = told["deployments"]
     assert (held["name"], held["generations"], held["cost_usd"]) == ("smart", 2, 0.5)
     assert held["median_s"] >= 0
+    assert (held["now"]["breaker"], held["now"]["in_flight"], held["now"]["running"]) == ("closed", 0, None)
     assert (told["looked_at"], told["failed"]) == (3, 1)
     assert "ConnectionError" in told["last_error"]
 

@@ -27,6 +27,7 @@ export default function ModelsPage() {
               <h2 className="font-semibold">{each.name}</h2>
               <Badge>{each.engine}</Badge>
               {each.offline && <Badge tone="warn">a set of rules, not a language model</Badge>}
+              <Health now={each.now} />
               {each.last_at !== null && <span className="text-xs text-soft">answered {ago(each.last_at)}</span>}
             </div>
             <p className="font-mono text-[13px] break-all text-soft">
@@ -38,6 +39,11 @@ export default function ModelsPage() {
               <Figure name="cost" value={cost(each.cost_usd)} />
               <Figure name="median time" value={each.median_s === null ? "–" : seconds(each.median_s)} />
               <Figure name="median first token" value={each.median_first_token_s === null ? "–" : seconds(each.median_first_token_s)} />
+              <Figure name="requests there now" value={load(each.now)} />
+              {each.now.read_tokens_s !== null && <Figure name="reads" value={`${Math.round(each.now.read_tokens_s).toLocaleString("en")} tokens/s`} />}
+              {each.now.write_tokens_s !== null && <Figure name="writes" value={`${Math.round(each.now.write_tokens_s)} tokens/s`} />}
+              {each.now.hit_rate !== null && <Figure name="prefix hits" value={`${Math.round(each.now.hit_rate * 100)} %`} />}
+              {each.now.kv_usage !== null && <Figure name="memory" value={`${Math.round(each.now.kv_usage * 100)} %`} />}
             </dl>
           </li>
         ))}
@@ -61,6 +67,19 @@ export default function ModelsPage() {
       )}
     </Frame>
   );
+}
+
+function Health({ now }: { now: Models["deployments"][number]["now"] }) {
+  if (now.breaker === "open") return <Badge tone="bad">failed; left alone for {seconds(now.opens_in_s)}</Badge>;
+  if (now.breaker === "half-open") return <Badge tone="warn">failed; the next request tries it</Badge>;
+  if (now.limit_wait_s > 0) return <Badge tone="warn">at its limit for {seconds(now.limit_wait_s)}</Badge>;
+  return null;
+}
+
+// Ours, and all that its server tells of.
+function load(now: Models["deployments"][number]["now"]): string {
+  if (now.running === null) return now.in_flight.toLocaleString("en");
+  return `${now.in_flight} of ${now.running + (now.waiting ?? 0)}`;
 }
 
 export function Figure({ name, value }: { name: string; value: string }) {

@@ -25,6 +25,7 @@ from segue.router.deployment import Deployment
 from segue.router.difficulty import difficulty as _difficulty
 from segue.router.fleets import Fleets
 from segue.router.forecast import Forecast, Lengths, forecast
+from segue.router.limits import Limits
 from segue.router.offline_deployment import show_whole
 from segue.router.placing.fleet import Fleet
 from segue.router.placing.host import Asked
@@ -91,6 +92,11 @@ class RouterCore:
     def default_route(self) -> str:
         """The route of those who name none; empty where there is no route."""
         return self._routes.default
+
+    @property
+    def limits(self) -> Mapping[str, Limits]:
+        """What each deployment allows, by its name."""
+        return self._standing.limits
 
     @property
     def routes(self) -> dict[str, RouteSettings]:

@@ -7,9 +7,10 @@ of them in `segue.router.build`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NoReturn, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -138,6 +139,10 @@ class DeploymentSettings(_Section):
             raise ValueError(f"a URL such as http://127.0.0.1:8000/v1 is wanted, not {_without_password(endpoint)!r}")
         if parts.username or parts.password:
             raise ValueError(f"a URL must not hold a password. {WAY_OUT}")
+        if parts.query or parts.fragment:
+            raise ValueError(f"a URL ends with its path here; a key goes into `api_key` or `headers`. {WAY_OUT}")
+        if not _is_host(parts):
+            raise ValueError(f"{_without_password(endpoint)!r} has no possible host and port")
         return endpoint.rstrip("/")
 
     @field_validator("headers")
@@ -313,6 +318,19 @@ def _refuse(kind: type[_Section], error: ValidationError) -> NoReturn:
         raise ConfigError(f"has an unknown key {where!r}; the keys are: {names(kind.model_fields)}.") from None
     said = first["msg"].removeprefix("Value error, ").rstrip(".")
     raise ConfigError(f"{where}: {said}." if where else f"{said}.") from None
+
+
+def _is_host(parts: SplitResult) -> bool:
+    """Whether the host could be one, and the port too; whether it exists is seen when it is asked."""
+    try:
+        port_fits = parts.port is None or parts.port > 0
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    if ":" in host:
+        return port_fits
+    labels = host.rstrip(".").split(".")
+    return port_fits and not re.search(r"[\s<>\"{}|^`\\]", host) and all(0 < len(label) < 64 for label in labels)
 
 
 def _without_password(url: str) -> str:

@@ -7,6 +7,27 @@ from typing import Any
 from segue.server.schemas import Told
 
 
+class DeploymentNowTold(Told):
+    """How a deployment stands at this moment, as this server's router knows it."""
+
+    breaker: str
+    """`closed`: it is asked. `open`: it failed and is left alone. `half-open`: one request may try."""
+    opens_in_s: float
+    in_flight: int
+    """Requests that it has from this server."""
+    limit_wait_s: float
+    """How long its limits would have a request wait."""
+    read_tokens_s: float | None
+    write_tokens_s: float | None
+    first_token_s: float | None
+    running: float | None
+    """Requests that it has from all clients; `None` where it does not say."""
+    waiting: float | None
+    kv_usage: float | None
+    hit_rate: float | None
+    """How much of all prompts it found in its prefix cache, from 0 to 1."""
+
+
 class DeploymentTold(Told):
     """One model on one endpoint, with what the newest generations of the tenant say of it."""
 
@@ -26,6 +47,7 @@ class DeploymentTold(Told):
     median_s: float | None
     median_first_token_s: float | None
     last_at: float | None
+    now: DeploymentNowTold
 
 
 class RouteTold(Told):

@@ -5,12 +5,22 @@ from __future__ import annotations
 import asyncio
 import statistics
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
+from segue.router.now import DeploymentNow, now_of
 from segue.server.errors import NotAllowed
 from segue.server.routing import plain, routes
 from segue.server.serving import Here, Server, Who
-from segue.server.told_models import CheckTold, DeploymentTold, ModelsTold, RouteTold, SettingsTold, SettingTold
+from segue.server.told_models import (
+    CheckTold,
+    DeploymentNowTold,
+    DeploymentTold,
+    ModelsTold,
+    RouteTold,
+    SettingsTold,
+    SettingTold,
+)
 from segue.tracing.spans import SpanRow
 from segue.workspace.examining import examine
 
@@ -23,7 +33,7 @@ _SEES_SETTINGS = {"admin", "*"}
 async def list_deployments(server: Here, who: Who) -> ModelsTold:
     """Say which deployments there are, and what the tenant's newest 1,000 generations say of each."""
     core = await server.router()
-    held = core.describe()
+    held, now = core.describe(), now_of(core)
     spans = await asyncio.to_thread(server.ws.traces.generations, tenant=who.tenant, limit=_LOOKED_AT)
     by_name: dict[str, list[SpanRow]] = {}
     failed = [span for span in spans if span.status == "error"]
@@ -33,7 +43,7 @@ async def list_deployments(server: Here, who: Who) -> ModelsTold:
         default_route=held["default_route"], chosen=_chosen(server), looked_at=len(spans), failed=len(failed),
         last_error=_error(failed[0]) if failed else "",
         routes=[RouteTold(name=name, **route) for name, route in held["routes"].items()],
-        deployments=[_told(name, each, by_name.get(name, [])) for name, each in held["deployments"].items()],
+        deployments=[_told(name, each, by_name.get(name, []), now[name]) for name, each in held["deployments"].items()],
     )  # fmt: skip
 
 
@@ -56,7 +66,7 @@ def _chosen(server: Server) -> str:
     return "" if choice is None else str(choice.why)
 
 
-def _told(name: str, held: dict[str, Any], spans: Sequence[SpanRow]) -> DeploymentTold:
+def _told(name: str, held: dict[str, Any], spans: Sequence[SpanRow], now: DeploymentNow) -> DeploymentTold:
     good = [span for span in spans if span.status == "ok"]
     costs = [span.attributes.get("segue.cost_usd") for span in good]
     first = [value for span in good if (value := span.attributes.get("segue.first_token_s")) is not None]
@@ -70,6 +80,7 @@ def _told(name: str, held: dict[str, Any], spans: Sequence[SpanRow]) -> Deployme
         median_s=statistics.median((span.end_ns - span.start_ns) / 1e9 for span in good) if good else None,
         median_first_token_s=statistics.median(first) if first else None,
         last_at=max(span.end_ns for span in spans) / 1e9 if spans else None,
+        now=DeploymentNowTold(**asdict(now)),
     )  # fmt: skip
 
 
