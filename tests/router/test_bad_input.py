@@ -30,7 +30,7 @@ HI = GenerationRequest(messages=[user("hi")])
 
 def image() -> GenerationRequest:
     url = {"url": "data:image/png;base64,AAAA"}
-    parts = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": url}]
+    parts: list[dict[str, Any]] = [{"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": url}]
     message: Message = {"role": "user", "content": parts}
     return GenerationRequest(messages=[enter(message)])
 

@@ -157,7 +157,7 @@ class Host:
 
     def _read(self, placed: Placed) -> None:
         if self._waiting.pop(id(placed), None) is not None:
-            self.ahead = max(0.0, self.ahead - placed.new)
+            self.ahead = max(0.0, self.ahead - placed.new) if self._waiting else 0.0
 
 
 def _learned(known: float | None, measured: float) -> float:
