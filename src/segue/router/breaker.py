@@ -55,7 +55,9 @@ class Breaker:
         return False
 
     def went_well(self, now: float) -> None:
-        """It answered: all may go there again."""
+        """It answered: all may go there again, and what was before its breaker opened counts no more."""
+        if self._until is not None:
+            self._ends.clear()
         self._ends.append(True)
         self._row = self._opened = 0
         self._until, self._trying = None, False

@@ -6,6 +6,7 @@ alike, which is what a prefix cache goes by. A conversation that grew is hashed 
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
@@ -61,7 +62,7 @@ class Chains:
             read = _Read(tools)
         for message in messages[len(read.ids) :]:
             read.add(_text(message))
-            read.ids.append(message.get("id") or id(message))
+            read.ids.append(_mark(message))
         read.first = messages[0].get("content") if messages else None
         if request.session:
             self._read[request.session] = read
@@ -75,7 +76,7 @@ class Chains:
             return 0, 0
         known = self._tools.get(id(tools)) if isinstance(tools, tuple) else None
         if known is None or known[0] is not tools:
-            names = sorted(orjson.dumps(tool, default=str) for tool in tools)
+            names = sorted(_json(tool) for tool in tools)
             known = self._tools[id(tools)] = (tools, hash(tuple(names)), sum(map(len, names)))
             if len(self._tools) > _TOOLSETS:
                 self._tools.popitem(last=False)
@@ -89,15 +90,29 @@ def _goes_on(read: _Read, messages: Sequence[Message]) -> bool:
         return False
     if messages and ids and messages[0].get("content") != read.first:
         return False
-    return [message.get("id") for message in messages[1 : len(ids)]] == ids[1:]
+    return [_mark(message) for message in messages[1 : len(ids)]] == ids[1:]
+
+
+def _mark(message: Message) -> Any:
+    """What a message is known by again: its id, and its content, which somebody may have shortened for the model."""
+    content = message.get("content")
+    said = hash(content) if isinstance(content, str) else len(content or ())
+    return message.get("id") or id(message), said, len(message.get("tool_calls") or ())
 
 
 def _text(message: Message) -> str:
     content = message.get("content")
     if not isinstance(content, str):
-        content = "" if content is None else orjson.dumps(content, default=str).decode("utf-8", "replace")
+        content = "" if content is None else _json(content)
     calls = message.get("tool_calls")
     if not calls:
         return f"\n{message['role']}\n{content}"
     told = "".join(f"{call['function']['name']}{call['function']['arguments']}" for call in calls)
     return f"\n{message['role']}\n{content}{told}"
+
+
+def _json(data: Any) -> str:
+    try:
+        return orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # lone surrogates, integers beyond 64 bits
+        return json.dumps(data, default=str)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -132,15 +133,21 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     """The wait that an answer asks for: `retry-after-ms`, `Retry-After` in seconds or as a date; else `None`."""
     try:
         if (millis := headers.get("retry-after-ms")) is not None:
-            return max(0.0, float(millis) / 1000)
-        if (value := headers.get("Retry-After")) is None:
+            wait = float(millis) / 1000
+        elif (value := headers.get("Retry-After")) is None:
             return None
-        try:
-            return max(0.0, float(value))
-        except ValueError:
-            return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+        else:
+            wait = _seconds(value)
+    except (ValueError, OverflowError):
         return None
+    return max(0.0, wait) if isfinite(wait) else None
+
+
+def _seconds(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return parsedate_to_datetime(value).timestamp() - time.time()
 
 
 def _is_overflow(fault: Fault) -> bool:

@@ -7,12 +7,12 @@ taken than allowed. Who waits is served in the order of coming: see `segue.route
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from asyncio_throttle.throttler import Throttler
+
+from segue.router.waits import reset_s
 
 MINUTE_S = 60.0
 _LOOK_S = 1.0
@@ -23,6 +23,8 @@ _ARRIVES_S = 3.0
 """A request that was sent longer ago has come to its server, although that has not answered yet."""
 _RETRY_S = 1.0
 """How long a server that is over its limit is left alone where it does not say."""
+_BELIEVED_S = 3600.0
+"""A server that asks to be left alone for longer is asked again after that."""
 
 
 class Requests(Throttler):
@@ -44,7 +46,8 @@ class Requests(Throttler):
             if now - began < _ARRIVES_S:
                 break
             self.arrived(number, now)
-        self.flush()  # type: ignore[no-untyped-call]
+        while self._task_logs and now - self._task_logs[0] > self.period:
+            self._task_logs.popleft()
         over = len(self._task_logs) + len(self._going) - int(self.rate_limit)
         if over < 0:
             return 0.0
@@ -64,43 +67,66 @@ class Requests(Throttler):
             self._task_logs.append(now)
 
 
+@dataclass(slots=True)
+class _Counted:
+    """Tokens of one request."""
+
+    since: float
+    tokens: float
+    there: bool = False
+
+
 class Tokens:
-    """Tokens in a minute."""
+    """Tokens in a minute. Those of a request count until a minute after its server has it."""
 
     def __init__(self, most: int, period_s: float = MINUTE_S) -> None:
         self.most = most
         self._period_s = period_s
-        self._taken: deque[list[float]] = deque()
+        self._taken: dict[int, _Counted] = {}
+        """By the time that they count from."""
         self._sum = 0.0
+        self._number = 0
 
     def wait_s(self, tokens: float, now: float) -> float:
         """Seconds until so many more may go; a request larger than the limit waits until nothing else is in it."""
         self._flush(now)
         over = self._sum + min(tokens, self.most) - self.most
-        if over <= 0:
+        if over <= 0 or not self._taken:
             return 0.0
-        for at, taken in self._taken:
-            over -= taken
+        ends = now
+        for each in self._taken.values():
+            ends = max(ends, self._ends(each))
+            over -= each.tokens
             if over <= 0:
-                return max(0.001, at + self._period_s - now + 0.001)
-        return self._period_s
+                break
+        return max(0.001, ends - now + 0.001)
 
-    def take(self, tokens: float, now: float) -> list[float]:
-        """So many go; what is returned is handed to `correct`."""
-        entry = [now, tokens]
-        self._taken.append(entry)
+    def take(self, tokens: float, now: float) -> int:
+        """So many go; what is returned is handed to `arrived` and `correct`."""
+        self._number += 1
+        self._taken[self._number] = _Counted(now, tokens)
         self._sum += tokens
-        return entry
+        return self._number
 
-    def correct(self, entry: list[float], tokens: float) -> None:
+    def arrived(self, number: int, now: float) -> None:
+        """The server has them, since it answers."""
+        if (each := self._taken.pop(number, None)) is not None:
+            self._taken[number] = _Counted(now, each.tokens, there=True)
+
+    def correct(self, number: int, tokens: float) -> None:
         """They were so many in truth."""
-        if any(each is entry for each in self._taken):
-            self._sum += tokens - entry[1]
-            entry[1] = tokens
+        if (each := self._taken.get(number)) is not None:
+            self._sum += tokens - each.tokens
+            each.tokens = tokens
+
+    def _ends(self, each: _Counted) -> float:
+        return each.since + self._period_s + (0.0 if each.there else _ARRIVES_S)
 
     def _flush(self, now: float) -> None:
-        while self._taken and now - self._taken[0][0] > self._period_s:
-            self._sum -= self._taken.popleft()[1]
+        while self._taken and now > self._ends(next(iter(self._taken.values()))):
+            self._sum -= self._taken.pop(next(iter(self._taken))).tokens
+        if not self._taken:
+            self._sum = 0.0
 
 
 class Slots:
@@ -142,7 +168,7 @@ class Taken:
     """What one request took of the limits."""
 
     numbers: tuple[int, ...] = ()
-    entry: list[float] | None = None
+    tokens: int | None = None
     there: bool = False
 
 
@@ -211,25 +237,23 @@ class Limits:
         """The server has it: its first piece of an answer came, or its end."""
         for each, number in zip(self.requests, taken.numbers, strict=True):
             each.arrived(number, now)
-        if taken.entry is not None and not taken.there:
-            taken.entry[0] = now
+        if self.tokens is not None and taken.tokens is not None and not taken.there:
+            self.tokens.arrived(taken.tokens, now)
         taken.there = True
 
     def end(self, taken: Taken, now: float, tokens: float | None = None) -> None:
         """It has ended; `tokens` is what it took in truth, `None` where nobody knows."""
         self.slots.held -= 1
         self.arrived(taken, now)
-        if tokens is None:
-            return
-        if self.tokens is not None and taken.entry is not None:
-            self.tokens.correct(taken.entry, tokens)
+        if tokens is not None and self.tokens is not None and taken.tokens is not None:
+            self.tokens.correct(taken.tokens, tokens)
 
     def over(self, retry_after_s: float | None, now: float) -> float:
         """The server says that it is over its limit; how long it is left alone."""
         self.refused += 1
         self.slots.refused(now)
         wait = _RETRY_S if retry_after_s is None else retry_after_s
-        self.blocked_until = max(self.blocked_until, now + wait)
+        self.blocked_until = max(self.blocked_until, now + min(wait, _BELIEVED_S))
         return wait
 
     def told(self, headers: Mapping[str, str], now: float) -> None:
@@ -240,37 +264,11 @@ class Limits:
                 continue
             reset = headers.get(f"x-ratelimit-reset-{kind}") or headers.get(f"anthropic-ratelimit-{kind}-reset")
             try:
-                told.left, told.until = float(left), now + reset_s(reset or "1s")
-            except ValueError:
+                told.left, told.until = float(left), now + min(reset_s(reset or "1s"), _BELIEVED_S)
+            except (ValueError, OverflowError):
                 told.left, told.until = float("inf"), 0.0
 
 
 def _requests(most: float, period_s: float) -> Requests:
     whole = max(1, int(most))
     return Requests(whole, period_s * whole / most)
-
-
-def reset_s(text: str) -> float:
-    """Seconds in `6m0s`, `1.5s`, `20ms`, plain seconds, or until an RFC 3339 time.
-
-    Raises:
-        ValueError: It is none of these.
-    """
-    text = text.strip()
-    if "T" in text:
-        from datetime import datetime
-
-        return max(0.0, datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp() - time.time())
-    units = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
-    seconds, number, at = 0.0, "", 0
-    while at < len(text):
-        if text[at].isdigit() or text[at] == ".":
-            number += text[at]
-            at += 1
-            continue
-        unit = "ms" if text.startswith("ms", at) else text[at]
-        if unit not in units or not number:
-            raise ValueError(f"not a length of time: {text!r}")
-        seconds += float(number) * units[unit]
-        number, at = "", at + len(unit)
-    return seconds + float(number) if number else seconds

@@ -41,14 +41,14 @@ class Asked:
 class Placed:
     """One request at one host."""
 
-    __slots__ = ("ahead", "asked", "expected_s", "first_at", "host", "matched", "new", "started")
+    __slots__ = ("ahead", "asked", "expected_s", "first_at", "held", "host", "new", "started")
 
-    def __init__(self, host: Host, asked: Asked, matched: float, now: float) -> None:
+    def __init__(self, host: Host, asked: Asked, now: float) -> None:
         self.host = host
         self.asked = asked
-        self.matched = matched
-        """Tokens that the host is thought to hold."""
-        self.new = max(1.0, asked.input_tokens - matched)
+        self.held = host.held(asked)
+        """Tokens that the host should hold, by what it was given."""
+        self.new = max(1.0, asked.input_tokens - host.believed(self.held))
         """Tokens that it has to read."""
         self.ahead = host.ahead
         """Tokens that others had it read when this one came."""
@@ -87,13 +87,19 @@ class Host:
 
     def matched(self, asked: Asked) -> float:
         """How many tokens of the request it is thought to hold."""
-        pieces = self.prefixes.match(asked.chain) if asked.chain else 0
-        held = pieces * asked.piece_tokens
+        return self.believed(self.held(asked))
+
+    def held(self, asked: Asked) -> float:
+        """How many it should hold, by what it was given."""
+        return self.prefixes.match(asked.chain) * asked.piece_tokens if asked.chain else 0.0
+
+    def believed(self, held: float) -> float:
+        """How many of those it is believed to hold."""
         return held * self.trust if self.trust < _DOUBTED else held
 
     def begin(self, asked: Asked, now: float, *, expected_s: float = 0.0) -> Placed:
         """A request goes to it."""
-        placed = Placed(self, asked, self.matched(asked), now)
+        placed = Placed(self, asked, now)
         placed.expected_s = expected_s
         if asked.chain:
             self.prefixes.add(asked.chain)
@@ -118,9 +124,8 @@ class Host:
         """It has answered. `cached_tokens` is what it says of its prefix cache; `None` where it says nothing."""
         self.first_token(placed, now)
         self.leave(placed)
-        if cached_tokens is not None and placed.matched > _LEAST_TOKENS:
-            self.trust += LEARNS * self.trust * (cached_tokens / placed.matched - 1.0)
-            self.trust = min(1.0, max(0.05, self.trust))
+        if cached_tokens is not None and placed.held > _LEAST_TOKENS:
+            self.trust += LEARNS * (min(1.0, cached_tokens / placed.held) - self.trust)
         first_at = placed.first_at or now
         if output_tokens > _LEAST_OUTPUT and now > first_at:
             self.token_s = _learned(self.token_s, (now - first_at) / (output_tokens - 1))
@@ -157,7 +162,7 @@ class Host:
 
     def _read(self, placed: Placed) -> None:
         if self._waiting.pop(id(placed), None) is not None:
-            self.ahead = max(0.0, self.ahead - placed.new)
+            self.ahead = max(0.0, self.ahead - placed.new) if self._waiting else 0.0
 
 
 def _learned(known: float | None, measured: float) -> float:

@@ -54,5 +54,5 @@ class Prefixes:
 
     def _forget(self) -> None:
         held = self._held
-        while len(held) > self.most:
-            del held[next(iter(held))]
+        while held and len(held) > self.most:
+            held.pop(next(iter(held)), None)
