@@ -15,6 +15,7 @@ from asyncio_throttle.throttler import Throttler
 from segue.router.waits import reset_s
 
 MINUTE_S = 60.0
+_ALL = float("inf")
 _LOOK_S = 1.0
 """How soon it is worth looking again whether one of the requests that go has ended, if nobody says so."""
 _FORGETS_S = 120.0
@@ -191,6 +192,7 @@ class Limits:
     """A reading of `time.monotonic()`: until then the server wants no requests."""
     refused: int = 0
     """How often it said so."""
+    _was_told: bool = False
     _requests_told: _Told = field(default_factory=_Told)
     _tokens_told: _Told = field(default_factory=_Told)
 
@@ -211,6 +213,8 @@ class Limits:
 
     def wait_s(self, tokens: float, now: float) -> float:
         """Seconds until a request of so many tokens may go; 0 where it may now."""
+        if not (self.requests or self._was_told) and self.tokens is None and self.slots.limit == _ALL:
+            return max(0.0, self.blocked_until - now)
         wait = self.blocked_until - now
         for each in self.requests:
             wait = max(wait, each.wait_s(now))
@@ -262,6 +266,7 @@ class Limits:
             left = headers.get(f"x-ratelimit-remaining-{kind}") or headers.get(f"anthropic-ratelimit-{kind}-remaining")
             if left is None:
                 continue
+            self._was_told = True
             reset = headers.get(f"x-ratelimit-reset-{kind}") or headers.get(f"anthropic-ratelimit-{kind}-reset")
             try:
                 told.left, told.until = float(left), now + min(reset_s(reset or "1s"), _BELIEVED_S)

@@ -14,7 +14,7 @@ from segue.router.placing.pick import Policy
 from segue.router.types import GenerationRequest
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Step:
     """Deployments of which one is chosen, and the request as their route wants it."""
 
@@ -54,7 +54,7 @@ class Hedges:
         return self.made < share * self.requests
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Go:
     """One try: who is asked, by which step, and what it took of the limits."""
 

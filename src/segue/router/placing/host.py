@@ -22,7 +22,7 @@ _TOLD_FOR_S = 3.0
 """What `/metrics` said is forgotten after that."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Asked:
     """One request, as far as it matters where it goes."""
 
@@ -151,7 +151,7 @@ class Host:
         mean_new = self.ahead / len(self._waiting) if self._waiting else 0.0
         self.others_ahead = max(0.0, waiting - len(self._waiting)) * mean_new
         self._told_at = now
-        if kv_tokens and piece_tokens > 0:
+        if kv_tokens and piece_tokens >= 1:
             self.prefixes.shrink(max(64, int(kv_tokens / piece_tokens)))
 
     def load(self, now: float) -> tuple[float, float]:
