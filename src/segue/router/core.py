@@ -81,8 +81,7 @@ class RouterCore:
         self._standing = Standing(self.fleet, {}, self._randomness, settings.wait_s)
         for name, deployment in {**settings.deployments, **(deployments or {})}.items():
             self._take_in(name, deployment)
-        declared = {name: each for name, each in settings.deployments.items() if isinstance(each, DeploymentSettings)}
-        self._fleets = Fleets(self._routes, declared, take_in=self._take_in, drop=self._drop)
+        self._fleets = Fleets(self._routes, settings.deployments, take_in=self._take_in, drop=self._drop)
         if not self._routes.held and self._deployments:
             self._routes.held["default"] = RouteSettings(deployments=tuple(self._deployments), policy="first")
         self._routes.default = default_route or settings.default_route or self._first_route()
@@ -136,9 +135,11 @@ class RouterCore:
             if on_delta is not None:
                 show_whole(found.message, on_delta)
             return replace(found, route=asked, duration_s=time.monotonic() - start)
-        chain, chars = self._chains.of(request)
-        tokens = request.input_estimate or chars // 4 or 1
+        read = None if request.input_estimate else self._chains.of(request)
+        tokens = request.input_estimate or (read[1] // 4 if read else 0) or 1
         steps, rule = self._routes.steps(name, request, tokens)
+        alone = len(steps) == len(steps[0].deployments) == 1
+        chain, chars = ((), 0) if alone else read or self._chains.of(request)
         attempts = Attempts(
             asked, self._asked(request, steps, chain, tokens / chars if chars else 0.0, tokens), self._standing,
             on_delta=on_delta, deadline=deadline, tenant=request.tenant, run=request.run,
@@ -158,7 +159,7 @@ class RouterCore:
             first_token_s=_first_token_s(reply, duration_s, attempts),
             duration_s=duration_s,
             attempts=tuple(attempts.made),
-            why=_why(asked, name, rule, deployment, attempts, alone=len(steps) == len(steps[0].deployments) == 1),
+            why=_why(asked, name, rule, deployment, attempts, alone=alone),
         )
         if key is not None and held.cache_s is not None:
             self.cache.put(key, found, held.cache_s)
@@ -295,7 +296,7 @@ class RouterCore:
         return Asked(
             input_tokens=tokens,
             output_tokens=self._lengths.usual(names[:1], request.speaker),
-            chain=chain if len(names) > 1 else (),
+            chain=chain,
             piece_tokens=PIECE * tokens_per_char,
             session=request.session,
         )
