@@ -20,7 +20,7 @@ from segue.router import (
     RouteSettings,
     TextDelta,
 )
-from segue.router import attempts as attempts_module
+from segue.router import racing as racing_module
 
 HI = GenerationRequest(messages=[user("hi")])
 
@@ -55,7 +55,7 @@ class Slow(Deployment):
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts_module, "HEDGE_LEAST_S", 0.05)
+    monkeypatch.setattr(racing_module, "HEDGE_LEAST_S", 0.05)
 
 
 def core(*held: Slow, hedge: float = 0.5) -> RouterCore:

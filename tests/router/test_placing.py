@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segue.router.placing.fleet import Fleet, Placement
-from segue.router.placing.host import Asked, Host, Placed
+from segue.router.placing.host import NO_PRICE, Asked, Host, Placed
 from segue.router.placing.pick import Policy
 from segue.router.placing.plain import ByWeight, Cheapest, InOrder, InTurn, LeastLoaded, LowestLatency
 from segue.router.placing.predicted import Predicted
@@ -205,8 +205,8 @@ def test_predicted_leaves_alone_what_hangs() -> None:
 
 
 def test_predicted_counts_a_price_as_seconds() -> None:
-    prices = {"cheap": 0.0, "dear": 1.0}
-    policy = Predicted(second_usd=0.01, price_usd=lambda host, one, new: prices[host.name])
+    prices = {"cheap": 0.0, "dear": 1e-6}
+    policy = Predicted(second_usd=0.001, rates=lambda host: (0.0, 0.0, prices[host.name]))
 
     assert policy.choose(asked(), hosts("dear", "cheap"), 0.0).host.name == "cheap"
 
@@ -265,8 +265,8 @@ def test_lowest_latency_asks_those_never_asked_then_the_soonest_and_now_and_then
 
 
 def test_cheapest_takes_what_has_no_price_for_dear() -> None:
-    prices = {"unknown": None, "dear": 2.0, "cheap": 1.0, "cheap too": 1.0}
-    policy = Cheapest(lambda host, one, new: prices[host.name])
+    prices = {"unknown": NO_PRICE, "dear": (2.0, 2.0, 2.0), "cheap": (1.0, 1.0, 1.0), "cheap too": (1.0, 1.0, 1.0)}
+    policy = Cheapest(lambda host: prices[host.name])
     held = hosts(*prices)
     held[2].begin(asked(), 0.0)
 
@@ -276,7 +276,7 @@ def test_cheapest_takes_what_has_no_price_for_dear() -> None:
 
 POLICIES: list[Policy] = [
     Predicted(), InOrder(), InTurn(), ByWeight({}, Points(0.999999999)), LeastLoaded(),
-    LowestLatency(Points(0.05, 1.0)), Cheapest(lambda host, one, new: None),
+    LowestLatency(Points(0.05, 1.0)), Cheapest(lambda host: None),
 ]  # fmt: skip
 
 

@@ -34,13 +34,7 @@ class Labels:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for a message; fields that say nothing are left out."""
-        out: dict[str, Any] = {
-            "integrity": self.integrity,
-            "confidentiality": self.confidentiality,
-            "kind": self.kind,
-        }
-        if self.source:
-            out["source"] = self.source
+        out = plain_labels(self.integrity, self.kind, self.source, confidentiality=self.confidentiality)
         if self.readers is not None:
             out["readers"] = list(self.readers)
         return out
@@ -56,6 +50,16 @@ class Labels:
             source=data.get("source", ""),
             readers=None if readers is None else tuple(readers),
         )
+
+
+def plain_labels(
+    integrity: Integrity, kind: str, source: str, *, confidentiality: Confidentiality = "internal"
+) -> dict[str, Any]:
+    """Labels as a message carries them, made at once."""
+    out: dict[str, Any] = {"integrity": integrity, "confidentiality": confidentiality, "kind": kind}
+    if source:
+        out["source"] = source
+    return out
 
 
 def atoms(value: Any) -> list[list[str]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NotRequired, Required, TypedDict
 from segue.base.errors import BadInput
 from segue.base.ids import derived_id, new_id
 from segue.base.known import KnownIds
-from segue.base.labels import Integrity, Labels
+from segue.base.labels import Integrity, Labels, plain_labels
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage, BaseMessage
@@ -74,6 +74,7 @@ _INTEGRITY: dict[str, Integrity] = {
     "assistant": "tool",
     "tool": "untrusted",
 }
+_KINDS = {"tool": "tool_result", "assistant": "answer"}
 
 
 def user(text: str, **more: Any) -> Message:
@@ -132,15 +133,16 @@ def enter(message: Message, *, source: str = "") -> Message:
     if role not in _INTEGRITY:
         raise BadInput(f"a message needs a role out of {', '.join(sorted(_INTEGRITY))}; this one has {role!r}")
     content = message.setdefault("content", None)
-    if not (content is None or isinstance(content, str | list)):
-        raise BadInput(f"a message's content is text, a list of parts or None, not {type(content).__name__}")
-    _check_parts(content if isinstance(content, list) else [])
-    _check_calls(message.get("tool_calls") or [])
+    if not (content is None or isinstance(content, str)):
+        if not isinstance(content, list):
+            raise BadInput(f"a message's content is text, a list of parts or None, not {type(content).__name__}")
+        _check_parts(content)
+    if calls := message.get("tool_calls"):
+        _check_calls(calls)
     if "id" not in message:
         message["id"] = new_id("msg")
     if "labels" not in message:
-        kind = {"tool": "tool_result", "assistant": "answer"}.get(role, "text")
-        message["labels"] = Labels(integrity=_INTEGRITY[role], kind=kind, source=source).to_dict()
+        message["labels"] = plain_labels(_INTEGRITY[role], _KINDS.get(role, "text"), source)
     if "tokens" not in message:
         message["tokens"] = estimate_tokens(message)
     return message
@@ -216,12 +218,13 @@ def estimate_tokens(message: Message) -> int:
 
     An estimate to reserve and trim by; what a model was really sent stands in the usage of its generation.
     """
-    size = _size(text_of(message))
+    content = message.get("content")
+    size = _size(content if isinstance(content, str) else text_of(message))
     for call in message.get("tool_calls") or ():
         size += _size(call["function"]["name"]) + _size(call["function"]["arguments"])
-    content = message.get("content")
-    others = sum(part.get("type") != "text" for part in content) if isinstance(content, list) else 0
-    return size // 4 + 4 + others * OTHER_PART_TOKENS
+    if isinstance(content, list):
+        size += 4 * OTHER_PART_TOKENS * sum(part.get("type") != "text" for part in content)
+    return size // 4 + 4
 
 
 def _size(text: str) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 
@@ -37,6 +37,10 @@ class Usage:
             tool_calls=self.tool_calls + other.tool_calls,
             cost_usd=None if unknown else (self.cost_usd or 0.0) + (other.cost_usd or 0.0),
         )
+
+    def at_cost(self, cost_usd: float | None) -> Usage:
+        """The same tokens at this cost; itself where that is its cost."""
+        return self if cost_usd is None and self.cost_usd is None else replace(self, cost_usd=cost_usd)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a state channel or a store."""

@@ -52,6 +52,8 @@ class Assembler:
         """The model as the server names it."""
         self.ended = False
         """Whether `[DONE]` has come."""
+        self.counts_cached = False
+        """Whether it says how many tokens it had cached."""
         self.cache_write_tokens = 0
         """Writing into a cache costs nothing extra here."""
 
@@ -67,21 +69,22 @@ class Assembler:
 
     def add(self, chunk: Mapping[str, Any]) -> list[Delta]:
         """Take one chunk; what it adds to the answer."""
-        self._deltas = []
-        if not self.model and isinstance(chunk.get("model"), str):
-            self.model = chunk["model"]
-        if chunk.get("usage"):
-            self._usage = read_usage(chunk["usage"])
+        deltas = self._deltas = []
+        if not self.model and isinstance(model := chunk.get("model"), str):
+            self.model = model
+        if usage := chunk.get("usage"):
+            self._usage = read_usage(usage)
+            self.counts_cached = "cached_tokens" in (usage.get("prompt_tokens_details") or ())
         for choice in chunk.get("choices") or ():
             if choice.get("index"):
                 continue  # only one answer was asked for
-            piece = choice.get("delta") or choice.get("message")
-            if piece:
+            if piece := choice.get("delta") or choice.get("message"):
                 self._add_piece(piece)
-            if choice.get("finish_reason"):
-                self.finish_reason = str(choice["finish_reason"])
-        self._begun = self._begun or bool(self._deltas)
-        return self._deltas
+            if reason := choice.get("finish_reason"):
+                self.finish_reason = str(reason)
+        if deltas:
+            self._begun = True
+        return deltas
 
     def done(self) -> None:
         """The server says that this was all; it need not have said why, unless a call was left by half."""
@@ -108,13 +111,8 @@ class Assembler:
         return self._usage
 
     def _add_piece(self, piece: Mapping[str, Any]) -> None:
-        for field in ("reasoning_content", "reasoning"):
-            thought = piece.get(field)
-            if thought and isinstance(thought, str):
-                self._reasoning.append(thought)
-                self._reasoning_field = field
-                self._deltas.append(ReasoningDelta(thought))
-                break
+        if "reasoning_content" in piece or "reasoning" in piece:
+            self._add_thought(piece)
         if details := piece.get("reasoning_details"):
             for detail in details:
                 _merge_detail(self._details, detail)
@@ -128,6 +126,15 @@ class Assembler:
             self._deltas.append(TextDelta(text))
         for call_piece in piece.get("tool_calls") or ():
             self._add_call_piece(call_piece)
+
+    def _add_thought(self, piece: Mapping[str, Any]) -> None:
+        for field in ("reasoning_content", "reasoning"):
+            thought = piece.get(field)
+            if thought and isinstance(thought, str):
+                self._reasoning.append(thought)
+                self._reasoning_field = field
+                self._deltas.append(ReasoningDelta(thought))
+                return
 
     def _add_call_piece(self, piece: Mapping[str, Any]) -> None:
         function = piece.get("function") or {}

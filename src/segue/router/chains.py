@@ -25,11 +25,13 @@ _TOOLSETS = 64
 class _Read:
     """How far a conversation was read."""
 
-    __slots__ = ("chain", "chars", "first", "head", "ids", "rest", "tools")
+    __slots__ = ("chain", "chars", "first", "head", "marks", "places", "rest", "tools")
 
     def __init__(self, tools: Hashable) -> None:
         self.tools = tools
-        self.ids: list[Any] = []
+        self.marks: list[Any] = []
+        self.places: list[int] = []
+        """Where the messages lay in memory: those of a run are the very same from one request to the next."""
         self.first: Any = None
         self.chain: list[int] = []
         self.head = hash(tools)
@@ -60,10 +62,11 @@ class Chains:
         read = self._read.pop(request.session, None) if request.session else None
         if read is None or read.tools != tools or not _goes_on(read, messages):
             read = _Read(tools)
-        for message in messages[len(read.ids) :]:
+        for message in messages[len(read.marks) :]:
             read.add(_text(message))
-            read.ids.append(_mark(message))
+            read.marks.append(_mark(message))
         read.first = messages[0].get("content") if messages else None
+        read.places = list(map(id, messages))
         if request.session:
             self._read[request.session] = read
             if len(self._read) > _SESSIONS:
@@ -85,12 +88,17 @@ class Chains:
 
 def _goes_on(read: _Read, messages: Sequence[Message]) -> bool:
     """Whether the conversation is the one that was read, perhaps longer. A system message is made anew each time."""
-    ids = read.ids
-    if len(messages) < len(ids):
+    marks = read.marks
+    count = len(marks)
+    if len(messages) < count:
         return False
-    if messages and ids and messages[0].get("content") != read.first:
+    if not count:
+        return True
+    if messages[0].get("content") != read.first:
         return False
-    return [_mark(message) for message in messages[1 : len(ids)]] == ids[1:]
+    if list(map(id, messages[1:count])) == read.places[1:] and _mark(messages[count - 1]) == marks[-1]:
+        return True
+    return [_mark(message) for message in messages[1:count]] == marks[1:]
 
 
 def _mark(message: Message) -> Any:

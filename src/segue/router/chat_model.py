@@ -66,7 +66,9 @@ class RouterChatModel(BaseChatModel):
     @property
     def core(self) -> RouterCore:
         """The router behind it."""
-        return self._core
+        held = self.__pydantic_private__  # pydantic looks for a private attribute everywhere else first
+        assert held is not None
+        return cast(RouterCore, held["_core"])
 
     @property
     def _llm_type(self) -> str:

@@ -17,6 +17,7 @@ from segue.base.errors import BadInput
 from segue.base.messages import enter
 from segue.base.ports import Randomness
 from segue.router.attempts import Attempts
+from segue.router.budgets import Budgets, SpentStore
 from segue.router.build import build, named_model
 from segue.router.cache import Cache
 from segue.router.chains import PIECE, Chains
@@ -34,11 +35,11 @@ from segue.router.rollout import Shares
 from segue.router.routes import Routes
 from segue.router.sessions import Sessions
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings
-from segue.router.steps import Standing, Step
-from segue.router.types import Generation, GenerationRequest, OnDelta, Reply
+from segue.router.shadows import OnShadow, Shadows
+from segue.router.steps import Retries, Standing, Step
+from segue.router.story import told
+from segue.router.types import Generation, GenerationRequest, OnDelta
 from segue.router.watching import Watching
-
-_WORTH_TELLING_S = 0.05
 
 
 class RouterCore:
@@ -55,10 +56,12 @@ class RouterCore:
         randomness: Randomness | None = None,
         difficulty: Callable[[GenerationRequest], float] | None = None,
         shares: Shares | None = None,
+        spent: SpentStore | None = None,
     ) -> None:
         """Deployments and routes given here are added to those of the settings, and win over them.
 
-        `environ` is where `env:` references look; `None` is the environment of the process.
+        `environ` is where `env:` references look; `None` is the environment of the process. `spent` keeps what is spent
+        on budgets; without it that is known as long as the process lives.
 
         Raises:
             ConfigError: A route names a deployment or a route that does not exist.
@@ -72,13 +75,17 @@ class RouterCore:
             {**settings.routes, **(routes or {})}, self._deployments,
             randomness=self._randomness, difficulty=difficulty or _difficulty, shares=shares,
         )  # fmt: skip
+        self.budgets = Budgets(settings.budgets, spent)
+        self.shadows = Shadows(self.generate)
         self.cache = Cache(int(settings.cache_mb * 1024 * 1024))
         self._chains = Chains()
         self._models: dict[int, tuple[object, str]] = {}
         self._lengths = Lengths()
         self.fleet = Fleet(jitter=self._randomness.random)
         self.watching = Watching(self.fleet, self._sessions, environ)
-        self._standing = Standing(self.fleet, {}, self._randomness, settings.wait_s)
+        self._standing = Standing(
+            self.fleet, {}, self._randomness, settings.wait_s, retries=Retries(settings.retry_share)
+        )
         for name, deployment in {**settings.deployments, **(deployments or {})}.items():
             self._take_in(name, deployment)
         self._fleets = Fleets(self._routes, settings.deployments, take_in=self._take_in, drop=self._drop)
@@ -114,14 +121,18 @@ class RouterCore:
         route: str | None = None,
         on_delta: OnDelta | None = None,
         deadline: float | None = None,
+        on_shadow: OnShadow | None = None,
+        shadowing: bool = False,
     ) -> Generation:
         """Answer one request by a route; `None` is the default one.
 
         `on_delta` is called on the event loop with each piece of the answer as it comes, and with a `Reset` when what
-        it was given is void. `deadline` is a reading of `time.monotonic()`.
+        it was given is void. `deadline` is a reading of `time.monotonic()`. `on_shadow` is told later what a shadow
+        route made of the request; `shadowing` says that this is for such a one, and has none itself.
 
         Raises:
             BadInput: There is no such route; the message lists those that exist.
+            BudgetSpent: No deployment of the route is within the budgets.
             NoDeploymentLeft: Every deployment of the route and its fallbacks has failed.
             AttemptError: The request would fail anywhere (`BadRequest`, `ContextOverflow`), or `DeadlinePassed`.
         """
@@ -138,31 +149,34 @@ class RouterCore:
         read = None if request.input_estimate else self._chains.of(request)
         tokens = request.input_estimate or (read[1] // 4 if read else 0) or 1
         steps, rule = self._routes.steps(name, request, tokens)
+        spending = None
+        if self.budgets:
+            longest = self._lengths.typical([each.name for each in steps[0].deployments], request.speaker)
+            steps, spending = await self.budgets.within(asked, request, steps, input_tokens=tokens, longest=longest)
         alone = len(steps) == len(steps[0].deployments) == 1
         chain, chars = ((), 0) if alone else read or self._chains.of(request)
+        self._standing.retries.request()
         attempts = Attempts(
-            asked, self._asked(request, steps, chain, tokens / chars if chars else 0.0, tokens), self._standing,
+            asked, self._asked(request, steps, chain, tokens / chars if chars else 0.0, tokens), steps, self._standing,
             on_delta=on_delta, deadline=deadline, tenant=request.tenant, run=request.run,
         )  # fmt: skip
-        deployment, reply = await attempts.run(steps)
+        reply = None
+        try:
+            deployment, reply = await attempts.run()
+        finally:
+            if spending is not None:
+                self.budgets.settle(spending, attempts.made, None if reply is None else reply.usage)
         if "labels" not in reply.message:  # who answers over a wire has entered it
             enter(reply.message, source=reply.model)
         self._lengths.learn(deployment.name, request.speaker, estimate=request.input_estimate, usage=reply.usage)
-        duration_s = time.monotonic() - start
-        found = Generation(
-            message=reply.message,
-            usage=reply.usage,
-            finish_reason=reply.finish_reason,
-            deployment=deployment.name,
-            model=reply.model or deployment.model,
-            route=asked,
-            first_token_s=_first_token_s(reply, duration_s, attempts),
-            duration_s=duration_s,
-            attempts=tuple(attempts.made),
-            why=_why(asked, name, rule, deployment, attempts, alone=alone),
-        )
+        found = told(
+            deployment, reply, attempts, asked=asked, name=name, rule=rule, alone=alone,
+            duration_s=time.monotonic() - start,
+        )  # fmt: skip
         if key is not None and held.cache_s is not None:
             self.cache.put(key, found, held.cache_s)
+        if held.shadow is not None and not shadowing and self._randomness.random() < held.shadow.share:
+            self.shadows.begin(request, found, held.shadow.route, on_shadow)
         return found
 
     async def forecast(
@@ -238,6 +252,8 @@ class RouterCore:
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop; the router may be used again."""
+        await self.shadows.aclose()
+        await self.budgets.aclose()
         await self.watching.aclose()
         await self._fleets.aclose()
         for deployment in self._deployments.values():
@@ -255,6 +271,7 @@ class RouterCore:
         deployment = self._deployments.pop(name, None)
         if deployment is not None:
             self.fleet.forget(deployment.name)
+            self._standing.limits.pop(deployment.name, None)
 
     def _made(self, name: str, model: Any) -> Deployment:
         if isinstance(model, DeploymentSettings):
@@ -300,23 +317,3 @@ class RouterCore:
             piece_tokens=PIECE * tokens_per_char,
             session=request.session,
         )
-
-
-def _first_token_s(reply: Reply, duration_s: float, attempts: Attempts) -> float | None:
-    """From the start of the whole call, so that a failed attempt shows in it."""
-    if reply.first_token_s is None:
-        return None
-    return min(duration_s, duration_s - attempts.made[-1].duration_s + reply.first_token_s)
-
-
-def _why(asked: str, name: str, rule: str, deployment: Deployment, attempts: Attempts, *, alone: bool) -> str:
-    route = f"route {asked!r}"
-    if asked != name:
-        route += " (the default route)" if name == "default" else f" (the default route, {name!r})"
-    if rule:
-        route += f", {rule},"
-    failed = [f"{attempt.deployment!r} ({attempt.outcome})" for attempt in attempts.made[:-1]]
-    after = f", after {', '.join(failed)} had failed" if failed else ""
-    if attempts.waited_s >= _WORTH_TELLING_S:
-        after += f", and after {attempts.waited_s:.2g} s in line for a limit"
-    return f"{route} took {deployment.name!r}, {'its only deployment' if alone else attempts.why}{after}."

@@ -14,12 +14,14 @@ from typing import Literal
 
 from segue.router.errors import BrokenStream, DeadlinePassed, EndpointTimeout
 
-_SLACK = 0.1
-"""How much of `idle_s` may be missing before the timer is set anew; setting it for every token would cost."""
-
 
 class Watch:
-    """Times one attempt on one deployment."""
+    """Times one attempt on one deployment, by a timer that looks now and then instead of being set for every token."""
+
+    __slots__ = (
+        "_cancelling", "_deadline", "_deployment", "_due", "_end", "_expired", "_first_token_s", "_idle_s", "_loop",
+        "_start", "_task", "_timer", "_waits_for", "first_token_s",
+    )  # fmt: skip
 
     def __init__(self, deployment: str, *, first_token_s: float, idle_s: float, deadline: float | None) -> None:
         """`deadline` is a reading of `time.monotonic()`; `None` is no deadline."""
@@ -28,16 +30,21 @@ class Watch:
         self._idle_s = idle_s
         self._deadline = deadline
         self._waits_for: Literal["first", "idle"] = "first"
+        self._expired = False
+        self._task: asyncio.Task[object] | None = None
         self._start = time.monotonic()
         self.first_token_s: float | None = None
         """Seconds from the start to the first token; `None` before it."""
 
     async def __aenter__(self) -> Watch:
-        loop = asyncio.get_running_loop()
-        self._loop_time = loop.time
-        self._end = None if self._deadline is None else loop.time() + self._deadline - time.monotonic()
-        self._timeout = asyncio.timeout_at(self._next(self._first_token_s))
-        await self._timeout.__aenter__()
+        task = asyncio.current_task()
+        assert task is not None, "an attempt is timed within a task"
+        self._task, self._cancelling = task, task.cancelling()
+        self._loop = loop = task.get_loop()
+        now = loop.time()
+        self._end = None if self._deadline is None else now + self._deadline - time.monotonic()
+        self._due = self._next(now, self._first_token_s)
+        self._timer = loop.call_at(min(self._due, now + self._idle_s), self._look)
         return self
 
     def token(self) -> None:
@@ -45,29 +52,37 @@ class Watch:
         if self.first_token_s is None:
             self.first_token_s = time.monotonic() - self._start
             self._waits_for = "idle"
-            self._timeout.reschedule(self._next(self._idle_s))
+            self._due = self._next(self._loop.time(), self._idle_s)
 
     def alive(self) -> None:
         """Something has come; only after the first token does that start the clock anew."""
         if self._waits_for == "idle":
-            when = self._next(self._idle_s)
-            if when - (self._timeout.when() or 0.0) > self._idle_s * _SLACK:
-                self._timeout.reschedule(when)
+            self._due = self._next(self._loop.time(), self._idle_s)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
-            await self._timeout.__aexit__(kind, error, trace)
-        except TimeoutError:
+        self._timer.cancel()
+        task, self._task = self._task, None  # an error's frames hold this: without its task, no circle is left behind
+        mine = self._expired and task is not None and task.uncancel() <= self._cancelling
+        if mine and kind is asyncio.CancelledError:
             raise self._error() from None
 
-    def _next(self, seconds: float) -> float:
-        when = self._loop_time() + seconds
+    def _look(self) -> None:
+        """The timer: all awaited inside is cancelled when it is time, else it is looked again when it would be."""
+        if self._loop.time() < self._due:
+            self._timer = self._loop.call_at(self._due, self._look)
+        else:
+            self._expired = True
+            if self._task is not None:
+                self._task.cancel()
+
+    def _next(self, now: float, seconds: float) -> float:
+        when = now + seconds
         return when if self._end is None else min(when, self._end)
 
     def _error(self) -> EndpointTimeout | BrokenStream | DeadlinePassed:
-        if self._end is not None and self._loop_time() >= self._end:
+        if self._end is not None and self._loop.time() >= self._end:
             return DeadlinePassed(self._deployment, "had not finished when the caller's deadline passed")
         if self._waits_for == "first":
             return EndpointTimeout(

@@ -16,6 +16,7 @@ from segue.base.messages import enter, estimate_tokens
 from segue.base.usage import Usage
 from segue.router.body import build_body
 from segue.router.limits import Limits
+from segue.router.placing.host import NO_PRICE, Rates
 from segue.router.prices import Prices
 from segue.router.reading import Answer
 from segue.router.secrets import is_there
@@ -38,6 +39,8 @@ class Deployment(ABC):
     """The cap on every answer of it; `None` for none of its own."""
     can: Mapping[str, bool | None] = {}
     """What is known of `images`, `tools` and `structured`: whether it takes them."""
+    continues: bool = False
+    """Whether it goes on with an answer that is begun in the request."""
     streams: bool = False
     """Whether its first token is known although nobody reads the pieces of the answer."""
 
@@ -57,9 +60,9 @@ class Deployment(ABC):
         """What a generation of this size costs in US dollars, nothing of it cached; `None` where no price is known."""
         return None
 
-    def about_usd(self, input_tokens: float, cached_tokens: float, output_tokens: float) -> float | None:
-        """About what a generation costs in US dollars, told at once; `None` where no price is known, or not yet."""
-        return None
+    def rates(self) -> Rates | None:
+        """About what a token costs, told at once; `NO_PRICE` where no price is known, `None` as long as it is not."""
+        return NO_PRICE
 
     def limits(self) -> Limits:
         """What it allows; none of its own."""
@@ -83,6 +86,7 @@ class EndpointDeployment(Deployment):
         self.name = name
         self.model = settings.model
         self.engine = settings.engine
+        self.continues = settings.engine == "vllm"
         self.weight = settings.weight
         self.context_tokens = settings.context_tokens
         self.max_output_tokens = settings.max_output_tokens
@@ -111,6 +115,7 @@ class EndpointDeployment(Deployment):
             model=answer.model or self.model,
             first_token_s=answer.first_token_s,
             headers=answer.headers,
+            counts_cached=answer.counts_cached,
         )
 
     async def _usage(self, request: GenerationRequest, answer: Answer) -> Usage:
@@ -123,9 +128,9 @@ class EndpointDeployment(Deployment):
         """By the price in the settings, or by the table."""
         return await self._prices.quote(input_tokens, output_tokens, self.model)
 
-    def about_usd(self, input_tokens: float, cached_tokens: float, output_tokens: float) -> float | None:
+    def rates(self) -> Rates | None:
         """By the price in the settings, or by the table once it was read."""
-        return self._prices.about(input_tokens, cached_tokens, output_tokens, self.model)
+        return self._prices.rates(self.model)
 
     def limits(self) -> Limits:
         """As the settings have them."""

@@ -10,6 +10,7 @@
     ├── ContextOverflow           the conversation is too long for it        one with a longer context
     ├── BadRequest                400, 413, 422: wrong anywhere              nothing: mend the request
     ├── DeadlinePassed            the caller's own deadline                  nothing
+    ├── BudgetSpent               a budget by tenant, user or deployment     nothing until it begins anew
     ├── CannotServe               no model of the route takes what the request has
     └── NoDeploymentLeft          all of a route have been tried
 
@@ -139,6 +140,35 @@ class CannotServe(EndpointError):
         self.lacking = dict(lacking)
 
 
+class BudgetSpent(EndpointError):
+    """A budget of a tenant, a user or some deployments has no room for a request at any deployment of its route.
+
+    Attributes:
+        route: The route that was asked for.
+        budget: The budget's name in the settings.
+        whose: The tenant, the user, or both; empty for a budget of all.
+        deployments: Those that were not asked.
+        retry_after_s: Until the budget begins anew.
+    """
+
+    def __init__(
+        self, route: str, budget: str, whose: str, deployments: Sequence[str], *, gone: str, period: str,
+        retry_after_s: float,
+    ) -> None:  # fmt: skip
+        of = f" of {whose!r}" if whose else ""
+        asked = ", ".join(map(repr, deployments))
+        super().__init__(
+            f"budget {budget!r}{of} has no room for this request: {gone} are spent in {period}. Not asked: {asked}.",
+            way_out=f"Wait until it begins anew, raise [router.budgets.{budget}], or give route {route!r} a deployment "
+            "that costs less.",
+        )
+        self.route = route
+        self.budget = budget
+        self.whose = whose
+        self.deployments = tuple(deployments)
+        self.retry_after_s = retry_after_s
+
+
 class NoDeploymentLeft(EndpointError):
     """Every deployment of a route, and of its fallbacks, has been tried.
 
@@ -149,10 +179,13 @@ class NoDeploymentLeft(EndpointError):
         retry_after_s: The shortest wait that a server asked for; `None` where none did.
     """
 
-    def __init__(self, route: str, attempts: Sequence[Attempt], errors: Sequence[AttemptError]) -> None:
+    def __init__(
+        self, route: str, attempts: Sequence[Attempt], errors: Sequence[AttemptError], *, retries_spent: bool = False
+    ) -> None:
         tried = " ".join(f"{number}. {error.message}" for number, error in enumerate(errors, 1))
         ways = dict.fromkeys(error.way_out for error in errors if error.way_out)
-        super().__init__(f"route {route!r} has no deployment left to try. {tried}", way_out=" ".join(ways))
+        spent = " Nobody was asked once more: the retry budget is used up." if retries_spent else ""
+        super().__init__(f"route {route!r} has no deployment left to try. {tried}{spent}", way_out=" ".join(ways))
         self.route = route
         self.attempts = tuple(attempts)
         self.errors = tuple(errors)

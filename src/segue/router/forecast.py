@@ -53,33 +53,56 @@ class Forecast:
         return self.input_usd + output_tokens * self.usd_per_output_token
 
 
+class _Outputs:
+    """The latest answers of one deployment to one speaker: their tokens, and the sum of them."""
+
+    __slots__ = ("sum", "tokens")
+
+    def __init__(self) -> None:
+        self.tokens: deque[int] = deque(maxlen=_REMEMBERED)
+        self.sum = 0
+
+    def add(self, tokens: int) -> None:
+        held = self.tokens
+        self.sum += tokens - (held[0] if len(held) == _REMEMBERED else 0)
+        held.append(tokens)
+
+
 class Lengths:
     """Remembers how long answers were, and how far input estimates were off; by deployment and speaker."""
 
     def __init__(self) -> None:
-        self._outputs: OrderedDict[tuple[str, str], deque[int]] = OrderedDict()
+        self._outputs: OrderedDict[tuple[str, str], _Outputs] = OrderedDict()
         self._factors: dict[str, deque[float]] = {}
 
     def learn(self, deployment: str, speaker: str, *, estimate: int, usage: Usage) -> None:
         """Take in one answer; `estimate` is what its input was thought to be, 0 where nobody said."""
         key = (deployment, speaker)
-        outputs = self._outputs.pop(key, None)
-        self._outputs[key] = outputs = deque(maxlen=_REMEMBERED) if outputs is None else outputs
-        outputs.append(usage.output_tokens)
-        if len(self._outputs) > _PAIRS:
-            self._outputs.popitem(last=False)
+        outputs = self._outputs.get(key)
+        if outputs is None:
+            outputs = self._outputs[key] = _Outputs()
+            if len(self._outputs) > _PAIRS:
+                self._outputs.popitem(last=False)
+        else:
+            self._outputs.move_to_end(key)
+        outputs.add(usage.output_tokens)
         if estimate > 0 and usage.input_tokens > 0:
-            self._factors.setdefault(deployment, deque(maxlen=_REMEMBERED)).append(usage.input_tokens / estimate)
+            factors = self._factors.get(deployment)
+            if factors is None:
+                factors = self._factors[deployment] = deque(maxlen=_REMEMBERED)
+            factors.append(usage.input_tokens / estimate)
 
     def typical(self, deployments: Iterable[str], speaker: str) -> int:
         """The 95th percentile of output tokens, of the deployment whose answers are longest."""
-        found = [_p95(outputs) for name in deployments if (outputs := self._outputs.get((name, speaker)))]
+        found = [_p95(held.tokens) for name in deployments if (held := self._outputs.get((name, speaker)))]
         return max(1, int(max(found))) if found else UNLEARNED_OUTPUT_TOKENS
 
     def usual(self, deployments: Iterable[str], speaker: str) -> float:
         """The mean of output tokens; 128 until one is known."""
-        found = [outputs for name in deployments if (outputs := self._outputs.get((name, speaker)))]
-        return sum(map(sum, found)) / sum(map(len, found)) if found else _USUAL_OUTPUT_TOKENS
+        found = [held for name in deployments if (held := self._outputs.get((name, speaker)))]
+        if not found:
+            return _USUAL_OUTPUT_TOKENS
+        return sum([held.sum for held in found]) / sum([len(held.tokens) for held in found])
 
     def factor(self, deployments: Iterable[str]) -> float:
         """How many tokens a server counts for one that was estimated, where it counts most; at least 1."""

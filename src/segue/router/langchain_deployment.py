@@ -31,6 +31,7 @@ from segue.router.deployment import Deployment, estimated_usage, taken_ids
 from segue.router.errors import AttemptError, EndpointFailed, EndpointUnreachable
 from segue.router.faults import Fault, to_error
 from segue.router.offline_deployment import show_whole
+from segue.router.placing.host import Rates
 from segue.router.prices import Prices
 from segue.router.secrets import redact
 from segue.router.settings import DeploymentSettings
@@ -141,6 +142,10 @@ class LangChainDeployment(Deployment):
     async def quote(self, input_tokens: int, output_tokens: int) -> float | None:
         """By the price in the settings, or by the table."""
         return await self._prices.quote(input_tokens, output_tokens, self.model)
+
+    def rates(self) -> Rates | None:
+        """By the price in the settings, or by the table once it was read."""
+        return self._prices.rates(self.model)
 
     async def _usage(self, request: GenerationRequest, message: Message, answer: AIMessage) -> Usage:
         told = answer.usage_metadata

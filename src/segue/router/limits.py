@@ -173,6 +173,10 @@ class Taken:
     there: bool = False
 
 
+NOTHING = Taken()
+"""What a request takes where there is nothing to count."""
+
+
 @dataclass(slots=True)
 class _Told:
     """What the server said is left, until when."""
@@ -211,10 +215,16 @@ class Limits:
         tokens = None if tokens_per_minute is None else Tokens(tokens_per_minute)
         return cls(requests, tokens, Slots(max_concurrency))
 
+    @property
+    def open(self) -> bool:
+        """Whether it has no limit at all, as far as anybody knows."""
+        return (
+            not self.requests and self.tokens is None and not self._was_told and not self.blocked_until
+            and self.slots.limit == _ALL
+        )  # fmt: skip
+
     def wait_s(self, tokens: float, now: float) -> float:
         """Seconds until a request of so many tokens may go; 0 where it may now."""
-        if not (self.requests or self._was_told) and self.tokens is None and self.slots.limit == _ALL:
-            return max(0.0, self.blocked_until - now)
         wait = self.blocked_until - now
         for each in self.requests:
             wait = max(wait, each.wait_s(now))
@@ -230,15 +240,20 @@ class Limits:
 
     def take(self, tokens: float, now: float) -> Taken:
         """A request goes; it is let go although it does not fit, if whoever sends it does not wait."""
-        for told, amount in ((self._requests_told, 1.0), (self._tokens_told, tokens)):
-            if told.until:
-                told.left = told.left - amount if now < told.until else float("inf")
         self.slots.held += 1
+        if self._was_told:
+            for told, amount in ((self._requests_told, 1.0), (self._tokens_told, tokens)):
+                if told.until:
+                    told.left = told.left - amount if now < told.until else float("inf")
+        if not self.requests and self.tokens is None:
+            return NOTHING
         numbers = tuple([each.take(now) for each in self.requests])
         return Taken(numbers, None if self.tokens is None else self.tokens.take(tokens, now))
 
     def arrived(self, taken: Taken, now: float) -> None:
         """The server has it: its first piece of an answer came, or its end."""
+        if taken is NOTHING:
+            return
         for each, number in zip(self.requests, taken.numbers, strict=True):
             each.arrived(number, now)
         if self.tokens is not None and taken.tokens is not None and not taken.there:

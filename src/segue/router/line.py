@@ -75,6 +75,11 @@ class Line:
         self._lock = RLock()
         """Event loops of several threads may stand in one line."""
 
+    @property
+    def waiting(self) -> bool:
+        """Whether anybody does."""
+        return bool(self._waiting)
+
     def __len__(self) -> int:
         return len(self._waiting)
 

@@ -12,22 +12,20 @@ from typing import assert_never
 
 from segue.base.ports import Randomness
 from segue.router.deployment import Deployment
-from segue.router.placing.host import Asked, Host
+from segue.router.placing.host import Host, Rates
 from segue.router.placing.pick import Policy
 from segue.router.placing.plain import ByWeight, Cheapest, InOrder, InTurn, LeastLoaded, LowestLatency
 from segue.router.placing.predicted import Predicted
 from segue.router.settings import RouteSettings
 
-PriceUsd = Callable[[Host, Asked, float], float | None]
+RatesOf = Callable[[Host], Rates | None]
 
 
-def made(
-    route: RouteSettings, deployments: Mapping[str, Deployment], price_usd: PriceUsd, randomness: Randomness
-) -> Policy:
+def made(route: RouteSettings, deployments: Mapping[str, Deployment], rates: RatesOf, randomness: Randomness) -> Policy:
     """The policy of a route."""
     match route.policy:
         case "predicted" | "fastest":
-            return Predicted(second_usd=route.second_usd, price_usd=price_usd)
+            return Predicted(second_usd=route.second_usd, rates=rates)
         case "first":
             return InOrder()
         case "round_robin":
@@ -39,7 +37,7 @@ def made(
         case "lowest_latency":
             return LowestLatency(randomness)
         case "cheapest":
-            return Cheapest(price_usd)
+            return Cheapest(rates)
         case _ as never:
             assert_never(never)
 

@@ -7,9 +7,9 @@ in the offline table of `genai-prices`. Out: the cost; `None` where no price is 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 from segue.base.usage import Usage
+from segue.router.placing.host import NO_PRICE, Rates
 from segue.router.sessions import is_loopback
 from segue.router.settings import PriceSettings
 
@@ -22,35 +22,31 @@ class Prices:
         self._price = price
         self._unknown = not endpoint or is_loopback(endpoint)
         self._loaded = False
-        self._slopes: tuple[float, float, float] | None = None
+        self._rates: Rates | None = None
 
     async def priced(self, usage: Usage, model: str, *, cache_write_tokens: int = 0) -> Usage:
         """The usage with its cost; `cache_write_tokens` of its input cost what the table says for writing."""
         if self._price is not None:
-            return replace(usage, cost_usd=_by_settings(usage, self._price))
+            return usage.at_cost(_by_settings(usage, self._price))
         if self._unknown:
-            return replace(usage, cost_usd=None)
+            return usage.at_cost(None)
         if not self._loaded:  # reading the table takes half a second
             self._loaded = True
             cost = await asyncio.to_thread(_by_table, usage, model, self._endpoint, cache_write_tokens)
         else:
             cost = _by_table(usage, model, self._endpoint, cache_write_tokens)
-        return replace(usage, cost_usd=cost)
+        return usage.at_cost(cost)
 
-    def about(self, input_tokens: float, cached_tokens: float, output_tokens: float, model: str) -> float | None:
-        """About what it costs, without waiting: `None` where no price is known, or the table was not read yet."""
-        if self._slopes is None:
-            if self._price is None and (self._unknown or not self._loaded):
-                return None
-            self._slopes = self._learn_slopes(model)
-            if self._slopes is None:
-                self._unknown = True
-                return None
-        new, cached, output = self._slopes
-        return (input_tokens - cached_tokens) * new + cached_tokens * cached + output_tokens * output
+    def rates(self, model: str) -> Rates | None:
+        """About what a token of each kind costs, without waiting: `None` as long as the table was not read."""
+        if self._rates is None and (self._price is not None or self._unknown or self._loaded):
+            self._rates = self._learn_rates(model)
+        return self._rates
 
-    def _learn_slopes(self, model: str) -> tuple[float, float, float] | None:
+    def _learn_rates(self, model: str) -> Rates:
         """What one more token of each kind costs."""
+        if self._price is None and self._unknown:
+            return NO_PRICE
         prices = [
             _by_settings(usage, self._price) if self._price is not None else _by_table(usage, model, self._endpoint, 0)
             for usage in (
@@ -58,7 +54,7 @@ class Prices:
             )
         ]  # fmt: skip
         if None in prices:
-            return None
+            return NO_PRICE
         new, cached, output = (float(price or 0.0) / 1000 for price in prices)
         return new, cached, output
 

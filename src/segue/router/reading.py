@@ -27,6 +27,8 @@ from segue.router.sse import Event, SSEParser
 from segue.router.types import Delta, OnDelta
 
 _DRAIN_S = 0.02
+_DONE_AT_MOST = 64
+"""Bytes of an event that may be the last word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,8 @@ class Answer:
     """Of the input tokens, those that were put into a cache at a price of their own."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """As the server sent them."""
+    counts_cached: bool = False
+    """Whether the server says how many tokens it had cached, be it none."""
 
 
 class Complaint(Exception):
@@ -60,6 +64,10 @@ class Collector(Protocol):
 
     model: str
     """The model as the server names it; empty where it does not."""
+
+    @property
+    def counts_cached(self) -> bool:
+        """Whether the server says how many tokens it had cached, be it none."""
 
     @property
     def finish_reason(self) -> str:
@@ -107,11 +115,10 @@ class Exchange:
 
     def show(self, deltas: list[Delta]) -> None:
         """Hand on what has come."""
-        if deltas:
-            self.watch.token()
-            if self.on_delta is not None:
-                for delta in deltas:
-                    self.on_delta(delta)
+        self.watch.token()
+        if self.on_delta is not None:
+            for delta in deltas:
+                self.on_delta(delta)
 
 
 class Reader:
@@ -150,6 +157,7 @@ class Reader:
             first_token_s=exchange.watch.first_token_s,
             cache_write_tokens=collector.cache_write_tokens,
             headers=exchange.headers,
+            counts_cached=collector.counts_cached,
         )
 
     async def _read_pieces(
@@ -184,11 +192,11 @@ class Reader:
     def _take_all(self, events: list[Event], exchange: Exchange, *, last: bool = False) -> bool:
         """Take events; true where the last word is among them."""
         exchange.watch.alive()
-        for event in events:
-            if event.data.strip() == b"[DONE]":
+        for name, data in events:
+            if len(data) < _DONE_AT_MOST and data.strip() == b"[DONE]":
                 exchange.collector.done()
                 return True
-            self._take(event.data, exchange, named=event.name, last=last)
+            self._take(data, exchange, named=name, last=last)
         return exchange.collector.ended
 
     def _take(self, data: bytes, exchange: Exchange, *, named: str = "", last: bool = False) -> None:
@@ -198,8 +206,7 @@ class Reader:
         except orjson.JSONDecodeError as error:
             if last:
                 return
-            said = self._nonsense("sent what is no JSON", data, exchange)
-            raise said from cause(error, exchange.secrets)
+            raise self._nonsense("sent what is no JSON", data, exchange) from cause(error, exchange.secrets)
         if not isinstance(chunk, dict) or named == "error" or chunk.get("error"):
             raise self._fault(fault_of(chunk), exchange.secrets)
         try:
@@ -207,9 +214,9 @@ class Reader:
         except Complaint as said:
             raise self._fault(fault_of(said.data), exchange.secrets) from None
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            what = self._nonsense(f"sent what is no {self.chunk}", data, exchange)
-            raise what from cause(error, exchange.secrets)
-        exchange.show(deltas)
+            raise self._nonsense(f"sent what is no {self.chunk}", data, exchange) from cause(error, exchange.secrets)
+        if deltas:
+            exchange.show(deltas)
 
     def _nonsense(self, what: str, data: bytes, exchange: Exchange) -> EndpointFailed:
         said = redact(data.decode("utf-8", "replace"), exchange.secrets, limit=200)

@@ -41,9 +41,8 @@ class Router(RouterChatModel):
 
         Without any route, all deployments are tried in their order. The routes `default`, `fast` and `smart` always
         exist. `environ` is where `env:` references look; `None` is the environment of the process. `difficulty` is for
-        rules that ask for it; `None` is `segue.router.difficulty`.
-        exist. `environ` is where `env:` references look; `None` is the environment of the process. The rest is the
-        chat model's, such as `temperature`: see `RouterChatModel`.
+        rules that ask for it; `None` is `segue.router.difficulty`. The rest is the chat model's, such as `temperature`:
+        see `RouterChatModel`.
 
         Raises:
             BadInput: A name in `more` is none that the chat model takes.

@@ -8,16 +8,17 @@ when the request goes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from segue.base.errors import BadInput, names
 from segue.base.ports import Randomness
+from segue.router.continuing import may_go_on
 from segue.router.deployment import Deployment
 from segue.router.needs import Needs, able, needs_of
-from segue.router.placing.host import Asked, Host
+from segue.router.placing.host import NO_PRICE, Host, Rates
 from segue.router.placing.pick import Policy
 from segue.router.policy import groups, made
 from segue.router.rollout import Shares, among
@@ -27,6 +28,8 @@ from segue.router.types import GenerationRequest
 
 ALIASES = ("default", "fast", "smart")
 """Routes that always exist: where they are not configured they are the default route under another name."""
+_DEFAULTS = ("temperature", "max_output_tokens", "parallel_tool_calls")
+"""What a route says for the requests that leave it open."""
 
 
 class Routes:
@@ -49,7 +52,7 @@ class Routes:
         self._difficulty = difficulty
         self.shares = shares or Shares()
         self._policies: dict[str, tuple[RouteSettings, Policy]] = {}
-        self._known: dict[tuple[Any, ...], list[tuple[str, RouteSettings, list[Deployment]]]] = {}
+        self._known: dict[tuple[str, ...], _Reach] = {}
 
     def name(self, route: str | None) -> str:
         """The configured route behind a name.
@@ -97,37 +100,47 @@ class Routes:
         Raises:
             CannotServe: No deployment can take what the request has, such as images.
         """
-        needs = needs_of(request, tokens)
-        asked, rule = self._by_rule(name, request, needs)
-        asked, rule = self._by_canary(asked, rule, request)
-        order = [asked, name] if rule else [name]
-        found = self._groups(order)
-        can = able(name, [group for _, _, group in found], needs)
+        asked, rule, route = name, "", self.held[name]
+        if route.rules:
+            asked, rule = self._by_rule(name, request, needs_of(request, tokens))
+        if self.held[asked].canary is not None:
+            asked, rule = self._by_canary(asked, rule, request)
+        reach = self._reach((asked, name) if rule else (name,))
+        groups = [each.deployments for each in reach.groups]
+        if reach.choosy:
+            groups = able(name, groups, needs_of(request, tokens))
         steps = [
             Step(
                 group,
-                _with_defaults(request, route),
-                self._policy(held, route),
-                route.hedge,
-                "" if held == asked else held,
+                _with_defaults(request, each.route) if each.defaults else request,
+                each.policy,
+                each.route.hedge,
+                "" if each.name == asked else each.name,
+                each.route.continuation and may_go_on(request),
             )
-            for (held, route, _), group in zip(found, can, strict=True)
+            for each, group in zip(reach.groups, groups, strict=True)
             if group
         ]
         return steps, rule
 
-    def _groups(self, order: Sequence[str]) -> list[tuple[str, RouteSettings, list[Deployment]]]:
+    def _reach(self, order: tuple[str, ...]) -> _Reach:
         """All that may be asked by these routes and their fallbacks, each deployment once."""
-        key = (*order, len(self._deployments), len(self.held))
-        known = self._known.get(key)
-        if known is None or any(self.held[name] is not route for name, route, _ in known):
-            found, seen = [], set[str]()
-            for name in dict.fromkeys(more for each in order for more in self.with_fallbacks(each)):
-                route = self.held[name]
-                held = [self._deployments[each] for each in route.deployments if each not in seen]
-                seen.update(route.deployments)
-                found += [(name, route, group) for group in groups(route, held) if group]
-            known = self._known[key] = found
+        known = self._known.get(order)
+        if known is not None and known.counts == (len(self._deployments), len(self.held)):
+            for name, route in known.routes:
+                if self.held[name] is not route:
+                    break
+            else:
+                return known
+        routes, found, seen = [], list[_Group](), set[str]()
+        for name in dict.fromkeys(more for each in order for more in self.with_fallbacks(each)):
+            route = self.held[name]
+            routes.append((name, route))
+            held = [self._deployments[each] for each in route.deployments if each not in seen]
+            seen.update(route.deployments)
+            policy = self._policy(name, route)
+            found += [_Group(name, route, group, policy) for group in groups(route, held) if group]
+        known = self._known[order] = _Reach(routes, found, (len(self._deployments), len(self.held)))
         return known
 
     def _by_rule(self, name: str, request: GenerationRequest, needs: Needs) -> tuple[str, str]:
@@ -163,26 +176,55 @@ class Routes:
         return (rule.min_difficulty or 0.0) <= found <= (1.0 if rule.max_difficulty is None else rule.max_difficulty)
 
     def _policy(self, name: str, route: RouteSettings) -> Policy:
+        """One for each route, whichever way it is come to."""
         known = self._policies.get(name)
         if known is None or known[0] is not route:
-            known = (route, made(route, self._deployments, self._price_usd, self._randomness))
+            known = (route, made(route, self._deployments, self._rates, self._randomness))
             self._policies[name] = known
         return known[1]
 
-    def _price_usd(self, host: Host, asked: Asked, new: float) -> float | None:
+    def _rates(self, host: Host) -> Rates | None:
         deployment = self._deployments.get(host.name)
         if deployment is None:
             deployment = next((each for each in self._deployments.values() if each.name == host.name), None)
-        if deployment is None:
-            return None
-        return deployment.about_usd(asked.input_tokens, asked.input_tokens - new, asked.output_tokens)
+        return NO_PRICE if deployment is None else deployment.rates()
+
+
+class _Group:
+    """Deployments of which one is chosen."""
+
+    __slots__ = ("defaults", "deployments", "name", "policy", "route")
+
+    def __init__(self, name: str, route: RouteSettings, deployments: list[Deployment], policy: Policy) -> None:
+        self.name = name
+        self.route = route
+        self.deployments = deployments
+        self.policy = policy
+        self.defaults = bool(route.extra) or any(getattr(route, key) is not None for key in _DEFAULTS)
+        """Whether its route fills in what a request leaves open."""
+
+
+class _Reach:
+    """Where a request by some routes may end up, as long as those stay what they are."""
+
+    __slots__ = ("choosy", "counts", "groups", "routes")
+
+    def __init__(self, routes: list[tuple[str, RouteSettings]], groups: list[_Group], counts: tuple[int, int]) -> None:
+        self.routes = routes
+        self.groups = groups
+        self.counts = counts
+        """Of deployments and of routes, when this was found."""
+        self.choosy = any(
+            each.context_tokens or False in each.can.values() for group in groups for each in group.deployments
+        )
+        """Whether any deployment is known not to take some requests."""
 
 
 def _with_defaults(request: GenerationRequest, route: RouteSettings) -> GenerationRequest:
     """The request with what it leaves open filled from its route."""
     changes: dict[str, Any] = {
         key: getattr(route, key)
-        for key in ("temperature", "max_output_tokens", "parallel_tool_calls")
+        for key in _DEFAULTS
         if getattr(request, key) is None and getattr(route, key) is not None
     }
     if route.extra:

@@ -9,28 +9,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, NoReturn, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ModelWrapValidatorHandler,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from segue.base.errors import ConfigError, names
+from segue.base.errors import ConfigError
+from segue.router.route_settings import (
+    CanarySettings,
+    Policy,
+    RouteSettings,
+    RuleSettings,
+    ShadowSettings,
+    SpendingSettings,
+)
 from segue.router.secrets import WAY_OUT, check_reference, is_reference
+from segue.router.tables import Positive, Section, Table, named
+
+__all__ = [
+    "ENGINES", "HTTP_ENGINES", "CanarySettings", "DeploymentSettings", "Engine", "Policy", "PriceSettings",
+    "RouteSettings", "RouterSettings", "RuleSettings", "ShadowSettings", "SpendingSettings", "named",
+]  # fmt: skip
 
 Engine = Literal["vllm", "openai", "anthropic", "ollama", "offline", "langchain"]
 ENGINES: tuple[str, ...] = ("vllm", "openai", "anthropic", "ollama", "offline", "langchain")
-Policy = Literal[
-    "predicted", "fastest", "first", "round_robin", "weighted", "least_loaded", "lowest_latency", "cheapest"
-]
 HTTP_ENGINES = {
     "vllm": "http://127.0.0.1:8000/v1",
     "openai": "https://api.openai.com/v1",
@@ -41,30 +43,11 @@ HTTP_ENGINES = {
 
 _SECRET_HEADERS = ("authorization", "api-key", "apikey", "token", "cookie", "secret")
 
-Positive = Annotated[float, Field(gt=0)]
 Dollars = Annotated[float, Field(ge=0)]
 Reference = Annotated[str, AfterValidator(check_reference)]
 
 
-class _Table(BaseModel):
-    """Frozen; unknown keys are refused; no error shows a value, which may be a secret."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class _Section(_Table):
-    """A table with a name of its own; what does not fit into it is a `ConfigError`."""
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _one_kind_of_error(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        try:
-            return handler(data)
-        except ValidationError as error:
-            _refuse(cls, error)
-
-
-class PriceSettings(_Table):
+class PriceSettings(Table):
     """Dollars for a million tokens."""
 
     input_usd_per_mtok: Dollars
@@ -73,7 +56,7 @@ class PriceSettings(_Table):
     """For input tokens out of the server's prefix cache; `None` is the price of the others."""
 
 
-class DeploymentSettings(_Section):
+class DeploymentSettings(Section):
     """One model on one endpoint."""
 
     engine: str = "openai"
@@ -176,74 +159,7 @@ class DeploymentSettings(_Section):
         return self.endpoint or HTTP_ENGINES.get(self.engine, "")
 
 
-class RuleSettings(_Table):
-    """Which requests of a route go by another one: those to which all of it applies."""
-
-    route: str
-    tools: bool | None = None
-    """Only requests with tools, or only those without."""
-    images: bool | None = None
-    min_input_tokens: int | None = Field(default=None, ge=0)
-    max_input_tokens: int | None = Field(default=None, ge=0)
-    speakers: tuple[str, ...] = ()
-    """Names of agents and planners; `*` stands for anything."""
-    min_difficulty: float | None = Field(default=None, ge=0, le=1)
-    """From 0 to 1, as `segue.router.difficulty` sees it."""
-    max_difficulty: float | None = Field(default=None, ge=0, le=1)
-
-
-class CanarySettings(_Table):
-    """A share of a route's threads that goes by another route: of a new model, adapter or deployment."""
-
-    route: str
-    share: float = Field(ge=0, le=1)
-    """From 0 to 1. A thread that is among them stays among them while the share grows."""
-
-
-class RouteSettings(_Section):
-    """A named choice of deployments."""
-
-    deployments: tuple[str, ...] = ()
-    """In their order of preference; at least one, unless there is a `fleet`."""
-    fleet: str = ""
-    """Where more deployments are listed: a TOML or JSON file, or `dns://HOST:PORT`. Looked at anew while there is
-    traffic; those that come and go need no restart."""
-    fleet_like: str = ""
-    """For `dns://`: the deployment whose settings, but for the endpoint, those of the fleet have."""
-    hedge: float = Field(default=0.0, ge=0, le=0.5)
-    """The share of requests, such as 0.05, that a second deployment is asked, too, when the first token is late."""
-    canary: CanarySettings | None = None
-    """A share of the threads tries another route."""
-    policy: Policy = "predicted"
-    """`predicted` goes model by model in their order, and among the deployments of a model to where the answer is
-    foreseen soonest; `fastest` does so whatever the model. The plain ones: `first` in order, `round_robin` in turn,
-    `weighted` at random by weight, `least_loaded`, `lowest_latency`, `cheapest`."""
-    second_usd: Positive = 0.01
-    """What a second is worth in US dollars, where prices are compared with waiting."""
-    fallbacks: tuple[str, ...] = ()
-    """Routes to go on with when all deployments have failed."""
-    rules: tuple[RuleSettings, ...] = ()
-    """The first that applies sends a request by its route; this one is its fallback then."""
-    cache_s: Positive | None = None
-    """How long an answer is given again to the very same request of the same tenant; `None` for never."""
-    cache_after_writes: bool = False
-    """Also where the result of a tool that may write stands in the request."""
-    temperature: float | None = Field(default=None, ge=0)
-    max_output_tokens: int | None = Field(default=None, gt=0)
-    parallel_tool_calls: bool | None = None
-    extra: dict[str, Any] = Field(default_factory=dict)
-    """Put into the body of each request, such as `reasoning_effort`."""
-
-    @model_validator(mode="after")
-    def _has_deployments(self) -> Self:
-        if not self.deployments and not self.fleet:
-            raise ConfigError("deployments: at least one is wanted, or a `fleet`.")
-        if self.fleet.startswith("dns://") and not self.fleet_like:
-            raise ConfigError("fleet: one out of DNS wants `fleet_like`, a deployment that says `model` and all else.")
-        return self
-
-
-class RouterSettings(_Section):
+class RouterSettings(Section):
     """Everything that the router is told."""
 
     deployments: dict[str, DeploymentSettings] = Field(default_factory=dict)
@@ -252,12 +168,21 @@ class RouterSettings(_Section):
     """The route for whoever names none; empty is `default`, else the first one."""
     wait_s: Annotated[float, Field(ge=0)] = 60.0
     """The longest that a request waits in the router for rate limits and its turn."""
+    retry_share: float = Field(default=0.2, ge=0, le=1)
+    """The share of requests that may be made once more at deployments that all failed, beside ten a second."""
+    budgets: dict[str, SpendingSettings] = Field(default_factory=dict)
+    """What tenants, users or deployments may spend by the hour, day or month."""
     cache_mb: Positive = 64.0
     """The most that answers kept for routes with `cache_s` may take."""
     use_key: bool = False
     """Whether a bare `OPENAI_API_KEY` may be spent without any deployment being configured."""
     detect: bool = True
     """Whether model servers are looked for on loopback when nothing is configured."""
+
+    @field_validator("budgets", mode="before")
+    @classmethod
+    def _named_budgets(cls, tables: Any) -> Any:
+        return named("router.budgets", SpendingSettings, tables)
 
     @field_validator("deployments", mode="before")
     @classmethod
@@ -291,33 +216,6 @@ class RouterSettings(_Section):
             return cls(**{**router, **own})
         except ConfigError as error:
             raise ConfigError(f"{source}: {error.message}") from None
-
-
-def named(table: str, kind: type[_Section], entries: Any) -> Any:
-    """The entries of a table of tables, each of its kind.
-
-    Raises:
-        ConfigError: One does not fit; the message names its table.
-    """
-    if not isinstance(entries, Mapping):
-        raise ConfigError(f"[{table}] is a table of tables, [{table}.NAME], not {type(entries).__name__}.")
-    out: dict[str, Any] = {}
-    for name, entry in entries.items():
-        try:
-            out[name] = kind.model_validate(entry)
-        except ConfigError as error:
-            raise ConfigError(f"[{table}.{name}] {error.message}") from None
-    return out
-
-
-def _refuse(kind: type[_Section], error: ValidationError) -> NoReturn:
-    """Raise the first complaint as a sentence; the values, which may be secrets, stay out of it."""
-    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        raise ConfigError(f"has an unknown key {where!r}; the keys are: {names(kind.model_fields)}.") from None
-    said = first["msg"].removeprefix("Value error, ").rstrip(".")
-    raise ConfigError(f"{where}: {said}." if where else f"{said}.") from None
 
 
 def _is_host(parts: SplitResult) -> bool:

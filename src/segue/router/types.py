@@ -44,6 +44,8 @@ class GenerationRequest:
     run: str = ""
     """Requests that wait take turns by run, and by tenant. Never sent."""
     tenant: str = ""
+    user: str = ""
+    """Whose budgets it goes on, with the tenant. Never sent."""
     reads: frozenset[str] = frozenset()
     """Tools that only read, as far as that is known: an answer may be given again after their results. Never sent."""
     input_estimate: int = 0
@@ -107,6 +109,12 @@ class Reply:
     """Seconds from the call to the first piece of the answer."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Of the server's answer, as far as they tell of its rate limits."""
+    counts_cached: bool = False
+    """Whether it says how many tokens it had in its prefix cache, be it none."""
+
+
+GIVEN_UP = "given_up"
+"""The outcome of a try that was not waited for any more: another deployment was sooner, or nobody wanted it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +123,9 @@ class Attempt:
 
     deployment: str
     outcome: str
-    """`ok`, or the kind of failure: `unreachable`, `refused`, `rate_limited`, `broken_stream`, …"""
+    """`ok`, `given_up`, or the kind of failure: `unreachable`, `refused`, `rate_limited`, `broken_stream`, …"""
+    began_s: float = 0.0
+    """Seconds from the start of the whole request."""
     error: str = ""
     """What it said; empty where it went well."""
     duration_s: float

@@ -167,6 +167,10 @@ class Wire(HttpWire):
 def encode(body: Mapping[str, Any]) -> bytes:
     """The body as JSON."""
     try:
+        return orjson.dumps(body)
+    except TypeError:  # what is no plain data
+        pass
+    try:
         return orjson.dumps(body, default=str, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:  # lone surrogates, integers beyond 64 bits
         return json.dumps(body, default=str).encode()

@@ -81,6 +81,11 @@ class MessageAssembler:
         return _FINISH_REASONS.get(self._stop_reason, self._stop_reason)
 
     @property
+    def counts_cached(self) -> bool:
+        """Whether it says how many tokens it had cached."""
+        return "cache_read_input_tokens" in self._counts
+
+    @property
     def cache_write_tokens(self) -> int:
         """Of the input tokens, those that were put into the cache."""
         return int(self._counts.get("cache_creation_input_tokens") or 0)

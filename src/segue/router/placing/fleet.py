@@ -81,7 +81,8 @@ class Fleet:
         """Take account of a request that goes there."""
         breaker = self.breakers[pick.host.name]
         tries = breaker.begin(now)
-        return Placement(pick.host.begin(asked, now, expected_s=pick.first_token_s), pick, breaker, tries)
+        placed = pick.host.begin(asked, now, expected_s=pick.first_token_s, held=pick.held)
+        return Placement(placed, pick, breaker, tries)
 
     def first_token(self, placement: Placement, now: float) -> None:
         """Its first token has come."""

@@ -11,6 +11,10 @@ from dataclasses import dataclass
 
 from segue.router.placing.prefixes import Chain, Prefixes
 
+Rates = tuple[float, float, float]
+"""US dollars for a token of input, for one that is in a prefix cache, and for one of output."""
+NO_PRICE: Rates = (0.0, 0.0, 0.0)
+"""The rates of what has none that anybody knows."""
 LEARNS = 0.1
 """How much of a new measurement goes into what was learned."""
 _LEAST_TOKENS = 400
@@ -41,14 +45,13 @@ class Asked:
 class Placed:
     """One request at one host."""
 
-    __slots__ = ("ahead", "asked", "expected_s", "first_at", "held", "host", "new", "started")
+    __slots__ = ("ahead", "expected_s", "first_at", "held", "host", "new", "started")
 
-    def __init__(self, host: Host, asked: Asked, now: float) -> None:
+    def __init__(self, host: Host, now: float, held: float, new: float) -> None:
         self.host = host
-        self.asked = asked
-        self.held = host.held(asked)
+        self.held = held
         """Tokens that the host should hold, by what it was given."""
-        self.new = max(1.0, asked.input_tokens - host.believed(self.held))
+        self.new = new
         """Tokens that it has to read."""
         self.ahead = host.ahead
         """Tokens that others had it read when this one came."""
@@ -79,6 +82,8 @@ class Host:
         """Seconds to the first token."""
         self.trust = 1.0
         """How much of what it should hold it did hold, by its own count of cached tokens."""
+        self.rates: Rates | None = None
+        """What it costs; `None` until that was asked for."""
         self.others = 0.0
         """Requests that it has, of other clients."""
         self.others_ahead = 0.0
@@ -97,12 +102,17 @@ class Host:
         """How many of those it is believed to hold."""
         return held * self.trust if self.trust < _DOUBTED else held
 
-    def begin(self, asked: Asked, now: float, *, expected_s: float = 0.0) -> Placed:
-        """A request goes to it."""
-        placed = Placed(self, asked, now)
-        placed.expected_s = expected_s
+    def begin(self, asked: Asked, now: float, *, expected_s: float = 0.0, held: float | None = None) -> Placed:
+        """A request goes to it. `held` is what it should hold of it, where the caller knows."""
         if asked.chain:
+            if held is None:
+                held = self.held(asked)
+            new = asked.input_tokens - (held if self.trust >= _DOUBTED else held * self.trust)
             self.prefixes.add(asked.chain)
+        else:
+            held, new = 0.0, asked.input_tokens
+        placed = Placed(self, now, held, new if new > 1.0 else 1.0)
+        placed.expected_s = expected_s
         self.in_flight += 1
         self.placed += 1
         self.ahead += placed.new
@@ -141,7 +151,7 @@ class Host:
 
     def overdue_s(self, now: float) -> float:
         """How much longer its oldest request waits for a first token than it should."""
-        for placed in self._waiting.values():
+        for placed in self._waiting.values():  # the oldest is the first of them
             return max(0.0, now - placed.started - 2 * placed.expected_s - 0.5)
         return 0.0
 

@@ -11,12 +11,22 @@ from segue.router.placing.host import Asked, Host
 class Pick:
     """The host that a request goes to."""
 
-    __slots__ = ("_words", "first_token_s", "host")
+    __slots__ = ("_words", "first_token_s", "held", "host")
 
-    def __init__(self, host: Host, words: str | Callable[[], str], first_token_s: float = 0.0) -> None:
-        """Say why, as the end of a sentence, and when the first token should come: 0 where nobody foresaw it."""
+    def __init__(
+        self,
+        host: Host,
+        words: str | Callable[[], str],
+        first_token_s: float = 0.0,
+        held: float | None = None,
+    ) -> None:
+        """Say why, as the end of a sentence, and when the first token should come: 0 where nobody foresaw it.
+
+        `held` is how many tokens of the request the host should hold; `None` where nobody looked.
+        """
         self.host = host
         self.first_token_s = first_token_s
+        self.held = held
         self._words = words
 
     @property

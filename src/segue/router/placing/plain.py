@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from segue.base.ports import Randomness
-from segue.router.placing.host import Asked, Host
+from segue.router.placing.host import NO_PRICE, Asked, Host, Rates
 from segue.router.placing.pick import Pick
 
 _UNCERTAIN = 0.1
@@ -82,15 +82,13 @@ class LowestLatency:
 class Cheapest:
     """Where the request costs least; what has no price counts as dear."""
 
-    def __init__(self, price_usd: Callable[[Host, Asked, float], float | None]) -> None:
-        self._price_usd = price_usd
+    def __init__(self, rates: Callable[[Host], Rates | None]) -> None:
+        """`rates` says what a host's tokens cost: `None` where that is not known yet."""
+        self._rates = rates
 
     def choose(self, asked: Asked, hosts: Sequence[Host], now: float) -> Pick:
         """The cheapest; of equals the least loaded."""
-        prices = {
-            host.name: self._price_usd(host, asked, max(1.0, asked.input_tokens - host.matched(asked)))
-            for host in hosts
-        }
+        prices = {host.name: self._price_usd(host, asked) for host in hosts}
 
         def cost(host: Host) -> tuple[float, float, int]:
             price = prices[host.name]
@@ -99,3 +97,10 @@ class Cheapest:
         host = min(hosts, key=cost)
         price = prices[host.name]
         return Pick(host, "of an unknown price, as all are" if price is None else f"the cheapest (about ${price:.2g})")
+
+    def _price_usd(self, host: Host, asked: Asked) -> float | None:
+        usd = self._rates(host)
+        if usd is None or usd is NO_PRICE:
+            return None
+        new = max(1.0, asked.input_tokens - host.matched(asked))
+        return new * usd[0] + (asked.input_tokens - new) * usd[1] + asked.output_tokens * usd[2]

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from segue.router.placing.host import Asked, Host
+from segue.router.placing.host import NO_PRICE, Asked, Host, Rates
 from segue.router.placing.pick import Pick
 
 FIRST_TOKEN_WEIGHS = 3.0
@@ -39,70 +39,74 @@ class Seconds(NamedTuple):
     """Tokens that it does not hold."""
     in_flight: float
     """Requests that it has."""
-    wait: float
-    """Until it begins to read this one."""
-    read: float
-    """Reading what it does not hold."""
-    overdue: float
+    first_token_s: float
+    """When the first token should come."""
+    held: float
+    """Tokens that it should hold."""
 
-    @property
-    def first_token_s(self) -> float:
-        """When the first token should come."""
-        return self.wait + self.read
+
+_Row = tuple[Host, float, float, float, float, float]
+"""`Seconds`, as a plain tuple."""
 
 
 class Predicted:
     """Places by predicted seconds."""
 
-    def __init__(
-        self,
-        *,
-        second_usd: float = 0.01,
-        price_usd: Callable[[Host, Asked, float], float | None] | None = None,
-    ) -> None:
-        """Say what a second is worth, and what a host costs for a request with so many new tokens."""
-        self._second_usd = second_usd
-        self._price_usd = price_usd
+    def __init__(self, *, second_usd: float = 0.01, rates: Callable[[Host], Rates | None] | None = None) -> None:
+        """Say what a second is worth, and what a host's tokens cost: `None` where that is not known yet."""
+        self._per_usd = 1.0 / second_usd
+        self._rates = rates
 
     def costs(self, asked: Asked, hosts: Sequence[Host], now: float) -> list[Seconds]:
         """What each would cost."""
-        usual_rate = _middle([host.read_rate for host in hosts if host.read_rate is not None], _READ_RATE)
-        usual_token = _middle([host.token_s for host in hosts if host.token_s is not None], _TOKEN_S)
-        price_usd, found = self._price_usd, []
-        for host in hosts:
-            rate = host.read_rate or usual_rate
-            in_flight, ahead = host.load(now)
-            new = asked.input_tokens - host.matched(asked)
-            if new < 1.0:
-                new = 1.0
-            read, wait, overdue = new / rate, ahead / rate, host.overdue_s(now)
-            total = FIRST_TOKEN_WEIGHS * (wait + read + overdue) + read * in_flight
-            total += asked.output_tokens * (host.token_s or usual_token)
-            if price_usd is not None:
-                total += (price_usd(host, asked, new) or 0.0) / self._second_usd
-            found.append(Seconds(host, total, new, in_flight, wait, read, overdue))
-        return found
+        return [Seconds(*row) for row in self._rows(asked, hosts, now)]
 
     def choose(self, asked: Asked, hosts: Sequence[Host], now: float) -> Pick:
         """The one of the lowest cost; of equals the one that was asked least."""
-        costs = self.costs(asked, hosts, now)
-        best, following = costs[0], None
-        for cost in costs[1:]:
-            if cost.total < best.total or (cost.total == best.total and cost.host.placed < best.host.placed):
-                best, following = cost, best
-            elif following is None or cost.total < following.total:
-                following = cost
-        return Pick(best.host, lambda: _words(asked, best, following, len(costs)), best.first_token_s)
+        rows = self._rows(asked, hosts, now)
+        best, following = rows[0], None
+        for row in rows[1:]:
+            if row[1] < best[1] or (row[1] == best[1] and row[0].placed < best[0].placed):
+                best, following = row, best
+            elif following is None or row[1] < following[1]:
+                following = row
+        return Pick(best[0], lambda: _words(asked, best, following, len(rows)), best[4], best[5])
+
+    def _rows(self, asked: Asked, hosts: Sequence[Host], now: float) -> list[_Row]:
+        """The same as plain tuples: this is the innermost loop of placing."""
+        usual_rate = _middle([host.read_rate for host in hosts if host.read_rate is not None], _READ_RATE)
+        usual_token = _middle([host.token_s for host in hosts if host.token_s is not None], _TOKEN_S)
+        tokens, output, chain, piece = asked.input_tokens, asked.output_tokens, asked.chain, asked.piece_tokens
+        rows: list[_Row] = []
+        for host in hosts:
+            rate = host.read_rate or usual_rate
+            in_flight, ahead = host.load(now) if host.others else (host.in_flight, host.ahead)
+            held = host.prefixes.match(chain) * piece if chain else 0.0
+            new = tokens - host.believed(held)
+            if new < 1.0:
+                new = 1.0
+            read = new / rate
+            first_s = read + ahead / rate
+            overdue_s = host.overdue_s(now) if host.in_flight else 0.0
+            total = FIRST_TOKEN_WEIGHS * (first_s + overdue_s) + read * in_flight
+            total += output * (host.token_s or usual_token)
+            if (usd := host.rates) is None and self._rates is not None:
+                usd = host.rates = self._rates(host)
+            if usd is not None and usd is not NO_PRICE:
+                total += (new * usd[0] + (tokens - new) * usd[1] + output * usd[2]) * self._per_usd
+            rows.append((host, total, new, in_flight, first_s, held))
+        return rows
 
 
-def _words(asked: Asked, best: Seconds, following: Seconds | None, count: int) -> str:
+def _words(asked: Asked, best: _Row, following: _Row | None, count: int) -> str:
     """Such as: the soonest of 8: first token foreseen in 0.31 s (holds 92 % of the conversation, 3 requests there)."""
-    held = 100 - int(100 * best.new / (asked.input_tokens or 1))
-    at = f"it holds {held} % of the conversation and has {best.in_flight:g} other requests"
+    _, total, new, in_flight, first_token_s, _ = best
+    held = 100 - int(100 * new / (asked.input_tokens or 1))
+    at = f"it holds {held} % of the conversation and has {in_flight:g} other requests"
     if following is None:
         return f"the only one of its model that can be asked ({at})"
-    more = f"next is {following.host.name!r}, by {following.total - best.total:.2f} s"
-    return f"the soonest of {count}: first token foreseen in {best.first_token_s:.2f} s ({at}); {more}"
+    more = f"next is {following[0].name!r}, by {following[1] - total:.2f} s"
+    return f"the soonest of {count}: first token foreseen in {first_token_s:.2f} s ({at}); {more}"
 
 
 def _middle(numbers: list[float], otherwise: float) -> float:

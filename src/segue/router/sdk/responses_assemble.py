@@ -26,6 +26,8 @@ _CUT = {"max_output_tokens": "length", "content_filter": "content_filter"}
 class ResponseAssembler:
     """Collects one answer; see `segue.router.reading.Collector`."""
 
+    counts_cached = False
+    """OpenAI tells of no more than what it had cached."""
     cache_write_tokens = 0
     """Writing into a cache costs nothing extra here."""
 

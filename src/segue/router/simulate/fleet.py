@@ -14,7 +14,7 @@ from segue.base.errors import BadInput, names
 from segue.router.deployment import Deployment
 from segue.router.errors import EndpointUnreachable
 from segue.router.limits import MINUTE_S, Slots, Tokens
-from segue.router.placing.host import Asked, Host
+from segue.router.placing.host import NO_PRICE, Host, Rates
 from segue.router.policy import groups, made
 from segue.router.sessions import is_loopback
 from segue.router.settings import DeploymentSettings, PriceSettings, RouteSettings
@@ -55,12 +55,18 @@ class Planned(Deployment):
 
     def about_usd(self, input_tokens: float, cached_tokens: float, output_tokens: float) -> float | None:
         """By its price."""
+        rates = self.rates()
+        if rates is None or rates is NO_PRICE:
+            return None
+        return (input_tokens - cached_tokens) * rates[0] + cached_tokens * rates[1] + output_tokens * rates[2]
+
+    def rates(self) -> Rates | None:
+        """By its price."""
         price = self.price
         if price is None:
-            return None
+            return NO_PRICE
         cached = price.input_usd_per_mtok if price.cached_usd_per_mtok is None else price.cached_usd_per_mtok
-        fresh = (input_tokens - cached_tokens) * price.input_usd_per_mtok
-        return (fresh + cached_tokens * cached + output_tokens * price.output_usd_per_mtok) / 1e6
+        return price.input_usd_per_mtok / 1e6, cached / 1e6, price.output_usd_per_mtok / 1e6
 
     def named(self, name: str) -> Planned:
         """Another one like it."""
@@ -186,9 +192,8 @@ class Plan:
     def steps(self, randomness: Any) -> list[Step]:
         """Who may be asked, in order: what the router does with a route."""
 
-        def price_usd(host: Host, asked: Asked, new: float) -> float | None:
-            held = self.hosts[host.name]
-            return held.about_usd(asked.input_tokens, asked.input_tokens - new, asked.output_tokens)
+        def rates(host: Host) -> Rates | None:
+            return self.hosts[host.name].rates()
 
         out: list[Step] = []
         known: set[str] = set()
@@ -196,7 +201,7 @@ class Plan:
             route = self.routes[name]
             held = [self.hosts[each] for each in route.deployments if each not in known]
             known.update(route.deployments)
-            policy = made(route, self.hosts, price_usd, randomness)
+            policy = made(route, self.hosts, rates, randomness)
             out += [Step(tuple(each.name for each in group), policy) for group in groups(route, held) if group]
         return out
 
