@@ -31,6 +31,7 @@ from segue.router import (
     Reply,
     Reset,
     Router,
+    RouterCore,
     RouterSettings,
     RouteSettings,
     TextDelta,
@@ -107,6 +108,19 @@ async def test_a_failure_before_anything_was_shown_resets_nothing() -> None:
     await router(Says("a", EndpointUnreachable("a", "is down")), Says("b")).generate(HI, on_delta=deltas.append)
 
     assert deltas == [TextDelta("b")]
+
+
+async def test_where_all_fail_only_a_share_is_asked_once_more() -> None:
+    a = Says("a", *[EndpointFailed("a", "failed (503)")] * 2000)
+    found = RouterCore(RouterSettings(retry_share=0.1), deployments={"a": a})
+    found._standing.retries._per_second = 0.0
+
+    errors = await asyncio.gather(*(found.generate(HI) for _ in range(300)), return_exceptions=True)
+
+    tries = [len(each.attempts) for each in errors if isinstance(each, NoDeploymentLeft)]
+    assert len(tries) == 300
+    assert 100 <= tries.count(2) <= 100 + 300 * 0.1 + 1
+    assert sum("the retry budget is used up" in str(each) for each in errors) == tries.count(1)
 
 
 async def test_what_may_have_recovered_is_tried_once_more_after_the_others() -> None:

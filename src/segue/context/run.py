@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from segue.context.events import Event
     from segue.memory.documents.index import Index
     from segue.router.forecast import Forecast
+    from segue.router.shadows import OnShadow
     from segue.router.types import Generation, GenerationRequest, OnDelta
     from segue.tracing.artefacts import ArtefactStore
     from segue.tracing.audit import AuditLog
@@ -46,6 +47,7 @@ class Generator(Protocol):
         route: Any = None,
         on_delta: OnDelta | None = None,
         deadline: float | None = None,
+        on_shadow: OnShadow | None = None,
     ) -> Generation:
         """Answer one request."""
         ...

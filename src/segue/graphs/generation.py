@@ -20,7 +20,7 @@ from segue.base.messages import Message, redacted, text_of
 from segue.context.events import GenerationFinished
 from segue.context.run import RunContext
 from segue.graphs.allowance import TASK_SHARE, Allowance, allow
-from segue.graphs.attempts import record_retries
+from segue.graphs.attempts import record_retries, record_shadow
 from segue.graphs.showing import Seen
 from segue.router.errors import ContextOverflow, DeadlinePassed, NoDeploymentLeft
 from segue.router.types import Generation, GenerationRequest
@@ -99,7 +99,9 @@ async def _generate(ctx: RunContext[Any], speaker: Speaker, request: GenerationR
     """One generation, made again where it was cut off by a share of what was left while there was more."""
     session = f"{ctx.principal.tenant}/{ctx.thread_id}/{ctx.task_id}/{speaker.name}"
     thread = f"{ctx.principal.tenant}/{ctx.thread_id}"
-    request = replace(request, session=session, thread=thread, run=ctx.run_id, tenant=ctx.principal.tenant)
+    request = replace(
+        request, session=session, thread=thread, run=ctx.run_id, tenant=ctx.principal.tenant, user=ctx.principal.user
+    )
     route = ctx.services.router.resolve(speaker.model)
     for share in (TASK_SHARE if ctx.task_id else 1, 1):
         _in_time(ctx)
@@ -127,8 +129,9 @@ async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, rou
         try:
             async with _deadline(ctx):
                 generation = await ctx.services.router.generate(
-                    request, route=route, on_delta=None if ctx.quiet else seen, deadline=ctx.deadline
-                )
+                    request, route=route, on_delta=None if ctx.quiet else seen, deadline=ctx.deadline,
+                    on_shadow=lambda seen: record_shadow(ctx, span, seen),
+                )  # fmt: skip
         except BaseException as error:
             if isinstance(error, NoDeploymentLeft):
                 record_retries(ctx, span, error.attempts)

@@ -19,7 +19,7 @@ TRACES_PATH = "/api/public/otel/v1/traces"
 SCORES_PATH = "/api/public/scores"
 _TYPES = {
     "run": "agent", "graph": "chain", "node": "chain", "edge": "event", "generation": "generation", "tool": "tool",
-    "verdict": "guardrail", "retry": "span",
+    "verdict": "guardrail", "retry": "span", "hedge": "span", "shadow": "span",
 }  # fmt: skip
 _OWN = "langfuse.observation."
 

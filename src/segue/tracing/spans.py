@@ -11,7 +11,7 @@ from segue.base.errors import error_id_of
 if TYPE_CHECKING:
     from segue.tracing.tracer import Tracer
 
-SpanKind = Literal["run", "graph", "node", "edge", "generation", "tool", "verdict", "retry"]
+SpanKind = Literal["run", "graph", "node", "edge", "generation", "tool", "verdict", "retry", "hedge", "shadow"]
 """`edge` is instant; `generation` and `tool` are leaves, and only leaves carry cost."""
 
 

@@ -27,6 +27,7 @@ from segue.workspace.keeping import database_url, open_state, open_stores
 from segue.workspace.routing import LazyRouter
 from segue.workspace.run import RunHandle
 from segue.workspace.settings import WorkspaceSettings, environment, read
+from segue.workspace.spending import FILE, Spending
 from segue.workspace.telemetry import open_telemetry
 from segue.workspace.turns import ThreadTurns
 from segue.workspace.watching import open_audit, open_logging, open_notifiers
@@ -138,8 +139,11 @@ class OpenWorkspace:
         )
         self.turns = ThreadTurns(locks, self.settings.thread_wait_s)
         self.ledger = await open_ledger(self.saver, self.data_dir, stack)
+        spent = Spending(self.database_url or self.data_dir / FILE) if self.settings.router.budgets else None
+        if spent is not None:
+            stack.push_async_callback(spent.close)
         self.router: Any = self._given_router or LazyRouter(
-            self.settings.router_settings(), environment(self.folder), shares=Shares(self.data_dir / "rollouts.json")
+            self.settings.router_settings(), environ, shares=Shares(self.data_dir / "rollouts.json"), spent=spent
         )
         stack.push_async_callback(self._close_agents)
         if self._given_router is None:

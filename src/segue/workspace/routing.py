@@ -7,19 +7,29 @@ from collections.abc import Mapping
 from typing import Any
 
 from segue.router import Choice, RouterCore, RouterSettings, choose
+from segue.router.budgets import SpentStore
 from segue.router.forecast import Forecast
 from segue.router.rollout import Shares
+from segue.router.shadows import OnShadow
 from segue.router.types import Generation, GenerationRequest, OnDelta
 
 
 class LazyRouter:
     """Stands for the router that the settings describe, or that the choice without configuration comes to."""
 
-    def __init__(self, settings: RouterSettings, environ: Mapping[str, str], *, shares: Shares | None = None) -> None:
-        """`shares` are those of rollouts, as they were set by command."""
+    def __init__(
+        self,
+        settings: RouterSettings,
+        environ: Mapping[str, str],
+        *,
+        shares: Shares | None = None,
+        spent: SpentStore | None = None,
+    ) -> None:
+        """`shares` are those of rollouts, as they were set by command; `spent` is what was spent on budgets."""
         self._settings = settings
         self._environ = environ
         self._shares = shares
+        self._spent = spent
         self._lock = asyncio.Lock()
         self._core: RouterCore | None = None
         self._bare = RouterCore(environ=environ)
@@ -36,7 +46,7 @@ class LazyRouter:
         async with self._lock:
             if self._core is None:
                 settings, self.choice = await choose(self._settings, environ=self._environ)
-                self._core = RouterCore(settings, environ=self._environ, shares=self._shares)
+                self._core = RouterCore(settings, environ=self._environ, shares=self._shares, spent=self._spent)
             return self._core
 
     def resolve(self, model: Any) -> Any:
@@ -50,10 +60,13 @@ class LazyRouter:
         route: Any = None,
         on_delta: OnDelta | None = None,
         deadline: float | None = None,
+        on_shadow: OnShadow | None = None,
     ) -> Generation:
         """As `RouterCore.generate`; `route` may be anything that a model can be named by."""
         core = await self._core_for(route)
-        return await core.generate(request, route=core.resolve(route), on_delta=on_delta, deadline=deadline)
+        return await core.generate(
+            request, route=core.resolve(route), on_delta=on_delta, deadline=deadline, on_shadow=on_shadow
+        )
 
     async def forecast(self, route: Any = None, **asked: Any) -> Forecast:
         """As `RouterCore.forecast`; `route` may be anything that a model can be named by."""

@@ -18,7 +18,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from segue.base.errors import ConfigError
 from segue.memory.documents.by_url import DocumentsSection
-from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, named
+from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, SpendingSettings, named
 from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
 from segue.workspace.keeping import Place, SharedPlace
 from segue.workspace.sections import JobsSection, ServerSection
@@ -43,6 +43,15 @@ class RouterSection(BaseModel):
     """The longest that a request waits in the router for limits and its turn."""
     cache_mb: float = Field(default=64.0, gt=0)
     """The most that answers kept for routes with `cache_s` may take."""
+    retry_share: float = Field(default=0.2, ge=0, le=1)
+    """The share of requests that may be made once more at deployments that all failed, beside ten a second."""
+    budgets: dict[str, SpendingSettings] = Field(default_factory=dict)
+    """What tenants, users or deployments may spend by the hour, day or month."""
+
+    @field_validator("budgets", mode="before")
+    @classmethod
+    def _named_budgets(cls, tables: Any) -> Any:
+        return named("router.budgets", SpendingSettings, tables)
 
 
 class WorkspaceSettings(BaseSettings):
@@ -123,6 +132,8 @@ class WorkspaceSettings(BaseSettings):
             detect=self.router.detect,
             wait_s=self.router.wait_s,
             cache_mb=self.router.cache_mb,
+            retry_share=self.router.retry_share,
+            budgets=self.router.budgets,
         )
 
 
