@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
+import os
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -12,7 +12,7 @@ _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 def new_id(prefix: str) -> str:
     """A new id such as `run_01k9w3c4r57k2m9qf3vd`: milliseconds since 1970, then 50 random bits, in base 32."""
-    pairs, at, more = _PAIRS, time.time_ns() // 1_000_000, secrets.randbits(50)
+    pairs, at, more = _PAIRS, time.time_ns() // 1_000_000, int.from_bytes(os.urandom(7)) >> 6
     return (
         f"{prefix}_{pairs[at >> 40 & 1023]}{pairs[at >> 30 & 1023]}{pairs[at >> 20 & 1023]}{pairs[at >> 10 & 1023]}"
         f"{pairs[at & 1023]}{pairs[more >> 40]}{pairs[more >> 30 & 1023]}{pairs[more >> 20 & 1023]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -40,7 +40,13 @@ class Usage:
 
     def at_cost(self, cost_usd: float | None) -> Usage:
         """The same tokens at this cost; itself where that is its cost."""
-        return self if cost_usd is None and self.cost_usd is None else replace(self, cost_usd=cost_usd)
+        if cost_usd is None and self.cost_usd is None:
+            return self
+        return Usage(
+            input_tokens=self.input_tokens, output_tokens=self.output_tokens, cached_tokens=self.cached_tokens,
+            reasoning_tokens=self.reasoning_tokens, model_calls=self.model_calls, tool_calls=self.tool_calls,
+            cost_usd=cost_usd,
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a state channel or a store."""

@@ -19,6 +19,7 @@ from segue.router.settings import DeploymentSettings
 from segue.router.types import GenerationRequest
 
 _LEFT_BEHIND = OWN_KEYS | {"reasoning"}
+_PLAIN = OWN_KEYS | {"role", "content"}
 _TOOLSETS = 64
 _WIRED: dict[tuple[int, bool], tuple[Any, list[dict[str, Any]]]] = {}
 """Tools as they go on the wire, by the identity of what they were made of."""
@@ -134,10 +135,13 @@ def is_strict(schema: Any) -> bool:
 
 
 def _wire_message(message: Message) -> dict[str, Any]:
+    role, content = message["role"], message.get("content")
+    if role != "assistant" and isinstance(content, str) and message.keys() <= _PLAIN:
+        return {"role": role, "content": content}  # nearly all that are not the model's own
     out = {key: value for key, value in message.items() if key not in _LEFT_BEHIND}
     if isinstance(out.get("content"), list):
         out["content"] = wire_content(out["content"])
-    if message["role"] != "assistant":
+    if role != "assistant":
         return out
     if calls := message.get("tool_calls"):
         out["tool_calls"] = with_json_arguments(calls)

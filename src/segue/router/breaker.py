@@ -30,37 +30,38 @@ class Breaker:
         self._ends: deque[bool] = deque(maxlen=LAST)
         self._row = 0
         self._opened = 0
-        self._until: float | None = None
+        self.until: float | None = None
+        """Until when it is open; `None` where it is closed."""
         self._trying = False
 
     def state(self, now: float) -> State:
         """`closed`: all may go there. `open`: none. `half-open`: one may try."""
-        if self._until is None:
+        if self.until is None:
             return "closed"
-        return "open" if now < self._until else "half-open"
+        return "open" if now < self.until else "half-open"
 
     def allows(self, now: float) -> bool:
         """Whether a request may go there now."""
-        return self._until is None or (now >= self._until and not self._trying)
+        return self.until is None or (now >= self.until and not self._trying)
 
     def opens_in_s(self, now: float) -> float:
         """How long until one may try; 0 where one may."""
-        return 0.0 if self._until is None else max(0.0, self._until - now)
+        return 0.0 if self.until is None else max(0.0, self.until - now)
 
     def begin(self, now: float) -> bool:
         """A request goes there; true where it is the one that tries. What it comes to must be told."""
-        if self._until is not None and now >= self._until and not self._trying:
+        if self.until is not None and now >= self.until and not self._trying:
             self._trying = True
             return True
         return False
 
     def went_well(self, now: float) -> None:
         """It answered: all may go there again, and what was before its breaker opened counts no more."""
-        if self._until is not None:
+        if self.until is not None:
             self._ends.clear()
         self._ends.append(True)
         self._row = self._opened = 0
-        self._until, self._trying = None, False
+        self.until, self._trying = None, False
 
     def failed(self, now: float, *, at_once: bool = False, factor: float = 1.0) -> None:
         """It failed; `at_once` where nothing of it was there. `factor` (0.5 to 1.5) spreads those who wait for it."""
@@ -70,9 +71,9 @@ class Breaker:
         in_a_row = self._row >= IN_A_ROW and (bad >= len(self._ends) * OFTEN or self._row >= MANY)
         if at_once or self._trying or in_a_row or (len(self._ends) == LAST and bad > LAST // 2):
             wait = min(MOST_S, FIRST_S * 2**self._opened) * factor
-            if self._until is None or now >= self._until:
+            if self.until is None or now >= self.until:
                 self._opened = min(self._opened + 1, 10)
-                self._until = now + wait
+                self.until = now + wait
         self._trying = False
 
     def gave_up(self, tried: bool) -> None:

@@ -110,7 +110,7 @@ class EndpointDeployment(Deployment):
         enter(message, source=answer.model or self.model)
         return Reply(
             message=message,
-            usage=await self._usage(request, answer),
+            usage=(answer.usage and self._prices.at_once(answer.usage)) or await self._usage(request, answer),
             finish_reason=answer.finish_reason,
             model=answer.model or self.model,
             first_token_s=answer.first_token_s,

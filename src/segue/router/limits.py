@@ -7,6 +7,7 @@ taken than allowed. Who waits is served in the order of coming: see `segue.route
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -15,7 +16,6 @@ from asyncio_throttle.throttler import Throttler
 from segue.router.waits import reset_s
 
 MINUTE_S = 60.0
-_ALL = float("inf")
 _LOOK_S = 1.0
 """How soon it is worth looking again whether one of the requests that go has ended, if nobody says so."""
 _FORGETS_S = 120.0
@@ -37,7 +37,7 @@ class Requests(Throttler):
 
     def __init__(self, most: int, period_s: float) -> None:
         super().__init__(most, period=period_s)
-        self._going: dict[int, float] = {}
+        self._going: OrderedDict[int, float] = OrderedDict()
         self._number = 0
 
     def wait_s(self, now: float) -> float:
@@ -83,7 +83,7 @@ class Tokens:
     def __init__(self, most: int, period_s: float = MINUTE_S) -> None:
         self.most = most
         self._period_s = period_s
-        self._taken: dict[int, _Counted] = {}
+        self._taken: OrderedDict[int, _Counted] = OrderedDict()
         """By the time that they count from."""
         self._sum = 0.0
         self._number = 0
@@ -125,7 +125,7 @@ class Tokens:
 
     def _flush(self, now: float) -> None:
         while self._taken and now > self._ends(next(iter(self._taken.values()))):
-            self._sum -= self._taken.pop(next(iter(self._taken))).tokens
+            self._sum -= self._taken.popitem(last=False)[1].tokens
         if not self._taken:
             self._sum = 0.0
 
@@ -196,6 +196,8 @@ class Limits:
     """A reading of `time.monotonic()`: until then the server wants no requests."""
     refused: int = 0
     """How often it said so."""
+    open: bool = field(init=False)
+    """Whether it has no limit at all, and nobody has ever said that it has one."""
     _was_told: bool = False
     _requests_told: _Told = field(default_factory=_Told)
     _tokens_told: _Told = field(default_factory=_Told)
@@ -215,13 +217,8 @@ class Limits:
         tokens = None if tokens_per_minute is None else Tokens(tokens_per_minute)
         return cls(requests, tokens, Slots(max_concurrency))
 
-    @property
-    def open(self) -> bool:
-        """Whether it has no limit at all, as far as anybody knows."""
-        return (
-            not self.requests and self.tokens is None and not self._was_told and not self.blocked_until
-            and self.slots.limit == _ALL
-        )  # fmt: skip
+    def __post_init__(self) -> None:
+        self.open = not self.requests and self.tokens is None and self.slots.most is None
 
     def wait_s(self, tokens: float, now: float) -> float:
         """Seconds until a request of so many tokens may go; 0 where it may now."""
@@ -270,6 +267,7 @@ class Limits:
     def over(self, retry_after_s: float | None, now: float) -> float:
         """The server says that it is over its limit; how long it is left alone."""
         self.refused += 1
+        self.open = False
         self.slots.refused(now)
         wait = _RETRY_S if retry_after_s is None else retry_after_s
         self.blocked_until = max(self.blocked_until, now + min(wait, _BELIEVED_S))
@@ -281,7 +279,7 @@ class Limits:
             left = headers.get(f"x-ratelimit-remaining-{kind}") or headers.get(f"anthropic-ratelimit-{kind}-remaining")
             if left is None:
                 continue
-            self._was_told = True
+            self._was_told, self.open = True, False
             reset = headers.get(f"x-ratelimit-reset-{kind}") or headers.get(f"anthropic-ratelimit-{kind}-reset")
             try:
                 told.left, told.until = float(left), now + min(reset_s(reset or "1s"), _BELIEVED_S)

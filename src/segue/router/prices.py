@@ -24,12 +24,16 @@ class Prices:
         self._loaded = False
         self._rates: Rates | None = None
 
-    async def priced(self, usage: Usage, model: str, *, cache_write_tokens: int = 0) -> Usage:
-        """The usage with its cost; `cache_write_tokens` of its input cost what the table says for writing."""
+    def at_once(self, usage: Usage) -> Usage | None:
+        """The usage with its cost, where nothing has to be looked up for it; else `None`."""
         if self._price is not None:
             return usage.at_cost(_by_settings(usage, self._price))
-        if self._unknown:
-            return usage.at_cost(None)
+        return usage.at_cost(None) if self._unknown else None
+
+    async def priced(self, usage: Usage, model: str, *, cache_write_tokens: int = 0) -> Usage:
+        """The usage with its cost; `cache_write_tokens` of its input cost what the table says for writing."""
+        if (found := self.at_once(usage)) is not None:
+            return found
         if not self._loaded:  # reading the table takes half a second
             self._loaded = True
             cost = await asyncio.to_thread(_by_table, usage, model, self._endpoint, cache_write_tokens)

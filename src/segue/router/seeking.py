@@ -113,6 +113,7 @@ class Seeking:
             waits: list[float] = []
             limited: list[str] = []
             broken: list[tuple[Step, list[Deployment]]] = []
+            lined = line.waiting
             for step in self._steps:
                 free, open_ = list[Deployment](), list[Deployment]()
                 for each in step.deployments:
@@ -120,12 +121,12 @@ class Seeking:
                     if name in tried or (self._longer_than and not self._is_longer(each)):
                         continue
                     breaker = breakers.get(name)
-                    if breaker is not None and not breaker.allows(now):
+                    if breaker is not None and breaker.until is not None and not breaker.allows(now):
                         open_.append(each)
                         continue
                     held = limits.get(name)
                     wait = 0.0 if held is None or held.open else held.wait_s(self._tokens, now)
-                    if wait <= 0 and (not line.waiting or line.lets(self._ticket, name)):
+                    if wait <= 0 and (not lined or line.lets(self._ticket, name)):
                         free.append(each)
                     else:
                         waits.append(wait or _LOOKS_S)

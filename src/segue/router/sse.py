@@ -48,6 +48,8 @@ class SSEParser:
             if text.endswith(b"\r"):  # an LF may follow, and the two are one line end
                 text, held = text[:-1], b"\r"
             text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if not self._started and text.startswith(b"data: "):
+            self._started = True  # and no byte order mark is before it
         if self._started and not self._data and not self._name and not held:
             return self._blocks(text)
         *lines, rest = text.split(b"\n")

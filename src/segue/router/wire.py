@@ -58,13 +58,20 @@ class HttpWire(Reader):
         self._url = f"{settings.url}{self.path}"
         self._proxy = proxy_for(self._url)
         self._timeout: aiohttp.ClientTimeout | None = None
+        self._known: tuple[dict[str, str], Mapping[str, str]] | None = None
+        """The headers of the last request, and the same as they are sent."""
 
-    def _headers(self) -> tuple[dict[str, str], list[str]]:
+    def _headers(self) -> tuple[Mapping[str, str], list[str]]:
         """The headers of a request, and the secrets in them."""
         headers, secrets = request_headers(self._settings, self._environ, wanted_by=f"deployment {self._name!r}")
-        return {**_HEADERS, **headers}, secrets
+        known = self._known
+        if known is None or known[0] != headers:
+            from multidict import CIMultiDict
 
-    async def _run(self, data: bytes, headers: dict[str, str], exchange: Exchange) -> None:
+            known = self._known = headers, CIMultiDict({**_HEADERS, **headers})
+        return known[1], secrets
+
+    async def _run(self, data: bytes, headers: Mapping[str, str], exchange: Exchange) -> None:
         import aiohttp
 
         session = await self._sessions.get()
@@ -84,7 +91,7 @@ class HttpWire(Reader):
                 raise self._broken(error, exchange) from cause(error, exchange.secrets)
 
     async def _post(
-        self, session: aiohttp.ClientSession, data: bytes, headers: dict[str, str]
+        self, session: aiohttp.ClientSession, data: bytes, headers: Mapping[str, str]
     ) -> aiohttp.ClientResponse:
         if self._timeout is None:
             import aiohttp

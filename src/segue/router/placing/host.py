@@ -88,7 +88,8 @@ class Host:
         """Requests that it has, of other clients."""
         self.others_ahead = 0.0
         self._told_at = float("-inf")
-        self._waiting: dict[int, Placed] = {}
+        self.waiting: dict[int, Placed] = {}
+        """Requests of ours whose first token has not come, the oldest first."""
 
     def matched(self, asked: Asked) -> float:
         """How many tokens of the request it is thought to hold."""
@@ -116,7 +117,7 @@ class Host:
         self.in_flight += 1
         self.placed += 1
         self.ahead += placed.new
-        self._waiting[id(placed)] = placed
+        self.waiting[id(placed)] = placed
         return placed
 
     def first_token(self, placed: Placed, now: float) -> None:
@@ -151,15 +152,15 @@ class Host:
 
     def overdue_s(self, now: float) -> float:
         """How much longer its oldest request waits for a first token than it should."""
-        for placed in self._waiting.values():  # the oldest is the first of them
+        for placed in self.waiting.values():  # the oldest is the first of them
             return max(0.0, now - placed.started - 2 * placed.expected_s - 0.5)
         return 0.0
 
     def told(self, *, running: float, waiting: float, kv_tokens: int | None, piece_tokens: float, now: float) -> None:
         """What its `/metrics` say; all that is not ours is others'."""
         self.others = max(0.0, running + waiting - self.in_flight)
-        mean_new = self.ahead / len(self._waiting) if self._waiting else 0.0
-        self.others_ahead = max(0.0, waiting - len(self._waiting)) * mean_new
+        mean_new = self.ahead / len(self.waiting) if self.waiting else 0.0
+        self.others_ahead = max(0.0, waiting - len(self.waiting)) * mean_new
         self._told_at = now
         if kv_tokens and piece_tokens >= 1:
             self.prefixes.shrink(max(64, int(kv_tokens / piece_tokens)))
@@ -171,8 +172,8 @@ class Host:
         return self.in_flight + self.others, self.ahead + self.others_ahead
 
     def _read(self, placed: Placed) -> None:
-        if self._waiting.pop(id(placed), None) is not None:
-            self.ahead = max(0.0, self.ahead - placed.new) if self._waiting else 0.0
+        if self.waiting.pop(id(placed), None) is not None:
+            self.ahead = max(0.0, self.ahead - placed.new) if self.waiting else 0.0
 
 
 def _learned(known: float | None, measured: float) -> float:

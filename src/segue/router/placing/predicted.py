@@ -87,8 +87,7 @@ class Predicted:
                 new = 1.0
             read = new / rate
             first_s = read + ahead / rate
-            overdue_s = host.overdue_s(now) if host.in_flight else 0.0
-            total = FIRST_TOKEN_WEIGHS * (first_s + overdue_s) + read * in_flight
+            total = FIRST_TOKEN_WEIGHS * (first_s + (host.overdue_s(now) if host.waiting else 0.0)) + read * in_flight
             total += output * (host.token_s or usual_token)
             if (usd := host.rates) is None and self._rates is not None:
                 usd = host.rates = self._rates(host)

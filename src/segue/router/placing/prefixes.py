@@ -7,6 +7,7 @@ does it.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Hashable, Sequence
 
 Chain = Sequence[Hashable]
@@ -18,7 +19,7 @@ class Prefixes:
     def __init__(self, most: int = 20_000) -> None:
         """`most` pieces are remembered."""
         self.most = most
-        self._held: dict[Hashable, None] = {}
+        self._held: OrderedDict[Hashable, None] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._held)
@@ -39,9 +40,12 @@ class Prefixes:
         """The server has seen this conversation."""
         held = self._held
         for piece in reversed(chain):  # the first piece is the newest, and is forgotten last
-            held.pop(piece, None)
-            held[piece] = None
-        self._forget()
+            if piece in held:
+                held.move_to_end(piece)
+            else:
+                held[piece] = None
+        if len(held) > self.most:
+            self._forget()
 
     def shrink(self, most: int) -> None:
         """Remember no more than that."""
@@ -55,4 +59,4 @@ class Prefixes:
     def _forget(self) -> None:
         held = self._held
         while held and len(held) > self.most:
-            held.pop(next(iter(held)), None)
+            held.popitem(last=False)
