@@ -137,7 +137,11 @@ class RunContext(Generic[DepsT]):
     effects: frozenset[str] | None = None
     """The effects that the plan gave to this task; `None` where it says nothing."""
     quiet: bool = False
-    """Text is not shown while it comes: rails look at the whole answer first."""
+    """Text is not shown while it comes: it is a draft, of which another may become the answer."""
+    shows: tuple[Any, ...] = ()
+    """The rails between an answer and those who read along: what they take out is in no event."""
+    told: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """By the task, what was shown of the answer that came last, until its rails have looked at the whole."""
     place: str = ""
     """Which task of the graph this is: the same at each delivery of it, and no other one's."""
     tool_name: str = ""

@@ -8,7 +8,7 @@ comes; tool calls are handed on only once they are complete. How much it may tak
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -115,7 +115,8 @@ async def _generate(ctx: RunContext[Any], speaker: Speaker, request: GenerationR
 
 
 async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, route: Any) -> Generation:
-    request, seen = allowed.request, Seen(ctx, speaker.name)
+    request = allowed.request
+    seen = Seen(ctx, speaker.name, whole=request.output_schema is not None)
     with ctx.services.tracer.start(
         "generation", speaker.name, tenant=ctx.principal.tenant, trace_id=ctx.trace_id, run_id=ctx.run_id,
         parent_id=ctx.span_id,
@@ -133,6 +134,7 @@ async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, rou
                     on_shadow=lambda seen: record_shadow(ctx, span, seen),
                 )  # fmt: skip
         except BaseException as error:
+            seen.stop()
             if isinstance(error, NoDeploymentLeft):
                 record_retries(ctx, span, error.attempts)
             if _may_have_cost(error):
@@ -144,13 +146,14 @@ async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, rou
         _say_overrun(ctx, span)
         generation = replace(generation, message=redacted(generation.message, ctx.services.redact))
         span.payload(output=generation.message)
+        readable = await seen.end(text_of(generation.message))
         _describe(span, generation)
         span.set(segue__budget_cap=allowed.output_tokens)
     ctx.emit(
         GenerationFinished(
             run_id=ctx.run_id, at=ctx.now(), agent=speaker.name, model=generation.model, task_id=ctx.task_id,
             deployment=generation.deployment, usage=generation.usage, duration_s=generation.duration_s,
-            text=text_of(generation.message), tool_calls=_plain_calls(generation.message),
+            text=readable, tool_calls=_plain_calls(generation.message, ctx.services.redact),
         )
     )  # fmt: skip
     return generation
@@ -252,5 +255,6 @@ def _parameters(request: GenerationRequest) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _plain_calls(message: Message) -> list[dict[str, Any]]:
-    return [{"id": call["id"], **call["function"]} for call in message.get("tool_calls", ())]
+def _plain_calls(message: Message, redact: Callable[[str], str]) -> list[dict[str, Any]]:
+    calls = ((call["id"], call["function"]) for call in message.get("tool_calls", ()))
+    return [{"id": call_id, "name": each["name"], "arguments": redact(each["arguments"])} for call_id, each in calls]

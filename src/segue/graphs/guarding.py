@@ -17,7 +17,7 @@ from langgraph.types import Overwrite
 from segue.base.errors import BadInput
 from segue.base.messages import Message, text_of
 from segue.context.decisions import Allow, Approve, Ask, Block, Decision, InterruptRequest, Reject, Rewrite
-from segue.context.events import TextAdded
+from segue.context.events import TextAdded, TextReset
 from segue.context.questions import request_id
 from segue.context.run import Inspect, Inspected, RunContext
 from segue.graphs.asking import ask
@@ -26,6 +26,7 @@ from segue.graphs.plan import PlanInvalid, Task, read_plan
 from segue.graphs.steps import Goto
 from segue.guards.judging import judge
 from segue.guards.rail import Place, Rail, Subject, text_of_value
+from segue.guards.streaming import readable
 
 WITHHELD = "[withheld]"
 """Stands in the conversation where an answer was blocked."""
@@ -34,6 +35,11 @@ WITHHELD = "[withheld]"
 def standing(rails: Sequence[Rail], *places: Place) -> bool:
     """Whether any of the rails stands at one of these places."""
     return any(place in rail.places for rail in rails for place in places)
+
+
+def at_output(rails: Sequence[Rail]) -> tuple[Rail, ...]:
+    """Those that stand at the output."""
+    return tuple(rail for rail in rails if "output" in rail.places)
 
 
 def badges(rails: Sequence[Rail]) -> dict[str, Any] | None:
@@ -58,8 +64,8 @@ class GuardNodes:
         self.after_answer = f"{prefix}guard_output" if standing(rails, "output") else END
 
     def at(self, ctx: RunContext[Any]) -> RunContext[Any]:
-        """The context of a node that generates: quiet where the answer is looked at before it is shown."""
-        return ctx.at(agent=self.name, quiet=ctx.quiet or self.after_answer != END)
+        """The context of a node that generates: what it says is shown as the rails at the output want it."""
+        return ctx.at(agent=self.name, shows=(*ctx.shows, *at_output(self.rails)))
 
     def draw(self, graph: Graph) -> None:
         """Add the nodes for input and output, and the edge from the start."""
@@ -132,12 +138,12 @@ async def guard_output(rails: Sequence[Rail], messages: list[Message], output: A
     if isinstance(verdict, Ask):
         verdict = _answered(verdict, "output", ctx)
     if isinstance(verdict, Block):
+        await _show(ctx, "")
         update = {"messages": _said_instead(messages, WITHHELD), "output": None, "blocked": verdict.reason}
         return Goto(END, update=update, because=f"the answer was blocked: {verdict.reason}")
+    await _show(ctx, judgement.text)
     if judgement.text == text and judgement.value == value:
-        _show(ctx, text)
         return Goto(END, because="the rails allow the answer")
-    _show(ctx, judgement.text)
     final = judgement.text if value is None else judgement.value
     update = {"messages": _said_instead(messages, judgement.text), "output": final}
     return Goto(END, update=update, because=f"the answer was rewritten: {verdict.reason}")
@@ -227,6 +233,14 @@ def _said_instead(messages: list[Message], text: str) -> Any:
     return Overwrite([*messages[:-1], {**messages[-1], "content": text}])
 
 
-def _show(ctx: RunContext[Any], text: str) -> None:
-    if text:
-        ctx.emit(TextAdded(run_id=ctx.run_id, at=ctx.now(), agent=ctx.agent, text=text, task_id=ctx.task_id))
+async def _show(ctx: RunContext[Any], text: str) -> None:
+    """See that this is what is shown of the answer, as those around it want it; what was shown already may be it."""
+    told = ctx.told.pop(ctx.task_id, "")
+    if ctx.quiet:
+        return
+    text = await readable(ctx.shows, text, ctx)
+    at: dict[str, Any] = {"run_id": ctx.run_id, "at": ctx.now(), "agent": ctx.agent, "task_id": ctx.task_id}
+    if told and told != text:
+        ctx.emit(TextReset(reason="the rails want it otherwise", **at))
+    if text and told != text:
+        ctx.emit(TextAdded(text=text, **at))

@@ -25,7 +25,7 @@ from segue.base.messages import Message, append, assistant
 from segue.context.events import TaskFinished, TaskStarted
 from segue.context.run import RunContext
 from segue.graphs.graph import Graph
-from segue.graphs.guarding import GuardNodes, inspector, standing
+from segue.graphs.guarding import GuardNodes, at_output, inspector
 from segue.graphs.running import with_context
 from segue.graphs.steps import Goto, led
 from segue.guards.rail import Rail
@@ -123,7 +123,7 @@ def mapreduce_graph(spec: MapSpec) -> Graph:
             agent=spec.name,
             task_id=f"{spec.name}.{item['index']}",
             inspect=inspector(spec.rails, ctx.inspect),
-            quiet=ctx.quiet or standing(spec.rails, "output"),
+            shows=(*ctx.shows, *at_output(spec.rails)),
         )
         async with gates.of(ctx):
             return {"done": [await _one(spec, item, with_context(config, inside), inside)]}

@@ -25,7 +25,7 @@ from segue.graphs.budgeting import before_answer, in_budget
 from segue.graphs.call_ids import with_fresh_ids
 from segue.graphs.generation import generate
 from segue.graphs.graph import Graph
-from segue.graphs.guarding import GuardNodes, guard_plan, inspector, standing
+from segue.graphs.guarding import GuardNodes, at_output, guard_plan, inspector
 from segue.graphs.history import Mark, ThreadRecall
 from segue.graphs.plan import (
     SUBMIT_PLAN,
@@ -41,6 +41,7 @@ from segue.graphs.running import with_context
 from segue.graphs.specs import TeamSpec, Worker
 from segue.graphs.steps import Goto, led
 from segue.graphs.typed import conclude
+from segue.guards.streaming import readable
 from segue.graphs.working import work
 
 MAX_PLAN_REPAIRS = 2
@@ -235,14 +236,14 @@ def _worker_node(worker: Worker, spec: TeamSpec) -> Any:
         task = state["task"]
         effects = frozenset({"read"}) if task.get("effect") == "read" else ctx.effects
         inspect = inspector(rails, ctx.inspect)
-        quiet = ctx.quiet or standing(rails, "output")
-        ctx = ctx.at(agent=worker.name, task_id=task["id"], effects=effects, inspect=inspect, quiet=quiet)
+        shows = (*ctx.shows, *at_output(rails))
+        ctx = ctx.at(agent=worker.name, task_id=task["id"], effects=effects, inspect=inspect, shows=shows)
         at = {"run_id": ctx.run_id, "task_id": task["id"], "worker": worker.name}
         ctx.emit(TaskStarted(at=ctx.now(), task=task["task"], wave=state["wave"], **at))
         with in_budget(spec.budget, state, ctx):
             inside = with_context(config, before_answer(ctx, worker.name))
             text, failed = await work(worker, graph, _messages_for(state), inside)
-        ctx.emit(TaskFinished(at=ctx.now(), failed=failed, result=text, **at))
+        ctx.emit(TaskFinished(at=ctx.now(), failed=failed, result=await readable(shows, text, ctx), **at))
         result: TaskResult = {
             "id": task["id"], "worker": worker.name, "task": task["task"], "failed": failed, "text": text,
         }  # fmt: skip

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
 from segue.context.run import RunContext
@@ -66,7 +66,7 @@ async def judge(rails: Iterable[Rail], subject: Subject, ctx: RunContext[Any]) -
     for rail in [each for each in rails if subject.place in each.places]:
         started = ctx.services.clock.monotonic()
         with _span(rail, subject, ctx) as span:
-            verdict, subject = await _one(rail, subject, ctx)
+            verdict, subject = await looked(rail, subject, ctx)
             told = type(verdict).__name__.lower()
             reason = getattr(verdict, "reason", "")
             span.set(segue__verdict=told, segue__reason=reason or None, segue__rule=verdict.rule or None)
@@ -124,11 +124,11 @@ def _span(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> Any:
     return span
 
 
-async def _one(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> tuple[Decision, Subject]:
-    """What this rail says, and the subject that the next one looks at."""
+async def looked(rail: Rail, subject: Subject, ctx: RunContext[Any] | None) -> tuple[Decision, Subject]:
+    """What one rail says, and the subject that the next one looks at; nothing of it is written down."""
     try:
         shown = replace(subject, value=copy.deepcopy(subject.value))  # it may not change what the others see
-        said = await _within(rail, shown, ctx)
+        said = await _within(rail, shown, cast(RunContext[Any], ctx))
         if isinstance(said, Rewrite):
             return _discreet(said, subject), _rewritten(subject, said.value)
         if isinstance(said, Allow | Block | Ask):

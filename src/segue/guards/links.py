@@ -70,6 +70,7 @@ def no_foreign_links(
 
 class _Links(TextRail):
     name = "no_foreign_links"
+    window = 2048
 
     def __init__(self, allow: frozenset[str], block: bool, places: Iterable[Place]) -> None:
         self._allow, self._block, self.places = allow, block, checked_places(places, self.name)
