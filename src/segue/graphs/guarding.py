@@ -83,7 +83,8 @@ class GuardNodes:
         return await guard_input(self.rails, state["messages"], ctx.at(agent=self.name), self.entry)
 
     async def _output(self, state: dict[str, Any], ctx: RunContext[Any]) -> Goto:
-        return await guard_output(self.rails, state["messages"], state.get("output"), ctx.at(agent=self.name))
+        shown = tuple(result["text"] for result in (state.get("results") or {}).values())
+        return await guard_output(self.rails, state["messages"], state.get("output"), ctx.at(agent=self.name), shown)
 
     def badge(self, place: Place) -> dict[str, Any]:
         """What the drawn graph says of the rails of one node."""
@@ -129,11 +130,14 @@ async def guard_input(rails: Sequence[Rail], messages: list[Message], ctx: RunCo
     return Goto(onward, update=update, because=f"the input was rewritten: {'; '.join(reasons)}")
 
 
-async def guard_output(rails: Sequence[Rail], messages: list[Message], output: Any, ctx: RunContext[Any]) -> Goto:
-    """Judge the answer, before anybody sees it."""
+async def guard_output(
+    rails: Sequence[Rail], messages: list[Message], output: Any, ctx: RunContext[Any], shown: tuple[str, ...] = ()
+) -> Goto:
+    """Judge the answer, before anybody sees it; `shown` are the texts of workers."""
+    shown += tuple(text_of(message) for message in messages if message["role"] == "tool")
     text = output if isinstance(output, str) else text_of_value(output)
     value = None if isinstance(output, str) else output
-    judgement = await judge(rails, Subject(place="output", text=text, value=value, agent=ctx.agent), ctx)
+    judgement = await judge(rails, Subject(place="output", text=text, value=value, agent=ctx.agent, shown=shown), ctx)
     verdict = judgement.verdict
     if isinstance(verdict, Ask):
         verdict = _answered(verdict, "output", ctx)

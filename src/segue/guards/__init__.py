@@ -14,18 +14,30 @@ from segue.guards.judging import Judgement, Said, judge
 from segue.guards.rail import Place, Rail, Subject, rail  # here, since it has the name of its module
 
 if TYPE_CHECKING:
+    from segue.guards.canary import new_canary, no_canaries
+    from segue.guards.citations import cites_sources
     from segue.guards.hidden import no_hidden_text
     from segue.guards.length import max_length
     from segue.guards.links import no_foreign_links
+    from segue.guards.models import from_classifier, judged_by
+    from segue.guards.observing import observe
     from segue.guards.ours import to_validator
     from segue.guards.private import no_pii, no_secrets
     from segue.guards.schema import matches_schema
+    from segue.guards.streaming import StreamGuard
     from segue.guards.texts import TextRail
     from segue.guards.theirs import from_guard, from_validator
     from segue.guards.topic import on_topic
 
 _LAZY = {
+    "StreamGuard": "streaming",
     "TextRail": "texts",
+    "cites_sources": "citations",
+    "from_classifier": "models",
+    "judged_by": "models",
+    "new_canary": "canary",
+    "no_canaries": "canary",
+    "observe": "observing",
     "from_guard": "theirs",
     "from_validator": "theirs",
     "matches_schema": "schema",
@@ -44,17 +56,24 @@ __all__ = [
     "Place",
     "Rail",
     "Said",
+    "StreamGuard",
     "Subject",
     "TextRail",
+    "cites_sources",
+    "from_classifier",
     "from_guard",
     "from_validator",
     "judge",
+    "judged_by",
     "matches_schema",
     "max_length",
+    "new_canary",
+    "no_canaries",
     "no_foreign_links",
     "no_hidden_text",
     "no_pii",
     "no_secrets",
+    "observe",
     "on_topic",
     "rail",
     "to_validator",

@@ -43,6 +43,8 @@ class Subject:
     """The agent that acts."""
     effect: str = ""
     """Of a tool call: what the tool does to the world."""
+    shown: tuple[str, ...] = ()
+    """Of an output: the texts that tools and workers have shown the agent in this conversation."""
 
 
 class Rail(ABC):

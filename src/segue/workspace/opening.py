@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from segue.agents.runnable import Runnable
 from segue.base.errors import SegueError, StoreError, UserError
@@ -32,6 +32,9 @@ from segue.workspace.telemetry import open_telemetry
 from segue.workspace.turns import ThreadTurns
 from segue.workspace.watching import open_audit, open_logging, open_notifiers
 
+if TYPE_CHECKING:
+    from segue.router.router import Router
+
 
 class OpenWorkspace:
     """The connections of a workspace, while it is open."""
@@ -41,7 +44,7 @@ class OpenWorkspace:
         folder: Path | str | None = None,
         *,
         data_dir: Path | str | None = None,
-        router: RouterCore | None = None,
+        router: RouterCore | Router | None = None,
         clock: Clock | None = None,
         settings: WorkspaceSettings | None = None,
     ) -> None:
@@ -68,7 +71,7 @@ class OpenWorkspace:
         folder: Path | str | None = None,
         *,
         data_dir: Path | str | None = None,
-        router: RouterCore | None = None,
+        router: RouterCore | Router | None = None,
         clock: Clock | None = None,
         settings: WorkspaceSettings | None = None,
     ) -> Self:
@@ -152,7 +155,7 @@ class OpenWorkspace:
         if self.documents is not None:
             stack.push_async_callback(self.documents.close)
         self.services = Services(
-            router=self.router,
+            router=cast(Any, self.router),
             tracer=self.tracer,
             artefacts=self.artefacts,
             clock=self._clock,
