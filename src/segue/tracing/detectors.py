@@ -8,14 +8,13 @@ are in `secret_shapes`, of personal data in `pii_shapes`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from segue.tracing.pii_shapes import cards, emails, ibans, ip_addresses, phones, ssns, windows
-from segue.tracing.secret_shapes import Finding, assigned, headers, prefixed, private_keys, url_passwords
+from segue.tracing import pii
+from segue.tracing.finding import Finding, apart
+from segue.tracing.secret_shapes import assigned, headers, prefixed, private_keys, url_passwords
 
 __all__ = ["PII_KINDS", "Finding", "find_pii", "find_secrets"]
 
-PII_KINDS = ("email", "phone", "iban", "card", "ip", "ssn")
+PII_KINDS = pii.KINDS
 
 
 def find_secrets(text: str) -> list[Finding]:
@@ -23,7 +22,7 @@ def find_secrets(text: str) -> list[Finding]:
 
     A word that merely looks random is none: without a known prefix it takes a word such as `token=` before it.
     """
-    return _apart([
+    return apart([
         *private_keys(text), *prefixed(text), *url_passwords(text), *headers(text), *assigned(text),
     ])  # fmt: skip
 
@@ -33,20 +32,4 @@ def find_pii(text: str) -> list[Finding]:
 
     IBANs and cards only where their checksums fit; `ssn` is a US social security number.
     """
-    found = list(emails(text)) if "@" in text or "%40" in text else []
-    found += ip_addresses(text)
-    for start, end in windows(text):
-        for shape in (ibans, cards, ssns, phones):
-            found += shape(text, start, end)
-    return _apart(found)
-
-
-def _apart(found: Iterable[Finding]) -> list[Finding]:
-    """The findings in order; of two that overlap the one that begins first, and of these the longer."""
-    out: list[Finding] = []
-    for finding in sorted(found, key=lambda each: (each.start, -each.end)):
-        if not out or finding.start >= out[-1].end:
-            out.append(finding)
-        elif finding.end > out[-1].end:
-            out[-1] = out[-1]._replace(end=finding.end)
-    return out
+    return pii.find(text)

@@ -9,17 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
-
-class Finding(NamedTuple):
-    """Where something stands in a text that should not be seen by everybody."""
-
-    kind: str
-    """`api_key`, `private_key`, `jwt`, `password`, `header`; or one of `PII_KINDS`."""
-    start: int
-    end: int
-    """Behind its last character."""
+from segue.tracing.finding import Finding
 
 
 def _table(*rows: tuple[str, str]) -> list[tuple[str, re.Pattern[str]]]:

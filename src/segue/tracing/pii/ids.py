@@ -1,0 +1,160 @@
+"""Numbers of identity: national ids, tax and insurance numbers, and what stands behind a word for one.
+
+A text and a part of it in, findings out. Groups of letters and digits are joined step by step; the shape that comes
+out (`999-99-9999`) is looked up in the tables of `ids_europe` and `ids_world`. A shape that many things have counts only
+behind a word for it; one that says enough itself, where its checksum fits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from segue.tracing.finding import Finding
+from segue.tracing.pii import checks, ids_europe, ids_world
+from segue.tracing.pii.words import NOTHING, learn, said
+
+_ATOM = re.compile(r"[A-Za-z0-9]+")
+_NEXT = re.compile(r"(?:[.\-/]|[  ]{1,2}| ?[\-/] ?)([A-Za-z0-9]+)|\(([A-Z0-9])\)")
+_LONGEST = 26
+_SHAPE = str.maketrans(
+    {**{chr(each): "9" for each in range(48, 58)}, **{chr(each): "A" for each in [*range(65, 91), *range(97, 123)]},
+     "\u00a0": " "}
+)  # fmt: skip
+_PLAIN = str.maketrans("", "", " .-/()\u00a0")
+_AMBIGUOUS = frozenset("it_piva ca_sin in_pan la_dni fr_nir my_ic cl_rut sg_nric uk_nino za_id id_nik co_cc".split())  # noqa: SIM905
+"""Those whose words mean something else too: behind these words as well the check has to fit."""
+_SAID: dict[str, tuple[str, int, int]] = {
+    "passport": ("passport", 6, 12), "license": ("license", 5, 20), "account": ("account", 6, 20),
+    "id": ("national_id", 6, 20), "de_ausweis": ("national_id", 9, 11), "vin": ("vin", 17, 17),
+}  # fmt: skip
+"""What is taken behind a word whatever its shape: the kind, the fewest characters and the most."""
+
+_FORMS: dict[str, list[tuple[str, bool, checks.Check | None]]] = {}
+"""A shape, and which identifiers have it, whether it says enough itself, and the check."""
+_BEGINNINGS: set[str] = set()
+
+
+def _spelt(form: str) -> str:
+    return re.sub(r"(.)\*(\d+)", lambda found: found[1] * int(found[2]), form)
+
+
+def _learn() -> None:
+    for name, words, forms, check in (*ids_europe.ROWS, *ids_world.ROWS):
+        for word in words.split():
+            learn(word, name)
+        for form in filter(None, (each.strip() for each in forms.split(";"))):
+            shape = _spelt(form.lstrip("!"))
+            _FORMS.setdefault(shape, []).append((name, form.startswith("!"), check))
+            _BEGINNINGS.update(shape[:size] for size in range(1, len(shape) + 1))
+    for shape, alone in (("999-99-9999", True), ("999 99 9999", False), ("9" * 9, False)):
+        _FORMS.setdefault(shape, []).insert(0, ("us_ssn", alone, checks.ssn))
+        _BEGINNINGS.update(shape[:size] for size in range(1, len(shape) + 1))
+    for word in ("ssn", "socialsecurity", "socialsecuritynumber", "socialsecurityno", "ss", "ssnno", "ssnis"):
+        learn(word, "us_ssn")
+    _FORMS.setdefault("A9AAA9A9AA9999999", [])
+
+
+_learn()
+
+
+def identities(text: str, start: int, end: int) -> Iterator[Finding]:
+    """Numbers of identity whose first character lies in this part of the text."""
+    done = start
+    for atom in _ATOM.finditer(text, start, end):
+        begin = atom.start()
+        if begin < done or atom.end() - begin > _LONGEST or not _may_begin(text, begin, atom.end()):
+            continue
+        found = _one(text, begin, atom.end())
+        if found is not None:
+            yield found
+            done = found.end
+
+
+def _may_begin(text: str, begin: int, end: int) -> bool:
+    before = text[begin - 1 : begin]
+    joined = begin > 1 and text[begin - 2].isalnum()
+    if before and (before.isalnum() or before in "_+@$€£&" or (before in ".-/\\" and joined)):
+        return False
+    if before == "#" and not joined:
+        return False
+    if text[begin].isdigit() or any(char.isdigit() for char in text[begin:end]):
+        return True
+    return end - begin <= 5 and text[begin:end].isupper() and end < len(text) and text[end] in " -/"
+
+
+def _one(text: str, begin: int, end: int) -> Finding | None:
+    """The longest identifier that begins here."""
+    ends, wide = _joined(text, begin, end)
+    labels: tuple[str, ...] | None = None
+    for last, shape in reversed(ends):
+        for name, alone, check in _FORMS.get(shape, ()):
+            if _goes_on(text, last):
+                break
+            raw = text[begin:last]
+            plain = raw.translate(_PLAIN).upper()
+            fits = check is None or _fits(check, plain)
+            if labels is None:
+                labels = said(text, begin)
+            strong = alone and fits and check is not None and raw.upper() == raw and labels != NOTHING
+            if (strong and not (" " in shape and _in_a_row(text, begin, last))) or (
+                name in labels and (fits or name not in _AMBIGUOUS)
+            ):
+                return Finding("ssn" if name == "us_ssn" else "national_id", begin, last)
+    if sum(char.isdigit() for char in text[begin:wide]) < 4:
+        return None
+    labels = said(text, begin) if labels is None else labels
+    for label in labels:
+        if label in _SAID:
+            kind, fewest, most = _SAID[label]
+            size = len(text[begin:wide].translate(_PLAIN))
+            if fewest <= size <= most and not _goes_on(text, wide):
+                return Finding(kind, begin, wide)
+    plain = text[begin:end]
+    if end - begin == 17 and plain.isupper() and not _goes_on(text, end) and "A" in plain.translate(_SHAPE)[:3]:
+        return Finding("vin", begin, end) if checks.vin(plain) else None
+    return None
+
+
+def _in_a_row(text: str, begin: int, end: int) -> bool:
+    """Whether more groups of digits stand around it, so that it was cut out of something longer."""
+    return text[max(0, begin - 2) : begin].strip(" ").isdigit() or text[end : end + 2].strip(" ").isdigit()
+
+
+def _fits(check: checks.Check, plain: str) -> bool:
+    try:
+        return check(plain)
+    except (ValueError, IndexError, KeyError):
+        return False
+
+
+def _joined(text: str, begin: int, end: int) -> tuple[list[tuple[int, str]], int]:
+    """The ends of what begins here and joins to a known beginning, with its shapes; and where the number may end."""
+    shape = text[begin:end].translate(_SHAPE)
+    ends = [(end, shape)] if shape in _BEGINNINGS else []
+    known, wide, digits = bool(ends), end, "9" in shape
+    while end - begin <= _LONGEST:
+        following = _NEXT.match(text, end)
+        if following is None:
+            break
+        group = following[1] or following[2]
+        numeric = any(char.isdigit() for char in group)
+        if not numeric and not (len(group) <= 3 and group.isupper()):
+            break
+        end = following.end()
+        if end - begin > _LONGEST:
+            break
+        shape = text[begin:end].translate(_SHAPE)
+        known = known and shape in _BEGINNINGS
+        if known:
+            ends.append((end, shape))
+        if numeric and (digits or len(group) > 3):
+            wide = end
+        digits = digits or numeric
+    return ends, wide
+
+
+def _goes_on(text: str, last: int) -> bool:
+    """Whether what ends here is a part of something longer."""
+    after = text[last : last + 2]
+    return bool(after) and (after[0].isalnum() or after[0] == "_" or (after[0] in "-/.:" and after[1:].isalnum()))

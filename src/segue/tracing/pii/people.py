@@ -1,0 +1,156 @@
+"""Who somebody is: names and dates of birth, papers and plates behind a word for them. Text in, findings out.
+
+A name alone is not looked for: that takes a model. One is found behind a field that can hold nothing else, behind a
+form of address, and where somebody says theirs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from segue.tracing.finding import Finding
+from segue.tracing.pii.words import said
+
+_MONTHS = (
+    "jan|feb|mar|mär|maar|apr|may|mai|maj|mei|jun|jul|aug|ago|sep|set|oct|okt|ott|out|nov|dec|dez|dic|déc|dis|ene|gen|fév"
+    "|fev|avr|abr|juin|juil|août|aoû|mag|giu|lug|styc|lut|kwi|cze|lip|sie|wrz|paź|lis|gru|янв|фев|мар|апр|мая|июн|июл|авг"
+    "|сен|окт|ноя|дек"
+)
+_DATE = re.compile(
+    r"(?<![\w.])(?:(?:19|20)[0-9]{2}[./\-][0-9]{1,2}[./\-][0-9]{1,2}"
+    r"|[0-9]{1,2}(?:\.|/|-|\. )[0-9]{1,2}(?:\.|/|-|\. )(?:(?:19|20)[0-9]{2}|[0-9]{2})"
+    rf"|[0-9]{{1,2}}(?:st|nd|rd|th|er|\.)?[ \-](?:of |de )?(?:{_MONTHS})[^\W\d_]{{0,9}}\.?,?[ \-](?:de |del )?(?:19|20)[0-9]{{2}}"
+    rf"|(?:{_MONTHS})[^\W\d_]{{0,9}}\.? [0-9]{{1,2}}(?:st|nd|rd|th)?,? (?:19|20)[0-9]{{2}}"
+    r"|(?:19|20)[0-9]{2} ?[年년] ?[0-9]{1,2} ?[月월] ?[0-9]{1,2} ?[日일])(?!\w)",
+    re.IGNORECASE,
+)
+_PLATE = re.compile(
+    r"(?:plate|plates|plate number|number plate|registration|reg\. ?no|kennzeichen|nummernschild|immatriculation|matrícula"
+    r"|matricula|targa|placa|plaque|kenteken|rejestracyjny|rejestracyjna|regnr|rekisteritunnus|plaka|номер авто|госномер)"
+    r"(?: (?:number|no|nr|is|ist|est|es|è|mark|lautet))?\.?\W{1,4}"
+    r"([A-ZÄÖÜА-Я0-9]{1,4}[ \-·]?[A-ZÄÖÜА-Я0-9]{1,4}(?:[ \-][A-ZА-Я0-9]{1,4}){0,2})(?![\w\-])",
+    re.IGNORECASE,
+)
+_COORDINATES = re.compile(
+    r"(?<![\w.])-?[0-9]{1,3}\.[0-9]{4,}(?:\s?°?\s?[NS])?(?:[,;/]\s?|\s|\"?, ?\"?(?:lng|lon|longitude)\"?: ?\"?)"
+    r"-?[0-9]{1,3}\.[0-9]{4,}(?:\s?°?\s?[EWO])?(?![\w.])"
+)
+_CAPITAL = r"[A-ZÀ-ÖØ-ÞĀ-Žİ][\w'’]{1,24}(?:-[A-ZÀ-ÖØ-ÞĀ-Ž][\w'’]{1,24})?"
+_WORD = rf"(?:{_CAPITAL}|[A-Z]\.)"
+_LINK = r"(?:(?:van|von|de|del|della|di|da|dos|du|la|le|bin|ibn|al|el|der|den|ter|zu|Mc|O')[ ']){0,2}"
+_NAME = rf"({_WORD}(?: {_LINK}{_WORD}){{0,3}})"
+_FULL = rf"({_WORD}(?: {_LINK}{_WORD}){{1,3}})"
+_FIELD_NAMES = frozenset(
+    "fullname firstname lastname givenname familyname surname forename maidenname legalname customer customername"
+    " clientname patient patientname employee employeename cardholder cardholdername accountholder accountholdername"
+    " beneficiary beneficiaryname applicant applicantname recipient recipientname contactperson contactname"
+    " emergencycontact nextofkin passenger passengername guest guestname tenantname signed signedby attn student"
+    " studentname nameoncard vorname nachname familienname geburtsname kontoinhaber ansprechpartner"
+    " ansprechpartnerin patientin empfänger karteninhaber kundenname nomdefamille nometprénom prénom nomcomplet titulaire"
+    " nombrecompleto nombreyapellidos apellido apellidos nombre paciente titular nomecompleto nomeecognome cognome"
+    " paziente intestatario sobrenome achternaam voornaam imięinazwisko nazwisko imię efternamn förnamn etternavn fornavn"
+    " efternavn sukunimi etunimi adsoyad soyad фио имя фамилия".split()
+)  # fmt: skip
+_SIGN = re.compile(r"[:=\t]")
+_BEFORE = re.compile(r"[^\W\d]+")
+_VALUE = re.compile(r"[\"'”]?\s?[\"'“]?" + _NAME)
+_PLAIN_FIELD = frozenset("name nom naam namn navn nome".split())  # noqa: SIM905
+_ADDRESSED = re.compile(
+    r"(?<![\w])(?:(?:Mr|Mrs|Ms|Mx|Prof|Dr|Sr|Sra|Srta|Dott|Dott\.ssa|Mme|Mlle|Ing|Hr|Fr)\.? |Miss |Herrn? |Frau |Monsieur |Madame |Señora? "
+    r"|Signora? |Senhora? |Pan[ai]? |Meneer |Mevrouw |Doctor |Doña |Don )(?:(?:Dr|Prof)\.? )?" + _NAME
+)
+_SPOKEN = re.compile(
+    r"(?:\b[Mm]y (?:full )?name is|\bI am called|\b[Ii]ch hei(?:ß|ss)e|\b[Mm]ein Name ist|\b[Jj]e m['’]appelle|\b[Mm]e llamo"
+    r"|\b[Mm]i nombre es|\b[Mm]i chiamo|\b[Ii]l mio nome è|\b[Mm]eu nome é|\b[Cc]hamo-me|\b[Mm]ijn naam is|\b[Ii]k heet"
+    r"|\b[Nn]azywam się|\b[Jj]ag heter|\b[Jj]eg heter|\b[Jj]eg hedder|\b[Mm]inun nimeni on|\b[Nn]imeni on|\b[Jj]menuji se"
+    r"|\b[Mm]ă numesc|\b[Bb]enim adım|\b[Aa]dım|\b[Tt]his is|\b[Ss]incerely,|\b[Rr]egards,|\bMit freundlichen Grüßen,?"
+    r"|\bCordialement,?|\bSaludos,?|\b[Mm]entioned by)\s{1,2}" + _NAME
+)
+_GIVEN = frozenset(
+    "james john robert michael william david richard joseph thomas charles daniel matthew mark paul steven andrew george"
+    " kevin brian edward ronald anthony jason jeff ryan jacob gary eric peter stephen scott alice ann anna anne maria mary"
+    " patricia jennifer linda elizabeth barbara susan jessica sarah karen nancy lisa betty margaret sandra ashley emily"
+    " donna michelle carol amanda jane emma olivia sophia sofia isabella mia charlotte julia laura lena lea hannah johanna"
+    " lukas leon finn jonas paul felix max maximilian hans klaus jürgen jurgen wolfgang stefan andreas markus martin"
+    " ursula petra sabine monika claudia birgit pierre jean jacques marie claire camille lucas louis hugo chloé chloe"
+    " carlos josé jose juan luis miguel javier antonio manuel carmen pilar lucía lucia ana pedro joão joao paulo luiz"
+    " giulia marco luca giuseppe francesco giovanni alessandro chiara francesca ahmed mohammed muhammad mohamed ali omar"
+    " fatima aisha yusuf hassan ibrahim mustafa mehmet ayşe wei li ming jing hiroshi yuki kenji sakura takashi min ji"
+    " priya raj rahul amit anjali sanjay vijay deepak neha arjun ivan olga dmitri sergei natalia elena irina alexei"
+    " alexander alexandra marek piotr jan katarzyna agnieszka pawel ingrid lars erik anders björn sven astrid nils henrik"
+    " sanne bram daan femke jan pieter samuel benjamin noah liam ethan grace victor viktor oscar rosa diego alejandro"
+    " ricardo fernando roberto eduardo sophie nina eva laura kate tom tim sam ben bob joe jack harry oliver henry".split()
+)  # fmt: skip
+_NOT_NAMES = frozenset(
+    "the this that your our my a an unknown none null true false test user admin required optional please enter name"
+    " field value string text first last here there and or not is with from calling speaking important it what how bean"
+    " pepper proper right big good".split()
+)  # fmt: skip
+_TITLES = ("Mr", "Ms", "Mx", "Dr", "Prof", "Sr", "Dott", "Mme", "Mlle", "Ing", "Hr", "Fr", "Miss", "Herr", "Monsieur", "Mad",
+           "Se\u00f1or", "Signor", "Senhor", "Pan", "Meneer", "Mevrouw", "Doctor", "Do\u00f1a", "Don ")  # fmt: skip
+_SAYINGS = ("ame is", "called", "ch hei", "mein name ist", "appelle", "llamo", "nombre es", "chiamo", "nome ", "chamo-me",
+            "naam is", "heet", "nazywam", " heter", " hedder", "nimeni", "jmenuji", "numesc", "adım", "this is",
+            "sincerely", "regards", "grüßen", "cordialement", "saludos")  # fmt: skip
+_BIRTHS = ("born", "birth", "geb", "dob", "naiss", "naci", "nat", "né", "nasc", "født", "fød", "föd", "synty", "urodz", "naro",
+           "szül", "doğ", "născ", "născ", "rođ", "рожд", "роди", "生", "생", "เกิด", "जन्म", "lahir", "sinh", "γέν", "γεν", "bday",
+           "الميلاد", "לידה", "geboor")  # fmt: skip
+_PRECISE = re.compile(r"\.[0-9]{4}")
+_PLATES = ("plate", "registration", "reg.", "kennzeichen", "nummernschild", "immatriculation", "matrícula", "matricula",
+           "targa", "placa", "plaque", "kenteken", "rejestracyj", "regnr", "rekister", "plaka", "номер")  # fmt: skip
+
+
+def birth_dates(text: str) -> Iterator[Finding]:
+    """Dates behind a word that says they are of a birth, from 1900 on."""
+    lowered = text.lower()
+    for match in _DATE.finditer(text) if any(each in lowered for each in _BIRTHS) else ():
+        if "birth" in said(text, match.start()):
+            yield Finding("birth_date", match.start(), match.end())
+
+
+def coordinates(text: str) -> Iterator[Finding]:
+    """Two precise numbers behind a word for where somebody is."""
+    for match in _COORDINATES.finditer(text) if _PRECISE.search(text) else ():
+        if "location" in said(text, match.start()) or re.search(
+            r"(?:lat|latitude|gps|geo)[\"']?\s?[:=]\s?[\"']?$", text[max(0, match.start() - 16) : match.start()], re.I
+        ):
+            yield Finding("location", match.start(), match.end())
+
+
+def plates(text: str) -> Iterator[Finding]:
+    """Licence plates behind a word for one."""
+    lowered = text.lower()
+    for match in _PLATE.finditer(text) if any(each in lowered for each in _PLATES) else ():
+        plate = match[1]
+        if any(char.isdigit() for char in plate) and any(char.isalpha() for char in plate) and plate.upper() == plate:
+            yield Finding("plate", match.start(1), match.end(1))
+
+
+def persons(text: str) -> Iterator[Finding]:
+    """Names behind a clear word."""
+    lowered = text.lower()
+    for sign in _SIGN.finditer(text):
+        yield from _field(text, lowered, sign.start())
+    patterns = [_ADDRESSED] if any(each in text for each in _TITLES) else []
+    patterns += [_SPOKEN] if any(each in lowered for each in _SAYINGS) else []
+    for pattern in patterns:
+        for match in pattern.finditer(text):
+            first = match[1].split()[0].lower().rstrip(".")
+            sure = not match[0].lower().startswith("this is") or first in _GIVEN
+            if sure and match[1][0].isupper() and first not in _NOT_NAMES:
+                yield Finding("person", match.start(1), match.end(1))
+
+
+def _field(text: str, lowered: str, at: int) -> Iterator[Finding]:
+    """The name behind the sign at this place, where what stands before the sign is a field for one."""
+    words = _BEFORE.findall(lowered[max(0, at - 28) : at].rpartition("\n")[2])
+    words = [part for word in words[-3:] for part in word.split("_") if part]
+    keys = {"".join(words[-size:]) for size in (1, 2, 3) if words}
+    plain = bool(words) and words[-1] in _PLAIN_FIELD
+    if not (keys & _FIELD_NAMES or plain):
+        return
+    match = _VALUE.match(text, at + 1)
+    if match is None or not match[1][0].isupper() or (first := match[1].split()[0].lower()) in _NOT_NAMES:
+        return
+    if keys & _FIELD_NAMES or (first in _GIVEN and " " in match[1]):
+        yield Finding("person", match.start(1), match.end(1))
