@@ -22,9 +22,11 @@ _SPELT_DOMAIN = re.compile(
     re.IGNORECASE,
 )
 _PLAIN_DOMAIN = re.compile(r"[\w\-.]{1,120}")
-_TOP = re.compile(r"(?:com|org|net|de|edu|gov|io|co|uk|fr|es|it|eu|info|dev|ch|at|nl|pl|ru|br|jp|in|app|me|example)$", re.I)
+_TOP = re.compile(
+    r"(?:com|org|net|de|edu|gov|io|co|uk|fr|es|it|eu|info|dev|ch|at|nl|pl|ru|br|jp|in|app|me|example)$", re.I
+)
 _IPV4_HINT = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}")
-_IPV4 = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w]|\.[0-9])")
+_IPV4 = re.compile(r"[0-9][0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![\w]|\.[0-9])")
 _IPV6_HINT = re.compile(r"::|:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|[0-9]{1,3}(?:\.[0-9]{1,3}){3})(?![\w:])")
 _MAC = re.compile(
@@ -39,18 +41,20 @@ _NUMBERED = re.compile(
     r"(?:\b(?:version|release|firmware|chapter|section|kapitel|abschnitt|driver|build|ver|v|oid|asn)|§)\W{0,3}$", re.I
 )
 _PHONE_WORLD = re.compile(r"[+\uff0b][1-9](?:[ \u00a0().\-/]{0,3}[0-9]){7,14}(?![0-9])")
-_PHONE_00 = re.compile(r"(?<!\w)00[1-9][0-9](?:[ ()./\-]{1,3}[0-9]{1,12}){2,6}(?![0-9])")
+_PHONE_00 = re.compile(r"0(?<!\w.)0[1-9][0-9](?:[ ()./\-]{1,3}[0-9]{1,12}){2,6}(?![0-9])")
 _PHONE_US = re.compile(
-    r"(?<!\w)(?:1[ .\-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .\-])[2-9][0-9]{2}[ .\-][0-9]{4}(?![0-9])"
+    r"[(1-9](?<!\w.)(?:(?<=1)[ .\-](?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .\-])|(?<=\()[2-9][0-9]{2}\) ?|(?<=[2-9])[0-9]{2}[ .\-])"
+    r"[2-9][0-9]{2}[ .\-][0-9]{4}(?![0-9])"
 )
 _PHONE_NATIONAL = re.compile(
-    r"(?<!\w)(?:\(0[1-9][0-9]{0,4}\) ?|0[1-9][0-9]{0,4}(?: ?/ ?|[ \-]{1,3}))[0-9]{3,}(?:[ \-][0-9]{2,}){0,4}(?![0-9])"
-    r"|(?<!\w)0[1-9](?:[ .\-][0-9]{2}){4}(?![0-9])"
-    r"|(?<!\w)\([1-9][0-9]\) ?9?[0-9]{4}-[0-9]{4}(?![0-9])"
-    r"|(?<!\w)8 \([0-9]{3}\) [0-9]{3}-[0-9]{2}-[0-9]{2}(?![0-9])"
-    r"|(?<!\w)0[1-9][0-9]{8,9}(?![0-9])"
+    r"[(08](?<!\w.)(?:(?<=\()0[1-9][0-9]{0,4}\) ?[0-9]{3,}(?:[ \-][0-9]{2,}){0,4}"
+    r"|(?<=0)[1-9][0-9]{0,4}(?: ?/ ?|[ \-]{1,3})[0-9]{3,}(?:[ \-][0-9]{2,}){0,4}"
+    r"|(?<=0)[1-9](?:[ .\-][0-9]{2}){4}"
+    r"|(?<=\()[1-9][0-9]\) ?9?[0-9]{4}-[0-9]{4}"
+    r"|(?<=8) \([0-9]{3}\) [0-9]{3}-[0-9]{2}-[0-9]{2}"
+    r"|(?<=0)[1-9][0-9]{8,9})(?!\w)"
 )
-_PHONE_SAID = re.compile(r"(?<!\w)[(0-9][0-9 \u00a0()./\-]{5,19}[0-9](?![0-9])")
+_PHONE_SAID = re.compile(r"[(0-9](?<!\w.)[0-9 \u00a0()./\-]{5,19}[0-9](?![0-9])")
 _LONE_DIGIT = re.compile(r" [0-9]$")
 """What follows a number, and is none of its groups."""
 
@@ -106,7 +110,9 @@ def macs(text: str) -> Iterator[Finding]:
 
 def phones(text: str, start: int, end: int) -> Iterator[Finding]:
     """Phone numbers: international, American and national forms, and others behind a word that announces one."""
-    for pattern in (_PHONE_WORLD, _PHONE_00, _PHONE_US, _PHONE_NATIONAL):
+    abroad = [_PHONE_WORLD] if text.find("+", start, end) >= 0 or not text.isascii() else []
+    abroad += [_PHONE_00] if text.find("00", start, end) >= 0 else []
+    for pattern in (*abroad, _PHONE_US, _PHONE_NATIONAL):
         for match in pattern.finditer(text, start, end):
             number = _LONE_DIGIT.sub("", match[0])
             if continues(text, match.start()) or not 9 <= digits(number) <= 15:
@@ -143,7 +149,7 @@ def continues(text: str, at: int) -> bool:
 
 def digits(text: str) -> int:
     """How many there are."""
-    return sum(char.isdigit() for char in text)
+    return sum(map(str.isdigit, text))
 
 
 def _somebodys(text: str, match: re.Match[str]) -> bool:

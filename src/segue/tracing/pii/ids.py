@@ -14,9 +14,14 @@ from segue.tracing.finding import Finding
 from segue.tracing.pii import checks, ids_europe, ids_world
 from segue.tracing.pii.words import NOTHING, learn, said
 
-_ATOM = re.compile(r"[A-Za-z0-9]+")
+_ATOM = re.compile(
+    r"[A-Za-z0-9](?:(?:(?<=[0-9])|[A-Za-z]{0,7}[0-9])[A-Za-z0-9]*(?:(?<=[A-Za-z0-9]{5})|(?=[ .\-/\u00a0(]{1,3}[A-Z0-9]))"
+    r"|(?<=[A-Z])[A-Z]{0,4}(?=[ \-/][A-Z0-9]{0,3}[0-9]))"
+)
+"""A group with a digit in it that is long or goes on, or a few capitals before one."""
 _NEXT = re.compile(r"(?:[.\-/]|[  ]{1,2}| ?[\-/] ?)([A-Za-z0-9]+)|\(([A-Z0-9])\)")
 _LONGEST = 26
+_DATE = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])")
 _SHAPE = str.maketrans(
     {**{chr(each): "9" for each in range(48, 58)}, **{chr(each): "A" for each in [*range(65, 91), *range(97, 123)]},
      "\u00a0": " "}
@@ -61,9 +66,12 @@ _learn()
 def identities(text: str, start: int, end: int) -> Iterator[Finding]:
     """Numbers of identity whose first character lies in this part of the text."""
     done = start
+    dates = {match.start(): match.end() for match in _DATE.finditer(text, start, end)}
     for atom in _ATOM.finditer(text, start, end):
         begin = atom.start()
-        if begin < done or atom.end() - begin > _LONGEST or not _may_begin(text, begin, atom.end()):
+        if begin in dates:
+            done = dates[begin]
+        if begin < done or atom.end() - begin > _LONGEST or not _may_begin(text, begin):
             continue
         found = _one(text, begin, atom.end())
         if found is not None:
@@ -71,16 +79,12 @@ def identities(text: str, start: int, end: int) -> Iterator[Finding]:
             done = found.end
 
 
-def _may_begin(text: str, begin: int, end: int) -> bool:
+def _may_begin(text: str, begin: int) -> bool:
     before = text[begin - 1 : begin]
     joined = begin > 1 and text[begin - 2].isalnum()
     if before and (before.isalnum() or before in "_+@$€£&" or (before in ".-/\\" and joined)):
         return False
-    if before == "#" and not joined:
-        return False
-    if text[begin].isdigit() or any(char.isdigit() for char in text[begin:end]):
-        return True
-    return end - begin <= 5 and text[begin:end].isupper() and end < len(text) and text[end] in " -/"
+    return before != "#" or joined
 
 
 def _one(text: str, begin: int, end: int) -> Finding | None:
@@ -101,7 +105,7 @@ def _one(text: str, begin: int, end: int) -> Finding | None:
                 name in labels and (fits or name not in _AMBIGUOUS)
             ):
                 return Finding("ssn" if name == "us_ssn" else "national_id", begin, last)
-    if sum(char.isdigit() for char in text[begin:wide]) < 4:
+    if wide - begin < 5 or sum(map(str.isdigit, text[begin:wide])) < 5:
         return None
     labels = said(text, begin) if labels is None else labels
     for label in labels:

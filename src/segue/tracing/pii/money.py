@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from segue.tracing.finding import Finding
 from segue.tracing.pii.checks import luhn, mod_97
 from segue.tracing.pii.contacts import continues
-from segue.tracing.pii.words import said
+from segue.tracing.pii.words import NOTHING, said
 
-_IBAN = re.compile(r"(?<=[A-Za-z]{2})[0-9]{2}(?:[ \u00a0\-]?[A-Za-z0-9]){11,30}")
+_IBAN = re.compile(r"[0-9](?<=[A-Za-z]{2}[0-9])[0-9](?:[ \u00a0\-]?[A-Za-z0-9]){11,30}")
 _IBAN_LENGTHS = dict(
     re.findall(
         r"([A-Z]{2}):([0-9]{2})",
@@ -23,12 +23,15 @@ _IBAN_LENGTHS = dict(
     )
 )
 """Country and length, from the SWIFT registry."""
-_CARD = re.compile(r"(?<![0-9])[2-6](?:[ \u00a0\-.]?[0-9]){11,18}(?![0-9])")
+_CARD = re.compile(
+    r"[2-6][0-9]{3}(?:[0-9]{8,15}|[ \u00a0\-.][0-9]{4}[ \u00a0\-.][0-9]{4}[ \u00a0\-.][0-9]{4}(?:[ \-][0-9]{3})?"
+    r"|[ \u00a0\-.][0-9]{6}[ \u00a0\-.][0-9]{4,5})(?![0-9])"
+)
+_SEPARATORS = str.maketrans("", "", " \u00a0-.")
 _BIC = re.compile(
     r"(?:\bBIC|\bbic|SWIFT|[Ss]wift)(?:[/ \-]?(?:BIC|SWIFT|code|Code|CODE|nr|no))?\W{0,8}(?:is |ist |lautet |: ?)?"
     r"([A-Za-z]{6}[A-Za-z0-9]{2}(?:[A-Za-z0-9]{3})?)(?![A-Za-z0-9])"
 )
-_SORT = re.compile(r"(?<![\w\-])[0-9]{2}[- ][0-9]{2}[- ][0-9]{2}(?![\w\-])")
 _WALLET = re.compile(
     r"(?<![A-Za-z0-9])(?:bc1[ac-hj-np-z02-9]{11,71}|(?:0x)[0-9a-fA-F]{40}|[13][1-9A-HJ-NP-Za-km-z]{25,34}"
     r"|(?:ltc1)[ac-hj-np-z02-9]{20,71}|[LMD][1-9A-HJ-NP-Za-km-z]{32,33}|T[1-9A-HJ-NP-Za-km-z]{33}"
@@ -57,27 +60,19 @@ def cards(text: str, start: int, end: int) -> Iterator[Finding]:
     """Card numbers of a known issuer whose checksum (Luhn) fits, or in groups behind a word for a card."""
     at = start
     while match := _CARD.search(text, at, end):
-        at = match.start() + 1
-        last = None if continues(text, match.start()) else _card_end(text, match.start(), match.end())
-        if last is not None:
+        at, last = match.start() + 1, match.end()
+        if continues(text, match.start()) or (
+            text[last : last + 1] in ("-", ".") and text[last + 1 : last + 2].isdigit()
+        ):
+            continue
+        digits = match[0].translate(_SEPARATORS)
+        if not _issued(digits):
+            continue
+        labels, size = said(text, match.start()), len(digits)
+        fits = luhn(digits) and labels != NOTHING and (size not in (12, 13) or "card" in labels or digits[0] == "4")
+        if fits or (size in (15, 16) and "card" in labels):
             yield Finding("card", match.start(), last)
             at = last
-
-
-def _card_end(text: str, start: int, end: int) -> int | None:
-    for length in (19, 16, 15, 14, 13, 12):
-        last = _nth(text, start, length)
-        if last is None or last > end or text[last : last + 1].isdigit():
-            continue
-        digits = re.sub(r"[ \u00a0\-.]", "", text[start:last])
-        if not _issued(digits) or text[last : last + 2][:1] in ("-", ".") and text[last + 1 : last + 2].isdigit():
-            continue
-        labels = said(text, start)
-        if luhn(digits) and labels != ("none",) and (length != 13 or "card" in labels or digits[0] == "4"):
-            return last
-        if length in (15, 16) and "card" in labels:
-            return last
-    return None
 
 
 def bank_codes(text: str) -> Iterator[Finding]:
@@ -85,13 +80,6 @@ def bank_codes(text: str) -> Iterator[Finding]:
     for match in _BIC.finditer(text):
         if match[1].isupper() or match[1].islower() and any(char.isdigit() for char in match[1]):
             yield Finding("bic", match.start(1), match.end(1))
-
-
-def sort_codes(text: str, start: int, end: int) -> Iterator[Finding]:
-    """Six digits in pairs behind a word for an account."""
-    for match in _SORT.finditer(text, start, end):
-        if "account" in said(text, match.start()):
-            yield Finding("account", match.start(), match.end())
 
 
 def wallets(text: str) -> Iterator[Finding]:

@@ -52,21 +52,10 @@ _FIELD_NAMES = frozenset(
     " paziente intestatario sobrenome achternaam voornaam imięinazwisko nazwisko imię efternamn förnamn etternavn fornavn"
     " efternavn sukunimi etunimi adsoyad soyad фио имя фамилия".split()
 )  # fmt: skip
-_SIGN = re.compile(r"[:=\t]")
+_CAPITAL_AT = re.compile(r"[ :=\t\n\"'“,][^\W\d_a-z](?=[^\W\d_A-Z]|['’.])")
 _BEFORE = re.compile(r"[^\W\d]+")
-_VALUE = re.compile(r"[\"'”]?\s?[\"'“]?" + _NAME)
+_VALUE = re.compile(_NAME)
 _PLAIN_FIELD = frozenset("name nom naam namn navn nome".split())  # noqa: SIM905
-_ADDRESSED = re.compile(
-    r"(?<![\w])(?:(?:Mr|Mrs|Ms|Mx|Prof|Dr|Sr|Sra|Srta|Dott|Dott\.ssa|Mme|Mlle|Ing|Hr|Fr)\.? |Miss |Herrn? |Frau |Monsieur |Madame |Señora? "
-    r"|Signora? |Senhora? |Pan[ai]? |Meneer |Mevrouw |Doctor |Doña |Don )(?:(?:Dr|Prof)\.? )?" + _NAME
-)
-_SPOKEN = re.compile(
-    r"(?:\b[Mm]y (?:full )?name is|\bI am called|\b[Ii]ch hei(?:ß|ss)e|\b[Mm]ein Name ist|\b[Jj]e m['’]appelle|\b[Mm]e llamo"
-    r"|\b[Mm]i nombre es|\b[Mm]i chiamo|\b[Ii]l mio nome è|\b[Mm]eu nome é|\b[Cc]hamo-me|\b[Mm]ijn naam is|\b[Ii]k heet"
-    r"|\b[Nn]azywam się|\b[Jj]ag heter|\b[Jj]eg heter|\b[Jj]eg hedder|\b[Mm]inun nimeni on|\b[Nn]imeni on|\b[Jj]menuji se"
-    r"|\b[Mm]ă numesc|\b[Bb]enim adım|\b[Aa]dım|\b[Tt]his is|\b[Ss]incerely,|\b[Rr]egards,|\bMit freundlichen Grüßen,?"
-    r"|\bCordialement,?|\bSaludos,?|\b[Mm]entioned by)\s{1,2}" + _NAME
-)
 _GIVEN = frozenset(
     "james john robert michael william david richard joseph thomas charles daniel matthew mark paul steven andrew george"
     " kevin brian edward ronald anthony jason jeff ryan jacob gary eric peter stephen scott alice ann anna anne maria mary"
@@ -87,11 +76,18 @@ _NOT_NAMES = frozenset(
     " field value string text first last here there and or not is with from calling speaking important it what how bean"
     " pepper proper right big good".split()
 )  # fmt: skip
-_TITLES = ("Mr", "Ms", "Mx", "Dr", "Prof", "Sr", "Dott", "Mme", "Mlle", "Ing", "Hr", "Fr", "Miss", "Herr", "Monsieur", "Mad",
-           "Se\u00f1or", "Signor", "Senhor", "Pan", "Meneer", "Mevrouw", "Doctor", "Do\u00f1a", "Don ")  # fmt: skip
-_SAYINGS = ("ame is", "called", "ch hei", "mein name ist", "appelle", "llamo", "nombre es", "chiamo", "nome ", "chamo-me",
-            "naam is", "heet", "nazywam", " heter", " hedder", "nimeni", "jmenuji", "numesc", "adım", "this is",
-            "sincerely", "regards", "grüßen", "cordialement", "saludos")  # fmt: skip
+_TITLES = frozenset(
+    "mr mrs ms mx prof dr sr sra srta dott dott.ssa mme mlle ing hr fr miss herr herrn frau monsieur madame señor señora signor"
+    " signora senhor senhora pan pani pana meneer mevrouw doctor doña".split()
+)  # fmt: skip
+_SAYINGS = (
+    "name is", "am called", "ich heiße", "ich heisse", "name ist", "m'appelle", "m’appelle", "me llamo", "nombre es",
+    "mi chiamo", "nome è", "nome é", "chamo-me", "naam is", "ik heet", "nazywam się", "jag heter", "jeg heter", "jeg hedder",
+    "nimeni on", "jmenuji se", "mă numesc", "benim adım", "this is", "sincerely", "regards", "freundlichen grüßen",
+    "cordialement", "saludos", "зовут", "isim", "namn är", "navn er",
+)  # fmt: skip
+_LAST = tuple({each[-2:] for each in _SAYINGS})
+"""What stands right before the name of somebody who says it."""
 _BIRTHS = ("born", "birth", "geb", "dob", "naiss", "naci", "nat", "né", "nasc", "født", "fød", "föd", "synty", "urodz", "naro",
            "szül", "doğ", "născ", "născ", "rođ", "рожд", "роди", "生", "생", "เกิด", "जन्म", "lahir", "sinh", "γέν", "γεν", "bday",
            "الميلاد", "לידה", "geboor")  # fmt: skip
@@ -100,9 +96,8 @@ _PLATES = ("plate", "registration", "reg.", "kennzeichen", "nummernschild", "imm
            "targa", "placa", "plaque", "kenteken", "rejestracyj", "regnr", "rekister", "plaka", "номер")  # fmt: skip
 
 
-def birth_dates(text: str) -> Iterator[Finding]:
+def birth_dates(text: str, lowered: str) -> Iterator[Finding]:
     """Dates behind a word that says they are of a birth, from 1900 on."""
-    lowered = text.lower()
     for match in _DATE.finditer(text) if any(each in lowered for each in _BIRTHS) else ():
         if "birth" in said(text, match.start()):
             yield Finding("birth_date", match.start(), match.end())
@@ -117,40 +112,46 @@ def coordinates(text: str) -> Iterator[Finding]:
             yield Finding("location", match.start(), match.end())
 
 
-def plates(text: str) -> Iterator[Finding]:
+def plates(text: str, lowered: str) -> Iterator[Finding]:
     """Licence plates behind a word for one."""
-    lowered = text.lower()
     for match in _PLATE.finditer(text) if any(each in lowered for each in _PLATES) else ():
         plate = match[1]
         if any(char.isdigit() for char in plate) and any(char.isalpha() for char in plate) and plate.upper() == plate:
             yield Finding("plate", match.start(1), match.end(1))
 
 
-def persons(text: str) -> Iterator[Finding]:
-    """Names behind a clear word."""
-    lowered = text.lower()
-    for sign in _SIGN.finditer(text):
-        yield from _field(text, lowered, sign.start())
-    patterns = [_ADDRESSED] if any(each in text for each in _TITLES) else []
-    patterns += [_SPOKEN] if any(each in lowered for each in _SAYINGS) else []
-    for pattern in patterns:
-        for match in pattern.finditer(text):
-            first = match[1].split()[0].lower().rstrip(".")
-            sure = not match[0].lower().startswith("this is") or first in _GIVEN
-            if sure and match[1][0].isupper() and first not in _NOT_NAMES:
-                yield Finding("person", match.start(1), match.end(1))
+def persons(text: str, lowered: str) -> Iterator[Finding]:
+    """Names behind a clear word; a capital letter is what they begin with."""
+    for match in _CAPITAL_AT.finditer(text):
+        at = match.start() + 1
+        end = match.start()
+        while end > 0 and text[end] in " \t\"'“,\n" and at - end < 5:
+            end -= 1
+        if text[end] in ":=\t":
+            yield from _field(text, lowered, end, at)
+            continue
+        word = lowered[max(0, end - 20) : end + 1]
+        titled = word[max(word.rfind(" "), word.rfind("\n")) + 1 :].strip(".,(\"'[") in _TITLES
+        said_so = not titled and word.endswith(_LAST) and word.endswith(_SAYINGS)
+        if not (titled or said_so):
+            continue
+        found = _VALUE.match(text, at)
+        if found is not None:
+            first = found[1].split()[0].lower().rstrip(".")
+            if first not in _NOT_NAMES and first not in _TITLES and (first in _GIVEN or not word.endswith("this is")):
+                yield Finding("person", found.start(1), found.end(1))
 
 
-def _field(text: str, lowered: str, at: int) -> Iterator[Finding]:
-    """The name behind the sign at this place, where what stands before the sign is a field for one."""
-    words = _BEFORE.findall(lowered[max(0, at - 28) : at].rpartition("\n")[2])
+def _field(text: str, lowered: str, sign: int, at: int) -> Iterator[Finding]:
+    """The name at this place, where what stands before the sign is a field for one."""
+    words = _BEFORE.findall(lowered[max(0, sign - 28) : sign].rpartition("\n")[2])
     words = [part for word in words[-3:] for part in word.split("_") if part]
     keys = {"".join(words[-size:]) for size in (1, 2, 3) if words}
-    plain = bool(words) and words[-1] in _PLAIN_FIELD
-    if not (keys & _FIELD_NAMES or plain):
+    known = not keys.isdisjoint(_FIELD_NAMES)
+    if not known and (not words or words[-1] not in _PLAIN_FIELD):
         return
-    match = _VALUE.match(text, at + 1)
-    if match is None or not match[1][0].isupper() or (first := match[1].split()[0].lower()) in _NOT_NAMES:
+    match = _VALUE.match(text, at)
+    if match is None or (first := match[1].split()[0].lower()) in _NOT_NAMES:
         return
-    if keys & _FIELD_NAMES or (first in _GIVEN and " " in match[1]):
+    if known or (first in _GIVEN and " " in match[1]):
         yield Finding("person", match.start(1), match.end(1))

@@ -7,6 +7,7 @@ birth` are one. Scripts without spaces are searched for their words.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 REACH = 48
 """Characters before a number that are looked at."""
@@ -112,7 +113,11 @@ _SEARCHED = [(word, label) for label, words in _SCRIPTS.items() for word in word
 
 def said(text: str, at: int) -> tuple[str, ...]:
     """The labels of the nearest telling word before this place in its line; empty where there is none."""
-    piece = text[max(0, at - REACH) : at]
+    return _labels(text[max(0, at - REACH) : at])
+
+
+@lru_cache(maxsize=512)
+def _labels(piece: str) -> tuple[str, ...]:
     line, above = piece.rfind("\n"), False
     if line >= 0:
         above = not piece[line + 1 :].strip(" \t-*|>\"'")
