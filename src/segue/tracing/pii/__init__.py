@@ -13,7 +13,7 @@ from segue.tracing.finding import Finding, apart
 from segue.tracing.pii.contacts import emails, machines, macs, phones, spelt_emails
 from segue.tracing.pii.ids import identities
 from segue.tracing.pii.money import bank_codes, cards, ibans, wallets
-from segue.tracing.pii.people import birth_dates, coordinates, persons, plates
+from segue.tracing.pii.people import birth_dates, coordinates, named, persons, plates
 from segue.tracing.pii.places import addresses
 
 KINDS = (
@@ -53,7 +53,7 @@ def find(text: str) -> list[Finding]:
     if "bic" in lowered or "swift" in lowered:
         found += bank_codes(text)
     if _NUMBER.search(text) is None:
-        return apart(found)
+        return _with_names(text, lowered, found)
     found += machines(text)
     if _HEX.search(text):
         found += macs(text)
@@ -67,6 +67,12 @@ def find(text: str) -> list[Finding]:
     for start, end in windows(text):
         for shape in (ibans, cards, identities, phones):
             found += shape(text, start, end)
+    return _with_names(text, lowered, found)
+
+
+def _with_names(text: str, lowered: str, found: list[Finding]) -> list[Finding]:
+    if any(each in lowered for each in ("name", "nom", "naam", "namn", "navn", "isim", "имя", "фио")):
+        found += named(text, found)
     return apart(found)
 
 

@@ -40,11 +40,11 @@ _NOBODY = frozenset(
 _NUMBERED = re.compile(
     r"(?:\b(?:version|release|firmware|chapter|section|kapitel|abschnitt|driver|build|ver|v|oid|asn)|§)\W{0,3}$", re.I
 )
-_PHONE_WORLD = re.compile(r"[+\uff0b][1-9](?:[ \u00a0().\-/]{0,3}[0-9]){7,14}(?![0-9])")
-_PHONE_00 = re.compile(r"0(?<!\w.)0[1-9][0-9](?:[ ()./\-]{1,3}[0-9]{1,12}){2,6}(?![0-9])")
+_PHONE_WORLD = re.compile(r"[+\uff0b][ ]?[(]?[1-9](?:[ \u00a0().\-/]{0,3}[0-9]){7,14}(?![0-9])")
+_PHONE_00 = re.compile(r"0(?<!\w.)0[1-9][0-9]{0,3}(?:[ ()./\-]{1,3}[0-9]{1,12}){1,6}(?![0-9])")
 _PHONE_US = re.compile(
-    r"[(1-9](?<!\w.)(?:(?<=1)[ .\-](?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .\-])|(?<=\()[2-9][0-9]{2}\) ?|(?<=[2-9])[0-9]{2}[ .\-])"
-    r"[2-9][0-9]{2}[ .\-][0-9]{4}(?![0-9])"
+    r"[(1-9](?<!\w.)(?:(?<=1)[ .\-](?:\([0-9]{3}\) ?|[2-9][0-9]{2}[ .\-])|(?<=\()[0-9]{3}\) ?|(?<=[2-9])[0-9]{2}[ .\-])"
+    r"[0-9]{3}[ .\-][0-9]{4}(?![0-9])"
 )
 _PHONE_NATIONAL = re.compile(
     r"[(08](?<!\w.)(?:(?<=\()0[1-9][0-9]{0,4}\) ?[0-9]{3,}(?:[ \-][0-9]{2,}){0,4}"
@@ -55,6 +55,10 @@ _PHONE_NATIONAL = re.compile(
     r"|(?<=0)[1-9][0-9]{8,9})(?!\w)"
 )
 _PHONE_SAID = re.compile(r"[(0-9](?<!\w.)[0-9 \u00a0()./\-]{5,19}[0-9](?![0-9])")
+_PHONE_AFTER = re.compile(
+    r"\W{1,3}(?:is|was|ist|es|est|è|é) (?:my|his|her|our|their|the|meine|mi|mon|il mio|o meu) (?:\w+ )?(?:number|phone|mobile|cell"
+    r"|nummer|número|numéro|numero|teléfono|telefono|handynummer|telefonnummer)"
+)
 _LONE_DIGIT = re.compile(r" [0-9]$")
 """What follows a number, and is none of its groups."""
 
@@ -115,7 +119,7 @@ def phones(text: str, start: int, end: int) -> Iterator[Finding]:
     for pattern in (*abroad, _PHONE_US, _PHONE_NATIONAL):
         for match in pattern.finditer(text, start, end):
             number = _LONE_DIGIT.sub("", match[0])
-            if continues(text, match.start()) or not 9 <= digits(number) <= 15:
+            if continues(text, match.start()) or not 9 <= digits(number) <= 15 + (pattern is _PHONE_00):
                 continue
             if text[match.start() + len(number) :][:1] == "-" or _more(text, match.start() + len(number)):
                 continue
@@ -125,7 +129,9 @@ def phones(text: str, start: int, end: int) -> Iterator[Finding]:
                 continue
             yield Finding("phone", match.start(), match.start() + len(number))
     for match in _PHONE_SAID.finditer(text, start, end):
-        if 7 <= digits(match[0]) <= 15 and not continues(text, match.start()) and "phone" in said(text, match.start()):
+        if not 7 <= digits(match[0]) <= 15 or continues(text, match.start()):
+            continue
+        if "phone" in said(text, match.start()) or _PHONE_AFTER.match(text, match.end()):
             yield Finding("phone", match.start(), match.end())
 
 

@@ -20,7 +20,7 @@ _ATOM = re.compile(
 )
 """A group with a digit in it that is long or goes on, or a few capitals before one."""
 _NEXT = re.compile(r"(?:[.\-/]|[  ]{1,2}| ?[\-/] ?)([A-Za-z0-9]+)|\(([A-Z0-9])\)")
-_LONGEST = 26
+_LONGEST = 34
 _DATE = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])")
 _SHAPE = str.maketrans(
     {**{chr(each): "9" for each in range(48, 58)}, **{chr(each): "A" for each in [*range(65, 91), *range(97, 123)]},
@@ -30,7 +30,7 @@ _PLAIN = str.maketrans("", "", " .-/()\u00a0")
 _AMBIGUOUS = frozenset("it_piva ca_sin in_pan la_dni fr_nir my_ic cl_rut sg_nric uk_nino za_id id_nik co_cc".split())  # noqa: SIM905
 """Those whose words mean something else too: behind these words as well the check has to fit."""
 _SAID: dict[str, tuple[str, int, int]] = {
-    "passport": ("passport", 6, 12), "license": ("license", 5, 20), "account": ("account", 6, 20),
+    "passport": ("passport", 6, 12), "license": ("license", 5, 20), "account": ("account", 6, 28),
     "id": ("national_id", 6, 20), "de_ausweis": ("national_id", 9, 11), "vin": ("vin", 17, 17),
 }  # fmt: skip
 """What is taken behind a word whatever its shape: the kind, the fewest characters and the most."""
@@ -61,6 +61,7 @@ def _learn() -> None:
 
 
 _learn()
+_NAMES = frozenset(row[0] for row in (*ids_europe.ROWS, *ids_world.ROWS))
 
 
 def identities(text: str, start: int, end: int) -> Iterator[Finding]:
@@ -114,6 +115,10 @@ def _one(text: str, begin: int, end: int) -> Finding | None:
             size = len(text[begin:wide].translate(_PLAIN))
             if fewest <= size <= most and not _goes_on(text, wide):
                 return Finding(kind, begin, wide)
+    if labels and labels[0] in _NAMES and not _AMBIGUOUS.issuperset(labels) and not _goes_on(text, wide):
+        plain = text[begin:wide].translate(_PLAIN)
+        if 7 <= len(plain) <= 15 and sum(map(str.isdigit, plain)) >= 6:
+            return Finding("national_id", begin, wide)
     plain = text[begin:end]
     if end - begin == 17 and plain.isupper() and not _goes_on(text, end) and "A" in plain.translate(_SHAPE)[:3]:
         return Finding("vin", begin, end) if checks.vin(plain) else None

@@ -29,15 +29,16 @@ _PLATE = re.compile(
     r"(?:plate|plates|plate number|number plate|registration|reg\. ?no|kennzeichen|nummernschild|immatriculation|matrícula"
     r"|matricula|targa|placa|plaque|kenteken|rejestracyjny|rejestracyjna|regnr|rekisteritunnus|plaka|номер авто|госномер)"
     r"(?: (?:number|no|nr|is|ist|est|es|è|mark|lautet))?\.?\W{1,4}"
-    r"([A-ZÄÖÜА-Я0-9]{1,4}[ \-·]?[A-ZÄÖÜА-Я0-9]{1,4}(?:[ \-][A-ZА-Я0-9]{1,4}){0,2})(?![\w\-])",
+    r"([A-ZÄÖÜА-Я0-9]{1,4}[ \-·]?[A-ZÄÖÜА-Я0-9]{1,6}(?:[ \-][A-ZА-Я0-9]{1,6}){0,2})(?![\w\-])",
     re.IGNORECASE,
 )
 _COORDINATES = re.compile(
     r"(?<![\w.])-?[0-9]{1,3}\.[0-9]{4,}(?:\s?°?\s?[NS])?(?:[,;/]\s?|\s|\"?, ?\"?(?:lng|lon|longitude)\"?: ?\"?)"
     r"-?[0-9]{1,3}\.[0-9]{4,}(?:\s?°?\s?[EWO])?(?![\w.])"
 )
-_CAPITAL = r"[A-ZÀ-ÖØ-ÞĀ-Žİ][\w'’]{1,24}(?:-[A-ZÀ-ÖØ-ÞĀ-Ž][\w'’]{1,24})?"
-_WORD = rf"(?:{_CAPITAL}|[A-Z]\.)"
+_UP = "A-ZÀ-ÖØ-ÞĀ-ŽİА-ЯЁІЇЄΑ-ΩΆ-Ώ"
+_CAPITAL = rf"[{_UP}][\w'’]{{1,24}}(?:-[{_UP}][\w'’]{{1,24}})?"
+_WORD = rf"(?:(?:[A-Z][\w.\-]{{0,8}}\.) {_CAPITAL}|{_CAPITAL}|[A-Z]\.)"
 _LINK = r"(?:(?:van|von|de|del|della|di|da|dos|du|la|le|bin|ibn|al|el|der|den|ter|zu|Mc|O')[ ']){0,2}"
 _NAME = rf"({_WORD}(?: {_LINK}{_WORD}){{0,3}})"
 _FULL = rf"({_WORD}(?: {_LINK}{_WORD}){{1,3}})"
@@ -55,8 +56,35 @@ _FIELD_NAMES = frozenset(
 _CAPITAL_AT = re.compile(r"[ :=\t\n\"'“,][^\W\d_a-z](?=[^\W\d_A-Z]|['’.])")
 _BEFORE = re.compile(r"[^\W\d]+")
 _VALUE = re.compile(_NAME)
-_PLAIN_FIELD = frozenset("name nom naam namn navn nome".split())  # noqa: SIM905
+_PLAIN_NAME = re.compile(
+    r"(?:(?<![\w.\-][ _\-])(?<![\w_\-]))[\"']?(?:[Nn]ame|NAME|[Nn]om|[Nn]aam|[Nn]amn|[Nn]avn|[Nn]ome|[Ii]sim|Имя|ФИО)[\"']?\s?[:=]\s?[\"']?"
+    + _NAME
+)
+_SCRIPT_NAME = re.compile(
+    r"(?:姓名|氏名|名前|お名前|患者|患者名|이름|성명|환자|客户|联系人|收件人)[\"']?\s?(?:[:：=]\s?[\"']?|是|は)"
+    r"([\u4e00-\u9fff]{1,4}[ \u3000]?[\u3040-\u9fff]{1,4}|[가-힣]{2,5}|[A-Z][a-z]+(?: [A-Z][a-z]+){1,2})"
+)
 _GIVEN = frozenset(
+    "curtis lauren deborah nicole logan erica brenda randy alexis joshua katie warren stephanie hayley christine alan natasha"
+    " eilish rhiannon zac ernst damian niklas laila gabriel leonie karl gregory raymond jerry dennis walter patrick aaron"
+    " tyler adam nathan zachary kyle carl keith roger terry sean austin noel dorothy kimberly carolyn janet catherine heather"
+    " diane ruth virginia kathleen pamela martha debra amy angela melissa rebecca cynthia helen joan evelyn judith megan"
+    " cheryl andrea jacqueline gloria teresa sara janice hannah madison frances kathryn ella ava abigail harper amelia lily"
+    " zoe chloe lucy ruby freya isla poppy jessie rachel claire fiona gareth nigel graham ian neil callum connor declan"
+    " sinead niamh aoife siobhan liam rory dieter günter gunter horst helmut manfred rolf uwe bernd jens tobias sebastian"
+    " florian dominik philipp simon benedikt renate ingrid helga gisela karin brigitte katharina franziska theresa juliane"
+    " nicolas julien antoine guillaume mathieu olivier philippe alain bernard isabelle nathalie sylvie céline celine élodie"
+    " elodie manon inès amélie raúl raul sergio jorge álvaro alvaro enrique francisco pablo andrés andres mateo valentina"
+    " camila ximena guadalupe rosario dolores beatriz cristina marta irene silvia matteo lorenzo davide simone federico"
+    " riccardo valentina martina elisa alessia paola gabriela fernanda juliana mariana rafael thiago gustavo bruno vinicius"
+    " larissa beatriz khalid abdullah omar youssef karim samir leila layla noor zainab amina mariam yasmin ravi suresh ramesh"
+    " anil sunil rakesh pooja kavita lakshmi sita kiran deepa rohan aditya ananya ishaan sofía jin jun chen xiaoming hui yan"
+    " mei lin ying naoko akira haruka satoshi minjun seoyeon jiwoo kwame kofi ama chidi ngozi amara tunde zanele thabo sipho"
+    " lerato nomsa jakub tomasz krzysztof andrzej magdalena joanna ewa tomáš tomas jana petr zuzana lukáš istván istvan lászló"
+    " gábor zoltán katalin éva ion andrei ioana elena mihai stefan dragan milan jovana nikola ana luka ivana georgi dimitar"
+    " yannis giorgos nikos eleni konstantinos emre can elif zeynep murat ahmet hüseyin john-paul jean-pierre hans-georg"
+    " karl-heinz".split()
+) | frozenset(
     "james john robert michael william david richard joseph thomas charles daniel matthew mark paul steven andrew george"
     " kevin brian edward ronald anthony jason jeff ryan jacob gary eric peter stephen scott alice ann anna anne maria mary"
     " patricia jennifer linda elizabeth barbara susan jessica sarah karen nancy lisa betty margaret sandra ashley emily"
@@ -72,7 +100,7 @@ _GIVEN = frozenset(
     " ricardo fernando roberto eduardo sophie nina eva laura kate tom tim sam ben bob joe jack harry oliver henry".split()
 )  # fmt: skip
 _NOT_NAMES = frozenset(
-    "the this that your our my a an unknown none null true false test user admin required optional please enter name"
+    "blue red green widget build test deploy production server service project file item product step job gizmo the this that your our my a an unknown none null true false test user admin required optional please enter name"
     " field value string text first last here there and or not is with from calling speaking important it what how bean"
     " pepper proper right big good".split()
 )  # fmt: skip
@@ -122,6 +150,8 @@ def plates(text: str, lowered: str) -> Iterator[Finding]:
 
 def persons(text: str, lowered: str) -> Iterator[Finding]:
     """Names behind a clear word; a capital letter is what they begin with."""
+    for match in _SCRIPT_NAME.finditer(text) if not text.isascii() else ():
+        yield Finding("person", match.start(1), match.end(1))
     for match in _CAPITAL_AT.finditer(text):
         at = match.start() + 1
         end = match.start()
@@ -142,16 +172,23 @@ def persons(text: str, lowered: str) -> Iterator[Finding]:
                 yield Finding("person", found.start(1), found.end(1))
 
 
+def named(text: str, found: list[Finding]) -> Iterator[Finding]:
+    """What stands behind a plain `name:`; where other personal data is about, any two words that could be one."""
+    for match in _PLAIN_NAME.finditer(text):
+        words = match[1].lower().split()
+        if len(words) >= 2 and _NOT_NAMES.isdisjoint(words) and (words[0] in _GIVEN or found):
+            yield Finding("person", match.start(1), match.end(1))
+
+
 def _field(text: str, lowered: str, sign: int, at: int) -> Iterator[Finding]:
     """The name at this place, where what stands before the sign is a field for one."""
     words = _BEFORE.findall(lowered[max(0, sign - 28) : sign].rpartition("\n")[2])
     words = [part for word in words[-3:] for part in word.split("_") if part]
     keys = {"".join(words[-size:]) for size in (1, 2, 3) if words}
     known = not keys.isdisjoint(_FIELD_NAMES)
-    if not known and (not words or words[-1] not in _PLAIN_FIELD):
+    if not known:
         return
     match = _VALUE.match(text, at)
-    if match is None or (first := match[1].split()[0].lower()) in _NOT_NAMES:
+    if match is None or match[1].split()[0].lower() in _NOT_NAMES:
         return
-    if known or (first in _GIVEN and " " in match[1]):
-        yield Finding("person", match.start(1), match.end(1))
+    yield Finding("person", match.start(1), match.end(1))

@@ -39,7 +39,7 @@ def _boxes_and_fields(text: str, lowered: str) -> Iterator[Finding]:
         yield Finding("address", match.start(), match.end())
     for match in streets.FIELD.finditer(text) if any(each in lowered for each in streets.FIELD_WORDS) else ():
         value = match[1].rstrip(" .,")
-        if any(char.isdigit() for char in value) and value.count(" ") >= 2 and not value.startswith("0x"):
+        if any(char.isdigit() for char in value) and (value.count(" ") >= 2 or value[0] >= "\u3040") and not value.startswith("0x"):
             yield Finding("address", match.start(1), match.start(1) + len(value))
 
 
@@ -54,6 +54,8 @@ def _number_first(text: str, at: int) -> Finding | None:
         end = rest.end() if rest else match.end()
         if streets.ENGLISH_TOWN.search(text, match.end(), end) or _announced(text, at):
             return Finding("address", at, end)
+    if match := streets.ANY_STREET.match(text, at):
+        return Finding("address", at, match.end())
     if match := streets.FRENCH.match(text, at):
         return Finding("address", at, _rest(text, match.end()))
     return None
