@@ -1,0 +1,176 @@
+"""Secrets that a word announces: `password:`, `api_key=`, `the PIN is`, in many languages. Text in, findings out.
+
+A word is only looked for where its letters stand in the text, and what follows it is matched at its place. What counts
+as a value is in `values`: behind `password` most, behind `token` what looks random.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from segue.tracing.finding import Finding
+from segue.tracing.secrets.values import is_password, is_random, is_reference, is_said_password
+
+_PASSWORDS = (
+    "password", "passwd", "passwort", "passphrase", "passcode", "pwd", "pass", "kennwort", "mot de passe", "motdepasse",
+    "contraseña", "contrasena", "senha", "palavra-passe", "palavra passe", "wachtwoord", "hasło", "haslo", "пароль", "密码",
+    "密碼", "パスワード", "비밀번호", "lösenord", "adgangskode", "passord", "salasana", "şifre", "sifre", "parola", "jelszó",
+    "jelszo", "heslo", "лозинка", "парола", "κωδικός", "mật khẩu", "kata sandi", "sandi", "รหัสผ่าน", "पासवर्ड", "كلمة المرور",
+    "كلمة السر", "סיסמה", "סיסמא", "zugangsdaten", "schlüsselwort", "geheimwort", "chiave di accesso", "parolă", "slaptažodis",
+    "parole", "parool", "geslo", "lozinka", "pin", "pw", "psw", "requirepass",
+)  # fmt: skip
+_TOKENS = (
+    "token", "secret", "api_key", "api-key", "apikey", "api key", "access_key", "accesskey", "access-key", "access key",
+    "private_key", "privatekey", "private key", "credential", "auth_key", "authkey", "signing_key", "signing key", "signingkey",
+    "encryption_key", "encryptionkey", "encryption key", "master_key", "master key", "masterkey", "account_key", "accountkey",
+    "account key", "storage_key", "storage key", "admin_key", "admin key", "adminkey", "license_key", "license key", "licence key",
+    "client_key", "shared_key", "sharedkey", "shared key", "session_key", "app_key", "appkey", "service_key", "servicekey",
+    "webhook_key", "deploy_key", "hmac_key", "hmac key", "jwt_key", "aes_key", "aes key", "security_key", "subscription-key",
+    "subscription key", "subscription_key", "instrumentationkey", "write_key", "writekey", "read_key", "ingest_key", "integration_key",
+    "functions-key", "function_key", "server_key", "host_key", "sas_key", "primarykey", "ssh key", "apisecret", "auth_code",
+    "api-schlüssel", "zugangsschlüssel", "geheimschlüssel", "schlüssel", "clé d'api", "clé api", "clé secrète", "clave de api",
+    "clave api", "clave secreta", "chiave api", "chiave segreta", "chave de api", "chave api", "chave secreta", "api-sleutel",
+    "klucz api", "ключ api", "api ключ", "api-ключ", "токен", "секретный ключ", "密钥", "令牌", "アクセスキー", "トークン", "apiキー",
+    "토큰", "api 키", "jeton", "gizli anahtar", "ficha de acceso", "authorization code", "bearer",
+)  # fmt: skip
+_LINK = (
+    r"(?P<sign>\s{0,3}(?::=|=>|->|[:=：＝])\s{0,3})"  # noqa: RUF001
+    r"|(?P<said>(?:\s|(?<=[\u3040-\u9fff\uac00-\ud7af]))(?:is now|is|was|ist|lautet|est|es|è|é|är|er|on|to|jest|je|este|olan|será|war|are"
+    r"|has been (?:changed|set|reset) to|(?:was |is )?(?:changed|set|reset|updated) to|geändert (?:auf|in)|auf|sera|bude|adalah|là|это|है)\s{1,2}:?\s?"
+    r"|(?:是|は|은|는|이|가|为|為)\s?)"
+)
+_VALUE = re.compile(
+    r"(?P<rest>[A-Za-z0-9_\-.]{0,24}(?: (?:for|of|für|pour|para|per|di|do|de|voor) [\w.@\-]{1,24}| \([^()\n]{1,24}\))?)[\\\"'\])*`]{0,3}"
+    rf"(?:{_LINK})\\?(?P<quote>[\"'“«`]{{0,3}})"
+    r"(?P<value>[^\s\"',;\\<>(){}\[\]`]{0,512})"
+)
+_BLANK = re.compile(r"\s{1,2}[\"'`]?(?P<value>[^\s\"',;\\<>(){}\[\]`]{6,256})")
+_QUOTED = re.compile(r"[^\"'\n“”«»`]{4,256}(?=[\"'”»`])")
+_MARKUP = re.compile(
+    r"<(?P<name>[\w:\-]{0,24}(?:pass|pwd|secret|token|apikey|api_key|credential)[\w:\-]{0,24})(?:\s[^<>]{0,80})?>(?P<value>[^<>\s]{4,256})</",
+    re.IGNORECASE,
+)
+_NO_VALUE = re.compile(
+    r"[_\-]?(?:s$|s?_?(?:hash|hashed|length|len|min|max|expir|reset|policy|field|file|path|url|uri|hint|count|age|days|ttl|timeout|name|names"
+    r"|type|id|ids|size|limit|format|pattern|regex|strength|manager|input|label|placeholder|version|usage|budget|required|protected|encoder"
+    r"|izer|ization|ize|ref|provider|issuer|endpoint|prefix|algo|index|word|words|board|port|able|ed|ing|ive|age|ion|ions|enger|engers|wordless|less))",
+    re.IGNORECASE,
+)
+"""What follows the word in names of settings about secrets, and in words that only begin so."""
+_PIN = re.compile(
+    r"(?:\bPINs?\b|\b(?:my|the|card|your|mein[e]?|mon|mi|sim|door|alarm) pin\b|\bpin[ _\-]?(?:code|number|nummer)\b|\bGeheimzahl|\bcode PIN\b|\bcódigo PIN\b|\bTAN\b|\bPUK\b)"
+    r"(?:[ \-]?(?:code|number|Code|Nummer))?(?: for [\w ]{1,20}| (?:is|ist|lautet|est|es|è|é))?\s{0,2}[:=]?\s{0,2}[\"']?(?P<value>[0-9]{4,8})(?![\w.])",
+)
+_CODE = re.compile(
+    r"(?:(?:verification|security|confirmation|authentication|auth|one[\- ]?time|2fa|mfa|otp|totp|access|login|sign[\- ]?in|sms|recovery|backup|activation|unlock|entry|door|alarm|passcode|bestätigungs|sicherheits|zugangs|einmal|verifizierungs)"
+    r"[ _\-]?(?:codes?|passcode|password|pin|token|passwort|kennwort)?|(?:code|código|codice|kod)(?: de| di| da)? (?:vérification|verificación|verificação|verifica|sécurité|seguridad|segurança|sicurezza|confirmation|confirmación|acceso|weryfikacyjny)"
+    r"|код подтверждения|одноразовый пароль|验证码|驗證碼|認証コード|確認コード|인증번호|인증 코드|doğrulama kodu)"
+    r"(?:[ \w]{0,12})?(?:\s?[:=：]\s?|\s(?:is|ist|lautet|est|es|è|é|:)\s:?|是|は|은|는|\s)\s?[\"']?(?P<value>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3}|[A-Za-z0-9]{4,6}-[A-Za-z0-9]{4,6}(?:-[A-Za-z0-9]{4,6}){0,4}|[A-Z]-[0-9]{6})(?![\w\-])",
+    re.IGNORECASE,
+)
+_CODE_FIRST = re.compile(
+    r"(?<![\w.\-])(?P<value>[0-9]{4,8})(?= (?:is|as) your (?:[\w\- ]{0,24})?(?:code|otp|password|passcode|pin)\b)", re.IGNORECASE
+)
+_SEED = re.compile(
+    r"(?:seed|mnemonic|recovery|backup|wallet|wiederherstellungs|semilla|récupération)[ _\-]?(?:phrase|words?|seed|frase|wörter|key)?[^\n:=]{0,24}?(?:[:=]|\bis\b|\bist\b|\bes\b|\bare\b|\best\b)\s{0,3}[\"']?"
+    r"(?P<value>(?:(?:[0-9]{1,2}[.)] ?)?[a-z]{3,8}[ ,]{1,2}(?:\n)?){11,23}(?:[0-9]{1,2}[.)] ?)?[a-z]{3,8})(?![a-z])",
+    re.IGNORECASE,
+)
+_PROSE = re.compile(r"\b(?:the|and|are|was|for|not|which|should|please|they|were)\b")
+_COMMAND = re.compile(
+    r"(?:(?<=\s)(?:-u|--user|--auth|-a|--basic-auth|--proxy-user|-U)[ =]{0,2}[\"']?[^\s:\"'$<{]{1,64}:(?P<basic>[^\s\"'$<{][^\s\"'<]{2,128})"
+    r"|(?<=\s)--?(?:pass(?:word|wd|phrase)?|token|api-?key|secret|pw)[ =][\"']?(?P<option>[^\s\"'$<{\-][^\s\"']{3,256})"
+    r"|\bmysql(?:dump|admin)?\s[^\n]{0,80}?\s-p(?P<mysql>[^\s\-$<\"'][^\s\"']{3,128})"
+    r"|\bsshpass\s{1,2}-p\s{0,2}[\"']?(?P<ssh>[^\s\"'$<]{4,128})|\bredis-cli\s[^\n]{0,60}?-a\s{1,2}[\"']?(?P<redis>[^\s\"'$<]{4,128})"
+    r"|\bnet user \S{1,40} (?P<net>[^\s/$<]{4,64}))"
+)
+_NAMED = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,24}(?:_[A-Z0-9]{1,24}){0,5}_(?:KEY|TOKEN|SECRET|PAT|DSN|SALT|CRED)S?\s{0,2}[:=]\s{0,2}[\"']?(?P<value>[^\s\"',;\\<>(){}\[\]`]{16,512})")
+_CODES = ("code", "otp", "one-time", "one time", "2fa", "mfa", "tan", "puk", "пароль", "код", "验证码", "驗證碼", "コード", "인증", "codice",
+          "código", "kod", "passcode")  # fmt: skip
+
+
+def assigned(text: str, lowered: str) -> Iterator[Finding]:
+    """Values after a word that announces a secret: after `password` most, after `token` those that look random."""
+    for words, kind in ((_PASSWORDS, "password"), (_TOKENS, "api_key")):
+        for word in words:
+            at = lowered.find(word)
+            while at >= 0:
+                after = at + len(word)
+                if (found := _value(text, at, after, kind, word)) is not None:
+                    yield found
+                at = lowered.find(word, after)
+    if "_" in text:
+        for match in _NAMED.finditer(text):
+            value = match["value"].rstrip(".!?&").split("&")[0]
+            if is_random(value):
+                yield Finding("api_key", match.start("value"), match.start("value") + len(value))
+
+
+def spoken(text: str, lowered: str) -> Iterator[Finding]:
+    """PINs, one-time codes, seed phrases, and what a command line, a tag or a query holds."""
+    if "pin" in lowered or "tan" in lowered or "puk" in lowered or "geheimzahl" in lowered:
+        for match in _PIN.finditer(text):
+            yield Finding("pin", *match.span("value"))
+    if any(word in lowered for word in _CODES):
+        for pattern in (_CODE, _CODE_FIRST):
+            for match in pattern.finditer(text):
+                if any(char.isdigit() for char in match["value"]):
+                    yield Finding("pin", *match.span("value"))
+    if "seed" in lowered or "mnemonic" in lowered or "recovery" in lowered or "phrase" in lowered or "semilla" in lowered:
+        for match in _SEED.finditer(text):
+            if not _PROSE.search(match["value"].lower()):
+                yield Finding("seed_phrase", *match.span("value"))
+    if " -" in text or "net user" in lowered:
+        for match in _COMMAND.finditer(text):
+            name = match.lastgroup or ""
+            if not is_reference(match[name]) and (name != "option" or not match[name].startswith("http")):
+                yield Finding("password", *match.span(name))
+    if "</" in text:
+        for match in _MARKUP.finditer(text):
+            if is_password(match["value"]):
+                yield Finding("password", *match.span("value"))
+
+
+def _value(text: str, at: int, after: int, kind: str, word: str) -> Finding | None:
+    """The value that this word announces, if there is one."""
+    short = len(word) <= 4 and word.isascii()
+    if short and at and text[at - 1].isalpha() and not (text[at].isupper() and text[at - 1].islower()):
+        return None
+    match = _VALUE.match(text, after)
+    if match is None:
+        return _bare(text, after, kind, word)
+    rest, start = match["rest"], match.start("value")
+    if (short and rest[:1].isalpha() and rest[:1].islower()) or (rest and _NO_VALUE.match(rest)):
+        return None
+    quote, value = match["quote"], match["value"]
+    if quote and (quoted := _QUOTED.match(text, start)):
+        value = quoted[0]
+    value = value.rstrip(".!?:" if match["said"] else ".!?" if kind == "password" and value.rstrip(".!?").isalnum() else ".?")
+    if kind == "api_key" or "?" in text[max(0, at - 60) : at]:
+        value = value.split("&")[0]
+    if text[start + len(value) : start + len(value) + 1] in ("(", "[") or not value:
+        return None
+    if kind == "api_key":
+        wanted = is_random(value) and not (match["said"] and len(value) < 12)
+    elif match["said"]:
+        wanted = is_said_password(value) and word != "pin"
+    else:
+        wanted = is_password(value) and not (word == "pin" and not value.isdigit()) and not (word in ("pw", "pin") and len(value) < 4)
+    return Finding(kind, start, start + len(value)) if wanted else None
+
+
+def _bare(text: str, after: int, kind: str, word: str) -> Finding | None:
+    """Behind nothing but a space: `wifi password Zx81kQ0p`."""
+    match = _BLANK.match(text, after) if len(word) > 4 or word == "pwd" else None
+    if match is None:
+        return None
+    value = match["value"].rstrip(".!?:")
+    if kind == "api_key":
+        wanted = len(value) >= 16 and is_random(value) and not value.count("-") > 5
+    else:
+        digit, upper = any(c.isdigit() for c in value), any(c.isupper() for c in value)
+        sign = any(not c.isalnum() and c not in "-./_" for c in value)
+        wanted = digit and (upper or sign or value.count("_") == 1 or len(value) >= 8) and any(c.isalpha() for c in value) and is_password(value)
+        wanted = (wanted and not value.isupper()) or value.count("-") >= 3 or (sign and upper and digit)
+    return Finding(kind, match.start("value"), match.start("value") + len(value)) if wanted and not is_reference(value) else None
