@@ -34,6 +34,8 @@ _TOKENS = (
     "klucz api", "ключ api", "api ключ", "api-ключ", "токен", "секретный ключ", "密钥", "令牌", "アクセスキー", "トークン", "apiキー",
     "토큰", "api 키", "jeton", "gizli anahtar", "ficha de acceso", "authorization code", "bearer",
 )  # fmt: skip
+_STEMS = ("token", "secret", "key", "cred", "clave", "chiav", "chave", "sleutel", "klucz", "jeton", "anahtar", "ficha", "auth", "bearer")
+"""One of these is in each word for a key that is written in ASCII."""
 _LINK = (
     r"(?P<sign>\s{0,3}(?::=|=>|->|[:=：＝])\s{0,3})"  # noqa: RUF001
     r"|(?P<said>(?:\s|(?<=[\u3040-\u9fff\uac00-\ud7af]))(?:is now|is|was|ist|lautet|est|es|è|é|är|er|on|to|jest|je|este|olan|será|war|are"
@@ -58,17 +60,24 @@ _NO_VALUE = re.compile(
     re.IGNORECASE,
 )
 """What follows the word in names of settings about secrets, and in words that only begin so."""
-_PIN = re.compile(
-    r"(?:\bPINs?\b|\b(?:my|the|card|your|mein[e]?|mon|mi|sim|door|alarm) pin\b|\bpin[ _\-]?(?:code|number|nummer)\b|\bGeheimzahl|\bcode PIN\b|\bcódigo PIN\b|\bTAN\b|\bPUK\b)"
-    r"(?:[ \-]?(?:code|number|Code|Nummer))?(?: for [\w ]{1,20}| (?:is|ist|lautet|est|es|è|é))?\s{0,2}[:=]?\s{0,2}[\"']?(?P<value>[0-9]{4,8})(?![\w.])",
+_PIN_LINK = (
+    r"(?:[ \-_]?(?:codes?|numbers?|nummer|[Cc]ode|Nummer|passcode|password|passwort|kennwort|token|pin))?(?: for [\w ]{1,20}| to [\w ]{1,16})?"
+    r"(?:\s?[:=：]\s?|\s?(?:是|は|은|는)\s?|\s(?:is|ist|lautet|est|es|è|é|to):?\s|\s)\s?[\"'`*]{0,2}"  # noqa: RUF001
 )
+_PIN = re.compile(_PIN_LINK + r"(?P<value>[0-9]{4,8})(?![\w.])")
 _CODE = re.compile(
-    r"(?:(?:verification|security|confirmation|authentication|auth|one[\- ]?time|2fa|mfa|otp|totp|access|login|sign[\- ]?in|sms|recovery|backup|activation|unlock|entry|door|alarm|passcode|bestätigungs|sicherheits|zugangs|einmal|verifizierungs)"
-    r"[ _\-]?(?:codes?|passcode|password|pin|token|passwort|kennwort)?|(?:code|código|codice|kod)(?: de| di| da)? (?:vérification|verificación|verificação|verifica|sécurité|seguridad|segurança|sicurezza|confirmation|confirmación|acceso|weryfikacyjny)"
-    r"|код подтверждения|одноразовый пароль|验证码|驗證碼|認証コード|確認コード|인증번호|인증 코드|doğrulama kodu)"
-    r"(?:[ \w]{0,12})?(?:\s?[:=：]\s?|\s(?:is|ist|lautet|est|es|è|é|:)\s:?|是|は|은|는|\s)\s?[\"']?(?P<value>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3}|[A-Za-z0-9]{4,6}-[A-Za-z0-9]{4,6}(?:-[A-Za-z0-9]{4,6}){0,4}|[A-Z]-[0-9]{6})(?![\w\-])",
-    re.IGNORECASE,
+    _PIN_LINK + r"(?P<value>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3}|[A-Za-z0-9]{4,6}-[A-Za-z0-9]{4,6}(?:-[A-Za-z0-9]{4,6}){0,4}|[A-Z]-[0-9]{6})"
+    r"(?![\w\-])"
 )
+_PIN_WORDS = ("pin", "tan", "puk", "geheimzahl")
+_PIN_BEFORE = re.compile(r"(?:\b(?:my|the|your|her|his|card|sim|door|alarm|meine?|mon|mi|phone|atm|account|new|login)[ _\-]|[\"'_])$", re.I)
+_CODE_WORDS = ("code", "kod", "código", "codice", "otp", "one-time", "one time", "onetime", "2fa", "mfa", "totp", "код подтверждения", "одноразов",
+               "验证码", "驗證碼", "認証コード", "確認コード", "인증번호", "인증 코드", "doğrulama kodu")  # fmt: skip
+_CODE_BEFORE = re.compile(
+    r"(?:verification|security|confirmation|authentication|auth|authorization|one[\- ]?time|2fa|mfa|otp|totp|access|login|log[\- ]?in|sign[\- ]?in|sms|recovery|backup"
+    r"|activation|unlock|entry|door|alarm|gate|pin|pass|reset|invite|pairing|bestätigungs|sicherheits|zugangs|einmal|verifizierungs|aktivierungs|cvv|cvc)[ _\-]?$"
+)
+_CODE_OF = re.compile(r"(?: de| di| da)? (?:vérification|verificación|verificação|verifica|sécurité|seguridad|segurança|sicurezza|confirmation|confirmación|acceso|weryfikacyjny|pin)")
 _CODE_FIRST = re.compile(
     r"(?<![\w.\-])(?P<value>[0-9]{4,8})(?= (?:is|as) your (?:[\w\- ]{0,24})?(?:code|otp|password|passcode|pin)\b)", re.IGNORECASE
 )
@@ -86,13 +95,10 @@ _COMMAND = re.compile(
     r"|\bnet user \S{1,40} (?P<net>[^\s/$<]{4,64}))"
 )
 _NAMED = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,24}(?:_[A-Z0-9]{1,24}){0,5}_(?:KEY|TOKEN|SECRET|PAT|DSN|SALT|CRED)S?\s{0,2}[:=]\s{0,2}[\"']?(?P<value>[^\s\"',;\\<>(){}\[\]`]{16,512})")
-_CODES = ("code", "otp", "one-time", "one time", "2fa", "mfa", "tan", "puk", "пароль", "код", "验证码", "驗證碼", "コード", "인증", "codice",
-          "código", "kod", "passcode")  # fmt: skip
-
-
 def assigned(text: str, lowered: str) -> Iterator[Finding]:
     """Values after a word that announces a secret: after `password` most, after `token` those that look random."""
-    for words, kind in ((_PASSWORDS, "password"), (_TOKENS, "api_key")):
+    keyed = not text.isascii() or any(stem in lowered for stem in _STEMS)
+    for words, kind in ((_PASSWORDS, "password"), (_TOKENS if keyed else (), "api_key")):
         for word in words:
             at = lowered.find(word)
             while at >= 0:
@@ -109,14 +115,7 @@ def assigned(text: str, lowered: str) -> Iterator[Finding]:
 
 def spoken(text: str, lowered: str) -> Iterator[Finding]:
     """PINs, one-time codes, seed phrases, and what a command line, a tag or a query holds."""
-    if "pin" in lowered or "tan" in lowered or "puk" in lowered or "geheimzahl" in lowered:
-        for match in _PIN.finditer(text):
-            yield Finding("pin", *match.span("value"))
-    if any(word in lowered for word in _CODES):
-        for pattern in (_CODE, _CODE_FIRST):
-            for match in pattern.finditer(text):
-                if any(char.isdigit() for char in match["value"]):
-                    yield Finding("pin", *match.span("value"))
+    yield from _codes(text, lowered)
     if "seed" in lowered or "mnemonic" in lowered or "recovery" in lowered or "phrase" in lowered or "semilla" in lowered:
         for match in _SEED.finditer(text):
             if not _PROSE.search(match["value"].lower()):
@@ -130,6 +129,33 @@ def spoken(text: str, lowered: str) -> Iterator[Finding]:
         for match in _MARKUP.finditer(text):
             if is_password(match["value"]):
                 yield Finding("password", *match.span("value"))
+
+
+def _codes(text: str, lowered: str) -> Iterator[Finding]:
+    """PINs and codes for one use."""
+    for word in _PIN_WORDS:
+        at = lowered.find(word)
+        while at >= 0:
+            after = at + len(word)
+            alone = not text[at - 1 : at].isalpha()
+            if alone and (text[at:after].isupper() or len(word) > 3 or _PIN_BEFORE.search(text[max(0, at - 12) : at])):
+                if (match := _PIN.match(text, after)) and not text[at - 5 : at].lower().endswith("gpio "):
+                    yield Finding("pin", *match.span("value"))
+            at = lowered.find(word, after)
+    for word in _CODE_WORDS:
+        at = lowered.find(word)
+        while at >= 0:
+            after = at + len(word)
+            qualified = word not in ("code", "kod", "código", "codice")
+            of = None if qualified else _CODE_OF.match(lowered, after)
+            if qualified or of or _CODE_BEFORE.search(lowered[max(0, at - 24) : at]):
+                match = _CODE.match(text, of.end() if of else after)
+                if match and any(char.isdigit() for char in match["value"]):
+                    yield Finding("pin", *match.span("value"))
+            at = lowered.find(word, after)
+    if " your " in lowered:
+        for match in _CODE_FIRST.finditer(text):
+            yield Finding("pin", *match.span("value"))
 
 
 def _value(text: str, at: int, after: int, kind: str, word: str) -> Finding | None:

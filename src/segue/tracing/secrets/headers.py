@@ -63,7 +63,8 @@ def headers(text: str, lowered: str) -> Iterator[Finding]:
     """What stands in `Authorization:` and `Cookie:` headers, and after a bare `Bearer`."""
     if "authorization" in lowered:
         for match in _AUTHORIZATION.finditer(text):
-            if not is_reference(match[1]) and any(char.isdigit() or char in "=+/" for char in match[1]):
+            coded = any(char.isdigit() or char.isupper() or char in "=+/" for char in match[1][1:])
+            if coded and not is_reference(match[1]):
                 yield Finding("header", match.start(1), match.end(1))
     if "bearer" in lowered:
         for match in _BEARER.finditer(text):

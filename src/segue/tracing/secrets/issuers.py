@@ -31,7 +31,7 @@ _ROWS: tuple[tuple[str, str], ...] = (
     ("ghr_", _ANY + "{20,}"), ("github_pat_", r"[A-Za-z0-9_]{20,}"), ("glpat-", r"[A-Za-z0-9_\-.]{16,}"),
     ("gldt-", _WORD + "{16,}"), ("glrt-", _WORD + "{16,}"), ("glptt-", _WORD + "{16,}"), ("glft-", _WORD + "{16,}"),
     ("glcbt-", _WORD + "{16,}"), ("glsoat-", _WORD + "{16,}"), ("glimt-", _WORD + "{16,}"), ("glagent-", _WORD + "{20,}"),
-    ("gloas-", _WORD + "{20,}"), ("glffct-", _WORD + "{16,}"), ("_gitlab_session=", r"[a-z0-9]{32}"), ("ATBB", _ANY + "{28,}"),
+    ("gloas-", _WORD + "{20,}"), ("glffct-", _WORD + "{16,}"), ("ATBB", _ANY + "{28,}"),
     ("ATATT3", r"[A-Za-z0-9_\-=]{60,}"), ("ATCTT3", r"[A-Za-z0-9_\-=]{60,}"), ("npm_", _MIXED + _ANY + "{20,}"),
     ("pypi-", _MIXED + _WORD + "{20,}"), ("rubygems_", _HEX + "{30,}"), ("dckr_pat_", _WORD + "{16,}"),
     ("dckr_oat_", _WORD + "{16,}"), ("oy2", r"[a-z0-9]{43}(?![a-z0-9])"), ("cio", r"(?=[a-zA-Z]{0,20}[0-9])[A-Za-z0-9]{32}(?![A-Za-z0-9])"),
@@ -67,7 +67,10 @@ _ROWS: tuple[tuple[str, str], ...] = (
     ("figd_", _WORD + "{30,}"), ("figu_", _WORD + "{30,}"), ("pat", r"[A-Za-z0-9]{14}\.[a-f0-9]{64}"), ("pat-", r"(?:na|eu)[0-9]-[a-f0-9\-]{36}"), ("pk_", r"[0-9]{6,9}_[A-Z0-9]{30,}"), ("CFPAT-", _WORD + "{30,}"), ("sl.", r"(?:u\.)?(?=[A-Za-z_\-]{0,30}[0-9])[A-Za-z0-9_\-=]{100,}"), ("tfp_", _WORD + "{30,}"), ("A3-", r"[A-Z0-9]{6}-[A-Z0-9]{5,6}-?[A-Z0-9\-]{15,}"),
     ("sk.eyJ", r"[A-Za-z0-9_\-]{40,}\.[A-Za-z0-9_\-]{16,}"), ("fio-u-", r"[A-Za-z0-9_\-=]{40,}"), ("dnkey-", r"[A-Za-z0-9_\-=]{40,}"), ("tk-us-", _WORD + "{40,}"), ("sm_", r"(?:aat|pat|sat)_[A-Za-z0-9]{16}"), ("p8e-", r"[a-z0-9]{32}"), ("ion_", _ANY + "{40,}"), ("u+", r"(?=[A-Za-z]{0,20}[0-9])[A-Za-z0-9\-_]{18}(?![A-Za-z0-9])"), ("cal_live_", _HEX + "{30,}"), ("xoxe.", r"xox[bp]-[A-Za-z0-9\-]{20,}"), ("ddapi_", _ANY + "{20,}"), ("ddpat_", _WORD + "{20,}"), ("user_api_key_", _ANY + "{20,}"), ("amk", r"[a-z0-9]{40}(?![a-z0-9])"), ("ubdc_", _ANY + "{20,}"), ("doppler_", _ANY + "{30,}"), ("lf_sk_", _WORD + "{20,}"), ("ctx7sk-", _WORD + "{20,}"), ("MLY|", r"[0-9]{10,}\|[a-f0-9]{30,}"),
 )  # fmt: skip
-_PREFIXED = [(prefix, re.compile(re.escape(prefix) + rest)) for prefix, rest in _ROWS]
+_BY_START: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+for _prefix, _rest in _ROWS:
+    _BY_START.setdefault(_prefix[:2], []).append((_prefix, re.compile(re.escape(_prefix) + _rest)))
+_BEGINNING = re.compile(r"[A-Za-z0-9](?<![A-Za-z0-9].)")
 _JWT = re.compile(r"(?<![A-Za-z0-9_\-])eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*")
 _SHAPED = tuple(
     (needs, re.compile(pattern))
@@ -99,11 +102,12 @@ def issued(text: str) -> Iterator[Finding]:
     """Keys that say themselves what they are."""
     for start, end in long_words(text):
         word = text[start:end]
-        for prefix, pattern in _PREFIXED:
-            if prefix in word:
-                for match in pattern.finditer(text, start, end):
-                    if _begins(text, match.start()) and not _masked(match[0], len(prefix)):
-                        yield Finding("api_key", match.start(), match.end())
+        for beginning in _BEGINNING.finditer(text, start, end):
+            at = beginning.start()
+            for prefix, pattern in _BY_START.get(text[at : at + 2], ()):
+                match = pattern.match(text, at, end) if text.startswith(prefix, at) else None
+                if match is not None and not _masked(match[0], len(prefix)):
+                    yield Finding("api_key", at, match.end())
         if "eyJ" in word:
             for match in _JWT.finditer(text, start, end):
                 yield Finding("jwt", match.start(), match.end())
@@ -112,10 +116,6 @@ def issued(text: str) -> Iterator[Finding]:
                 for match in pattern.finditer(text, start, end):
                     if len(set(match[0])) > 10:
                         yield Finding("api_key", match.start(), match.end())
-
-
-def _begins(text: str, at: int) -> bool:
-    return at == 0 or not (text[at - 1].isalnum() and text[at - 1].isascii())
 
 
 def _masked(key: str, size: int) -> bool:

@@ -14,7 +14,7 @@ _REFERENCE = (
 )  # fmt: skip
 _PLACEHOLDER = re.compile(
     r"x{4,}|\*{3,}|\.{3}|your[_\-]?|example|placeholder|change[_\-]?(?:me|it|this)|redacted|hidden|insert|replace|dummy|todo"
-    r"|\bmy[_\-]?(?:secret|password|token|api)|<[^>]*>|_here|-here|abcdef|^0+$|^1234(?:5(?:6(?:7(?:8(?:90?)?)?)?)?)?$|^a+$|\u2026",
+    r"|\bmy[_\-]?(?:secret|password|token|api)|<[^>]*>|_here|-here|abcdefgh|^0+$|^1234(?:5(?:6(?:7(?:8(?:90?)?)?)?)?)?$|^a+$|\u2026",
     re.IGNORECASE,
 )
 _WORDS = frozenset(
