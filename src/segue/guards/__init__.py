@@ -15,6 +15,7 @@ from segue.guards.rail import Place, Rail, Subject, rail  # here, since it has t
 
 if TYPE_CHECKING:
     from segue.guards.hidden import no_hidden_text
+    from segue.guards.injection import InjectionSignals
     from segue.guards.length import max_length
     from segue.guards.links import no_foreign_links
     from segue.guards.ours import to_validator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from segue.guards.topic import on_topic
 
 _LAZY = {
+    "InjectionSignals": "injection",
     "TextRail": "texts",
     "from_guard": "theirs",
     "from_validator": "theirs",
@@ -40,6 +42,7 @@ _LAZY = {
 """The module of each name that is loaded when it is asked for. `quiet` is asked for as `segue.guards.quiet.quiet`."""
 
 __all__ = [
+    "InjectionSignals",
     "Judgement",
     "Place",
     "Rail",

@@ -153,6 +153,13 @@ FAMILIES = (
         r"\brate this (?:applicant|candidate|resume|cv|paper|product|app)?[^.\n]{0,20}(?:10/10|\d+ ?/ ?10|highest|top|as the best|excellent)|\brecommend (?:hiring|this candidate|our product as|acme|accept)|\bpositive review only|\bapprove (?:it|this)[^.\n]{0,30}without|\brecommend our product|\bpromote \w+ instead|\bsummari[sz]e this (?:mail|page|text|document)? ?as (?:harmless|safe)|\bas harmless\b|\bthe best\b[^.\n]{0,20}-->",
     ),
     _family(
+        "answer_form", 0.52, 0.0,
+        r"\b(?:encode|encrypt|translate|reverse|render|shift|modify|enhance|augment|rewrite|rephrase|convert|obfuscate|express|invert)\b[^.\n?]{0,30}\byour (?:response|answer|reply|message|output|summary)\b",
+        r"\b(?:integrate|add|include|insert|embed|mention|use|apply|put|append|hide|place|weave|write|substitute|replace)\b[^.\n]{0,160}\b(?:in|to|into|for|of|within|at the end of|with) your (?:response|answer|reply|message|output|summary)\b",
+        r"\b(?:reply|respond|answer) (?:using|in (?:base64|reverse|rot13|morse|hex|emojis?|leetspeak|all caps))\b|\bin your (?:response|reply|answer|output|summary), (?:include|mention|suggest|add|say|recommend|state|tell|ask|link)",
+        r"\bwrite your reply backward|\bprovide your (?:answer|response|reply) in (?:base|reverse|hex)",
+    ),
+    _family(
         "memory", 0.4, 0.05,
         r"\bin (?:all )?(?:the )?(?:future|later|next|upcoming|every) (?:conversations?|sessions?|responses?|repl(?:y|ies)|requests?|chats?|emails?)\b[^.\n]{0,30}\b(?:always|never|include|recommend|bcc|send)|\balways (?:approve|allow|recommend|trust|forward|bcc|include|append|send)\b|\balways append\b",
         r"\b(?:remember|save|store|note)(?: that| this| to (?:your )?memory| to self)?[^.\n]{0,40}(?:given permission|approvals?|real instructions|instructions are|trust|secretly|skip|disabled|never ask)",
@@ -204,4 +211,6 @@ UNSEEN_MARKUP = re.compile(
     re.DOTALL,
 )
 """What a page does not show."""
-QUOTED = re.compile(r"\"[^\"\n]{3,200}\"|“[^”\n]{3,200}”|«[^»\n]{3,200}»|`[^`\n]{3,200}`|„[^“”\n]{3,200}[“”]|(?<!\w)'[^'\n]{3,160}'(?!\w)")
+QUOTED = re.compile(
+    r"\"[^\"\n]{3,200}\"|“[^”\n]{3,200}”|«[^»\n]{3,200}»|`[^`\n]{3,200}`|„[^“”\n]{3,200}[“”]|(?<!\w)'[^'\n]{3,160}'(?!\w)"
+)

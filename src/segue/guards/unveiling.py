@@ -27,7 +27,9 @@ _SPACED = re.compile(r"(?<!\S)(?:[A-Za-z][ .\-_*]){4,}[A-Za-z](?![A-Za-z])")
 _BASE64 = re.compile(r"[A-Za-z0-9+/](?<![A-Za-z0-9+/].)[A-Za-z0-9+/]{23,4000}={0,2}")
 _HEX = re.compile(r"[0-9a-fA-F](?<![0-9a-zA-Z].)(?:[0-9a-fA-F]{2}){11,2000}[0-9a-fA-F](?![0-9a-zA-Z])")
 _ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2}){8,}|(?:\\u00[0-9a-fA-F]{2}){6,}|(?:&#x?[0-9a-fA-F]{2,4};){6,}")
-_ROT13 = re.compile(r"\b(?:vtaber|qvfertneq|sbetrg|cerivbhf|vafgehpgvbaf?|flfgrz|cebzcg|erirny|cnffjbeq)\b", re.IGNORECASE)
+_ROT13 = re.compile(
+    r"\b(?:vtaber|qvfertneq|sbetrg|cerivbhf|vafgehpgvbaf?|flfgrz|cebzcg|erirny|cnffjbeq)\b", re.IGNORECASE
+)
 _BACKWARDS = re.compile(r"snoitcurtsni|erongi|tpmorp|draggersid|suoiverp|drowssap|laever", re.IGNORECASE)
 
 
@@ -65,7 +67,9 @@ def _flat(text: str) -> str:
 def _spelt_out(text: str) -> str:
     """Digits that stand for letters within words, and words that are written letter by letter, as they are read."""
     if _SPACED.search(text):
-        text = _SPACED.sub(lambda match: re.sub(r"[ .\-_*]", "", match[0]), re.sub(r"(?<=\S)(?: {2,}| / )(?=\S)", "\n", text))
+        text = _SPACED.sub(
+            lambda match: re.sub(r"[ .\-_*]", "", match[0]), re.sub(r"(?<=\S)(?: {2,}| / )(?=\S)", "\n", text)
+        )
         text = text.replace("\n", " ") if text.count("\n") < 64 else text
     words = _LEET_WORD.findall(text)
     if sum(word.translate(_LEET).isalpha() and not word.isalpha() for word in words) >= 3:

@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 from segue.tracing.finding import Finding
 
-_HIDDEN = re.compile("[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]")
+_HIDDEN = re.compile(
+    "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
+)
 _WIDE = {each: each - 0xFEE0 for each in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
 _WIDE_HINT = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff20]")
 

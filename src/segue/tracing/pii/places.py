@@ -39,7 +39,11 @@ def _boxes_and_fields(text: str, lowered: str) -> Iterator[Finding]:
         yield Finding("address", match.start(), match.end())
     for match in streets.FIELD.finditer(text) if any(each in lowered for each in streets.FIELD_WORDS) else ():
         value = match[1].rstrip(" .,")
-        if any(char.isdigit() for char in value) and (value.count(" ") >= 2 or value[0] >= "\u3040") and not value.startswith("0x"):
+        if (
+            any(char.isdigit() for char in value)
+            and (value.count(" ") >= 2 or value[0] >= "\u3040")
+            and not value.startswith("0x")
+        ):
             yield Finding("address", match.start(1), match.start(1) + len(value))
 
 

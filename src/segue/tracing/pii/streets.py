@@ -61,9 +61,7 @@ CONTINENT = re.compile(
     r"|App?\.? ?[0-9]{1,3}|Top [0-9]{1,3}|Whg\.? [0-9]{1,3}))?"
     rf"(?:,\s{{1,2}}|\s?\n|,| – | - )(?:[^\n,;0-9]{{2,30}},\s)?{CODE}\s{TOWN}"
 )
-STREET_BEFORE = re.compile(
-    rf"[{UP}][\w'’.\-/]{{1,30}}(?: [\w'’.\-/]{{1,30}}){{0,5}},? (?:n[º°r.]{{1,2}} ?|nr\.? )?$"
-)
+STREET_BEFORE = re.compile(rf"[{UP}][\w'’.\-/]{{1,30}}(?: [\w'’.\-/]{{1,30}}){{0,5}},? (?:n[º°r.]{{1,2}} ?|nr\.? )?$")
 TYPES = frozenset(
     "calle avenida avda avda. av. plaza paseo pº carrera cra. cra cl. camino ronda via viale piazza corso largo vicolo"
     " strada rua r. travessa praça alameda rodovia estrada ul. al. os. pl. ulica str. bulevardul bd. calea șoseaua улица"
@@ -114,7 +112,19 @@ BOX = re.compile(
     r"(?:P\.? ?O\.? ?Box|Postfach|Apartado(?: de correos)?|Casilla|Caixa Postal|Boîte postale|B\.P\.) [0-9][0-9 ]{1,8}(?!\w)"
 )
 BOX_WORDS = ("box", "postfach", "apartado", "casilla", "postal", "b.p.")
-FIELD_WORDS = ("dress", "adres", "anschrift", "direcci", "domicilio", "indirizzo", "endere", "адрес", "住所", "地址", "주소")
+FIELD_WORDS = (
+    "dress",
+    "adres",
+    "anschrift",
+    "direcci",
+    "domicilio",
+    "indirizzo",
+    "endere",
+    "адрес",
+    "住所",
+    "地址",
+    "주소",
+)
 FIELD = re.compile(
     r"(?<!mail )(?<!e-)(?<!ip )(?<!mac )(?<!web )(?<!email_)(?<!mail_)(?<!ip_)(?<!let )(?<!ory )"
     r"(?:address|anschrift|adresse|dirección|domicilio|indirizzo|endereço|adres|адрес|住所|地址|주소)"

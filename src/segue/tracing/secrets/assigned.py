@@ -34,7 +34,22 @@ _TOKENS = (
     "klucz api", "ключ api", "api ключ", "api-ключ", "токен", "секретный ключ", "密钥", "令牌", "アクセスキー", "トークン", "apiキー",
     "토큰", "api 키", "jeton", "gizli anahtar", "ficha de acceso", "authorization code", "bearer",
 )  # fmt: skip
-_STEMS = ("token", "secret", "key", "cred", "clave", "chiav", "chave", "sleutel", "klucz", "jeton", "anahtar", "ficha", "auth", "bearer")
+_STEMS = (
+    "token",
+    "secret",
+    "key",
+    "cred",
+    "clave",
+    "chiav",
+    "chave",
+    "sleutel",
+    "klucz",
+    "jeton",
+    "anahtar",
+    "ficha",
+    "auth",
+    "bearer",
+)
 """One of these is in each word for a key that is written in ASCII."""
 _LINK = (
     r"(?P<sign>\s{0,3}(?::=|=>|->|[:=：＝])\s{0,3})"  # noqa: RUF001
@@ -66,20 +81,26 @@ _PIN_LINK = (
 )
 _PIN = re.compile(_PIN_LINK + r"(?P<value>[0-9]{4,8})(?![\w.])")
 _CODE = re.compile(
-    _PIN_LINK + r"(?P<value>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3}|[A-Za-z0-9]{4,6}-[A-Za-z0-9]{4,6}(?:-[A-Za-z0-9]{4,6}){0,4}|[A-Z]-[0-9]{6})"
+    _PIN_LINK
+    + r"(?P<value>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3}|[A-Za-z0-9]{4,6}-[A-Za-z0-9]{4,6}(?:-[A-Za-z0-9]{4,6}){0,4}|[A-Z]-[0-9]{6})"
     r"(?![\w\-])"
 )
 _PIN_WORDS = ("pin", "tan", "puk", "geheimzahl")
-_PIN_BEFORE = re.compile(r"(?:\b(?:my|the|your|her|his|card|sim|door|alarm|meine?|mon|mi|phone|atm|account|new|login)[ _\-]|[\"'_])$", re.I)
+_PIN_BEFORE = re.compile(
+    r"(?:\b(?:my|the|your|her|his|card|sim|door|alarm|meine?|mon|mi|phone|atm|account|new|login)[ _\-]|[\"'_])$", re.I
+)
 _CODE_WORDS = ("code", "kod", "código", "codice", "otp", "one-time", "one time", "onetime", "2fa", "mfa", "totp", "код подтверждения", "одноразов",
                "验证码", "驗證碼", "認証コード", "確認コード", "인증번호", "인증 코드", "doğrulama kodu")  # fmt: skip
 _CODE_BEFORE = re.compile(
     r"(?:verification|security|confirmation|authentication|auth|authorization|one[\- ]?time|2fa|mfa|otp|totp|access|login|log[\- ]?in|sign[\- ]?in|sms|recovery|backup"
     r"|activation|unlock|entry|door|alarm|gate|pin|pass|reset|invite|pairing|bestätigungs|sicherheits|zugangs|einmal|verifizierungs|aktivierungs|cvv|cvc)[ _\-]?$"
 )
-_CODE_OF = re.compile(r"(?: de| di| da)? (?:vérification|verificación|verificação|verifica|sécurité|seguridad|segurança|sicurezza|confirmation|confirmación|acceso|weryfikacyjny|pin)")
+_CODE_OF = re.compile(
+    r"(?: de| di| da)? (?:vérification|verificación|verificação|verifica|sécurité|seguridad|segurança|sicurezza|confirmation|confirmación|acceso|weryfikacyjny|pin)"
+)
 _CODE_FIRST = re.compile(
-    r"(?<![\w.\-])(?P<value>[0-9]{4,8})(?= (?:is|as) your (?:[\w\- ]{0,24})?(?:code|otp|password|passcode|pin)\b)", re.IGNORECASE
+    r"(?<![\w.\-])(?P<value>[0-9]{4,8})(?= (?:is|as) your (?:[\w\- ]{0,24})?(?:code|otp|password|passcode|pin)\b)",
+    re.IGNORECASE,
 )
 _SEED = re.compile(
     r"(?:seed|mnemonic|recovery|backup|wallet|wiederherstellungs|semilla|récupération)[ _\-]?(?:phrase|words?|seed|frase|wörter|key)?[^\n:=]{0,24}?(?:[:=]|\bis\b|\bist\b|\bes\b|\bare\b|\best\b)\s{0,3}[\"']?"
@@ -94,7 +115,11 @@ _COMMAND = re.compile(
     r"|\bsshpass\s{1,2}-p\s{0,2}[\"']?(?P<ssh>[^\s\"'$<]{4,128})|\bredis-cli\s[^\n]{0,60}?-a\s{1,2}[\"']?(?P<redis>[^\s\"'$<]{4,128})"
     r"|\bnet user \S{1,40} (?P<net>[^\s/$<]{4,64}))"
 )
-_NAMED = re.compile(r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,24}(?:_[A-Z0-9]{1,24}){0,5}_(?:KEY|TOKEN|SECRET|PAT|DSN|SALT|CRED)S?\s{0,2}[:=]\s{0,2}[\"']?(?P<value>[^\s\"',;\\<>(){}\[\]`]{16,512})")
+_NAMED = re.compile(
+    r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,24}(?:_[A-Z0-9]{1,24}){0,5}_(?:KEY|TOKEN|SECRET|PAT|DSN|SALT|CRED)S?\s{0,2}[:=]\s{0,2}[\"']?(?P<value>[^\s\"',;\\<>(){}\[\]`]{16,512})"
+)
+
+
 def assigned(text: str, lowered: str) -> Iterator[Finding]:
     """Values after a word that announces a secret: after `password` most, after `token` those that look random."""
     keyed = not text.isascii() or any(stem in lowered for stem in _STEMS)
@@ -116,7 +141,13 @@ def assigned(text: str, lowered: str) -> Iterator[Finding]:
 def spoken(text: str, lowered: str) -> Iterator[Finding]:
     """PINs, one-time codes, seed phrases, and what a command line, a tag or a query holds."""
     yield from _codes(text, lowered)
-    if "seed" in lowered or "mnemonic" in lowered or "recovery" in lowered or "phrase" in lowered or "semilla" in lowered:
+    if (
+        "seed" in lowered
+        or "mnemonic" in lowered
+        or "recovery" in lowered
+        or "phrase" in lowered
+        or "semilla" in lowered
+    ):
         for match in _SEED.finditer(text):
             if not _PROSE.search(match["value"].lower()):
                 yield Finding("seed_phrase", *match.span("value"))
@@ -172,7 +203,9 @@ def _value(text: str, at: int, after: int, kind: str, word: str) -> Finding | No
     quote, value = match["quote"], match["value"]
     if quote and (quoted := _QUOTED.match(text, start)):
         value = quoted[0]
-    value = value.rstrip(".!?:" if match["said"] else ".!?" if kind == "password" and value.rstrip(".!?").isalnum() else ".?")
+    value = value.rstrip(
+        ".!?:" if match["said"] else ".!?" if kind == "password" and value.rstrip(".!?").isalnum() else ".?"
+    )
     if kind == "api_key" or "?" in text[max(0, at - 60) : at]:
         value = value.split("&")[0]
     if text[start + len(value) : start + len(value) + 1] in ("(", "[") or not value:
@@ -182,7 +215,11 @@ def _value(text: str, at: int, after: int, kind: str, word: str) -> Finding | No
     elif match["said"]:
         wanted = is_said_password(value) and word != "pin"
     else:
-        wanted = is_password(value) and not (word == "pin" and not value.isdigit()) and not (word in ("pw", "pin") and len(value) < 4)
+        wanted = (
+            is_password(value)
+            and not (word == "pin" and not value.isdigit())
+            and not (word in ("pw", "pin") and len(value) < 4)
+        )
     return Finding(kind, start, start + len(value)) if wanted else None
 
 
@@ -197,6 +234,15 @@ def _bare(text: str, after: int, kind: str, word: str) -> Finding | None:
     else:
         digit, upper = any(c.isdigit() for c in value), any(c.isupper() for c in value)
         sign = any(not c.isalnum() and c not in "-./_" for c in value)
-        wanted = digit and (upper or sign or value.count("_") == 1 or len(value) >= 8) and any(c.isalpha() for c in value) and is_password(value)
+        wanted = (
+            digit
+            and (upper or sign or value.count("_") == 1 or len(value) >= 8)
+            and any(c.isalpha() for c in value)
+            and is_password(value)
+        )
         wanted = (wanted and not value.isupper()) or value.count("-") >= 3 or (sign and upper and digit)
-    return Finding(kind, match.start("value"), match.start("value") + len(value)) if wanted and not is_reference(value) else None
+    return (
+        Finding(kind, match.start("value"), match.start("value") + len(value))
+        if wanted and not is_reference(value)
+        else None
+    )

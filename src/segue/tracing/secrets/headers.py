@@ -33,7 +33,9 @@ _AUTHORIZATION = re.compile(
 _BEARER = re.compile(r"bearer\s{1,4}([A-Za-z0-9._~+/=\-]{12,})", re.IGNORECASE)
 _BASIC = re.compile(r"[Bb]asic\s{1,2}([A-Za-z0-9+/]{12,}={0,2})(?![A-Za-z0-9+/])")
 _COOKIE = re.compile(r"cookie\\?[\"']?\s{0,4}:\s{0,4}\\?[\"']?([^\r\n\"']{8,})", re.IGNORECASE)
-_SESSION = re.compile(r"(?:sess|sid|auth|token|jwt|csrf|xsrf|login|remember|user|account|key|id)[\w\-.]{0,24}=", re.IGNORECASE)
+_SESSION = re.compile(
+    r"(?:sess|sid|auth|token|jwt|csrf|xsrf|login|remember|user|account|key|id)[\w\-.]{0,24}=", re.IGNORECASE
+)
 
 
 def private_keys(text: str) -> Iterator[Finding]:
@@ -51,7 +53,9 @@ def urls(text: str, lowered: str) -> Iterator[Finding]:
     if "://" in text and "@" in text:
         for match in _URL_PASSWORD.finditer(text):
             value = match[1]
-            if value.lower() not in _EVERYBODYS and not (value.startswith(("$", "{", "%(", "[")) or set(value) <= {"*", "x", "."}):
+            if value.lower() not in _EVERYBODYS and not (
+                value.startswith(("$", "{", "%(", "[")) or set(value) <= {"*", "x", "."}
+            ):
                 yield Finding("password", match.start(1), match.end(1))
     if "=" in text and ("?" in text or "&" in text or ";" in text):
         for match in _SIGNED.finditer(text):

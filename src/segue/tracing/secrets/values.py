@@ -24,7 +24,9 @@ _WORDS = frozenset(
     " there see below above basic digest oauth jwt sha256 sha512 md5 bcrypt argon2 argon2id scrypt aes256 rsa2048 base64"
     " utf8 utf-8 secretstr optional[str]".split()
 )
-_IDENTIFIER = re.compile(r"[A-Za-z_]+(?:\.[A-Za-z_]+)+(?:\(|$)|[a-z]+(?:[A-Z][a-z]+)+$|[a-z]+(?:_[a-z]+)+$|[A-Z]+(?:_[A-Z]+)+$")
+_IDENTIFIER = re.compile(
+    r"[A-Za-z_]+(?:\.[A-Za-z_]+)+(?:\(|$)|[a-z]+(?:[A-Z][a-z]+)+$|[a-z]+(?:_[a-z]+)+$|[A-Z]+(?:_[A-Z]+)+$"
+)
 _HASH = re.compile(r"\$(?:2[aby]|argon2|1|5|6|y|pbkdf2|scrypt)")
 
 
@@ -41,7 +43,9 @@ def is_password(value: str) -> bool:
     """Behind `password:` or `password=`: something with a digit, a capital or a sign in it, that refers to nothing."""
     if len(value) < 4 or is_reference(value) or _IDENTIFIER.match(value) or (value[0] == "/" and "/" in value[1:]):
         return False
-    kinds = sum((any(c.isdigit() for c in value), any(c.isupper() for c in value[1:]), any(not c.isalnum() for c in value[:-1])))
+    kinds = sum(
+        (any(c.isdigit() for c in value), any(c.isupper() for c in value[1:]), any(not c.isalnum() for c in value[:-1]))
+    )
     if value.isdigit():
         return True
     return kinds >= 1 and any(char.isalpha() for char in value)
@@ -68,7 +72,9 @@ def is_random(value: str) -> bool:
     return entropy(value) >= (3.0 if len(value) >= 16 else 2.75)
 
 
-_PATH = re.compile(r"(?:[a-z_\-]{2,}/){1,6}[\w.\-]*$|[\w\-/]+\.(?:json|pem|txt|key|ya?ml|py|js|ts|go|md|html?|jpg|png|com|org|net|io)$|v?[0-9]+(?:\.[0-9]+)+$")
+_PATH = re.compile(
+    r"(?:[a-z_\-]{2,}/){1,6}[\w.\-]*$|[\w\-/]+\.(?:json|pem|txt|key|ya?ml|py|js|ts|go|md|html?|jpg|png|com|org|net|io)$|v?[0-9]+(?:\.[0-9]+)+$"
+)
 
 
 def _mixed(value: str) -> bool:
