@@ -15,7 +15,7 @@ from segue.base.errors import UserError
 from segue.context.decisions import Allow, Ask, Block, Decision
 from segue.context.run import RunContext
 from segue.guards.rail import Place, Rail, Subject, checked_places, text_of_value
-from segue.guards.signals import FAMILIES, QUOTED, TONGUES, UNSEEN_MARKUP
+from segue.guards.signals import ABOUT, FAMILIES, QUOTED, TONGUES, UNSEEN_MARKUP
 from segue.guards.unveiling import unveil
 
 Channel = Literal["user", "plan", "tool_result", "document", "web", "email", "memory"]
@@ -47,7 +47,7 @@ def _found(text: str, channel: str) -> dict[str, float]:
     seen = unveil(text)
     body = seen.text
     own = channel == "user"
-    if _family("about_injection").search(body) and len(body) > 60:
+    if len(body) > 60 and ABOUT.fits(body):
         body = QUOTED.sub(" ", body)
     found = _families(body, own)
     if seen.decoded.strip():
@@ -71,22 +71,11 @@ def _families(text: str, own: bool) -> dict[str, float]:
     found = {}
     for family in FAMILIES:
         weight = family.user if own else family.data
-        if weight and family.pattern.search(text):
+        if weight and family.fits(text):
             found[family.name] = weight
-    if not text.isascii() or any(word in text for word in _TONGUE_WORDS):
-        if TONGUES.search(text):
-            found["tongue"] = _TONGUE
+    if any(any(cue in text for cue in cues) and pattern.search(text) for cues, pattern in TONGUES):
+        found["tongue"] = _TONGUE
     return found
-
-
-def _family(name: str) -> Any:
-    return next(each.pattern for each in FAMILIES if each.name == name)
-
-
-_TONGUE_WORDS = (
-    "ignor", "vergiss", "negeer", "vergeet", "oublie", "olvida", "dimentica", "abaikan", "lupakan", "systemprompt", "systeemprompt",
-    "prompt sistem", "ki-assistent", "assistente", "asistente", "zapomnij", "glem", "verrate", "wichtig",
-)  # fmt: skip
 
 
 def _weighed(found: dict[str, float]) -> float:

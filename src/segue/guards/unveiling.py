@@ -20,17 +20,17 @@ _LOOKS = str.maketrans(
     "аеорсухіјѕԁһԛԝьмктнвАЕОРСУХІЈЅНВКМТαεορυνικτΑΕΟΡΤΥΝΙΚΒΗΜΖΧɡıℓ",
     "aeopcyxijsdhqwbmktHBAEOPCYXIJSHBKMTaeopuvikt" "AEOPTYNIKBHMZXgil",
 )  # fmt: skip
-_MIXED = re.compile(r"(?=[^\s]{0,24}[A-Za-z])(?=[^\s]{0,24}[\u0370-\u03ff\u0400-\u052f\u0261\u0131\u2113])\S+")
-_LEET = str.maketrans("0134578@$!|", "oieasibasil"[:0] + "oieastbasil")
-_LEET_WORD = re.compile(r"[A-Za-z0134578@$!|]*(?:[A-Za-z][0134578@$!|]|[0134578@$!|][A-Za-z])[A-Za-z0134578@$!|]*")
-_SPACED = re.compile(r"(?<!\S)(?:[A-Za-z][ .\-_*]){4,}[A-Za-z](?![A-Za-z])")
+_LOOKALIKE = re.compile("[\u0370-\u03ff\u0400-\u052f\u0261\u0131\u2113]")
+_LATIN = re.compile("[A-Za-z]")
+_LEET = str.maketrans("0134578@$!|", "oieastbasil")
+_LEET_AT = re.compile(r"[0134578@$!|](?<=[A-Za-z].)(?=[A-Za-z])|[0134578@$!|](?=[A-Za-z])(?<![0-9A-Za-z].)")
+_SPACED = re.compile(r"[A-Za-z](?<!\S.)[ .\-_*](?:[A-Za-z][ .\-_*]){3,}[A-Za-z](?![A-Za-z])")
 _BASE64 = re.compile(r"[A-Za-z0-9+/](?<![A-Za-z0-9+/].)[A-Za-z0-9+/]{23,4000}={0,2}")
 _HEX = re.compile(r"[0-9a-fA-F](?<![0-9a-zA-Z].)(?:[0-9a-fA-F]{2}){11,2000}[0-9a-fA-F](?![0-9a-zA-Z])")
 _ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2}){8,}|(?:\\u00[0-9a-fA-F]{2}){6,}|(?:&#x?[0-9a-fA-F]{2,4};){6,}")
-_ROT13 = re.compile(
-    r"\b(?:vtaber|qvfertneq|sbetrg|cerivbhf|vafgehpgvbaf?|flfgrz|cebzcg|erirny|cnffjbeq)\b", re.IGNORECASE
-)
-_BACKWARDS = re.compile(r"snoitcurtsni|erongi|tpmorp|draggersid|suoiverp|drowssap|laever", re.IGNORECASE)
+_ROT13 = ("vtaber", "qvfertneq", "sbetrg", "cerivbhf", "vafgehpgvba", "flfgrz cebzcg", "erirny")
+_BACKWARDS = ("snoitcurtsni", "erongi", "tpmorp metsys", "draggersid", "suoiverp", "laever")
+"""Words of an attack as they look so."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def unveil(text: str) -> Unveiled:
     unseen, turned = len(_UNSEEN.findall(text)), len(_BIDI.findall(text))
     plain = _BIDI.sub("", _UNSEEN.sub("", _TAGS.sub(" ", text)))
     plain = unicodedata.normalize("NFKC", plain)
-    plain = _MIXED.sub(lambda match: match[0].translate(_LOOKS), plain)
+    if _LOOKALIKE.search(plain):
+        plain = re.sub(r"\S+", _as_latin, plain)
     hidden = f"{tags} {_decoded(plain)}"
     return Unveiled(_flat(_spelt_out(plain)), bool(tags), unseen + turned, _flat(hidden))
 
@@ -64,16 +65,20 @@ def _flat(text: str) -> str:
     return re.sub(r"[ \t]+", " ", text.lower()).strip()
 
 
+def _as_latin(word: re.Match[str]) -> str:
+    """A word of two scripts in one."""
+    return word[0].translate(_LOOKS) if _LATIN.search(word[0]) and _LOOKALIKE.search(word[0]) else word[0]
+
+
 def _spelt_out(text: str) -> str:
     """Digits that stand for letters within words, and words that are written letter by letter, as they are read."""
     if _SPACED.search(text):
-        text = _SPACED.sub(
-            lambda match: re.sub(r"[ .\-_*]", "", match[0]), re.sub(r"(?<=\S)(?: {2,}| / )(?=\S)", "\n", text)
-        )
-        text = text.replace("\n", " ") if text.count("\n") < 64 else text
-    words = _LEET_WORD.findall(text)
-    if sum(word.translate(_LEET).isalpha() and not word.isalpha() for word in words) >= 3:
-        text += "\n" + _LEET_WORD.sub(lambda match: match[0].translate(_LEET), text)
+        apart = re.sub(r"(?<=\S)(?: {2,}| / )(?=\S)", "\n", text)  # between words the gap is wider than between letters
+        text = _SPACED.sub(lambda match: re.sub(r"[ .\-_*]", "", match[0]), apart).replace("\n", " ")
+    if len(_LEET_AT.findall(text)) >= 4:
+        words = [word.translate(_LEET) for word in text.split() if _LEET_AT.search(word)]
+        if sum(word.strip(".,;:?").isalpha() for word in words) >= 3:
+            text += "\n" + " ".join(word.translate(_LEET) if _LEET_AT.search(word) else word for word in text.split())
     return text
 
 
@@ -84,12 +89,13 @@ def _decoded(text: str) -> str:
         found.append(_bytes(match[0], "base64"))
     for match in _HEX.finditer(text):
         found.append(_bytes(match[0], "hex"))
-    for match in _ESCAPED.finditer(text):
+    for match in _ESCAPED.finditer(text) if "%" in text or "\\u00" in text or "&#" in text else ():
         digits = re.findall(r"(?:%|\\u00|&#x?)([0-9a-fA-F]{2,4})", match[0])
         found.append("".join(chr(int(each, 16 if "&#" not in match[0] or "x" in match[0] else 10)) for each in digits))
-    if _ROT13.search(text):
+    lowered = text.lower()
+    if any(word in lowered for word in _ROT13):
         found.append(codecs.decode(text[:4000], "rot13"))
-    if _BACKWARDS.search(text):
+    if any(word in lowered for word in _BACKWARDS):
         found.append(text[:4000][::-1])
     return " ".join(each for each in found if each)
 
