@@ -90,8 +90,10 @@ def _decoded(text: str) -> str:
     for match in _HEX.finditer(text):
         found.append(_bytes(match[0], "hex"))
     for match in _ESCAPED.finditer(text) if "%" in text or "\\u00" in text or "&#" in text else ():
-        digits = re.findall(r"(?:%|\\u00|&#x?)([0-9a-fA-F]{2,4})", match[0])
-        found.append("".join(chr(int(each, 16 if "&#" not in match[0] or "x" in match[0] else 10)) for each in digits))
+        whole = match[0]
+        base = 10 if whole.startswith("&#") and "x" not in whole else 16
+        codes = re.findall(r"(?:%|\\u00|&#x?)([0-9a-fA-F]{2,4})", whole)
+        found.append("".join(chr(int(each, base)) for each in codes if base == 16 or each.isdigit()))
     lowered = text.lower()
     if any(word in lowered for word in _ROT13):
         found.append(codecs.decode(text[:4000], "rot13"))

@@ -29,7 +29,7 @@ def addresses(text: str, lowered: str) -> Iterator[Finding]:
                 if street is not None:
                     yield street
     yield from _boxes_and_fields(text, lowered)
-    if not text.isascii():
+    if not text.isascii() and streets.ASIAN_HINT.search(text):
         for match in streets.ASIAN.finditer(text):
             yield Finding("address", match.start(), match.end())
 
@@ -39,6 +39,8 @@ def _boxes_and_fields(text: str, lowered: str) -> Iterator[Finding]:
         yield Finding("address", match.start(), match.end())
     for match in streets.FIELD.finditer(text) if any(each in lowered for each in streets.FIELD_WORDS) else ():
         value = match[1].rstrip(" .,")
+        if lowered[max(0, match.start() - 9) : match.start()].endswith(streets.NO_FIELD):
+            continue
         if (
             any(char.isdigit() for char in value)
             and (value.count(" ") >= 2 or value[0] >= "\u3040")

@@ -100,6 +100,7 @@ REST = re.compile(
 )
 """The town behind a street and its number."""
 
+ASIAN_HINT = re.compile("[\u3400-\u9fff\uac00-\ud7a3]")
 ASIAN = re.compile(
     r"(?:〒?[0-9]{3}-[0-9]{4}\s?)?(?:東京都|北海道|京都府|大阪府|[\u4e00-\u9fff]{2,3}県)[\u3040-\u9fff]{1,20}"
     r"[0-9０-９][0-9０-９\-－丁目番地号の]{0,16}"  # noqa: RUF001
@@ -126,11 +127,12 @@ FIELD_WORDS = (
     "주소",
 )
 FIELD = re.compile(
-    r"(?<!mail )(?<!e-)(?<!ip )(?<!mac )(?<!web )(?<!email_)(?<!mail_)(?<!ip_)(?<!let )(?<!ory )"
     r"(?:address|anschrift|adresse|dirección|domicilio|indirizzo|endereço|adres|адрес|住所|地址|주소)"
-    r"[\"']?\s?[:=：]\s?[\"']?([^\n\"';|{}<>@]{8,90})",  # noqa: RUF001
+    r"[\"']?\s?[:=：]\s?[\"']?([^\n\"';|{}<>@]{8,90})",
     re.IGNORECASE,
 )
+NO_FIELD = ("mail ", "e-", "ip ", "mac ", "web ", "mail_", "ip_", "let ", "ory ", "mail-", "ip-", "mac_", "bitcoin ", "btc ", "eth ")
+"""What stands before `address` where no postal one is meant."""
 SAID = re.compile(
     r"(?:address(?:[ _]line[ _]?1)?|adresse|anschrift|dirección|domicilio|indirizzo|endereço|adres|adressa|osoite|adresa"
     r"|адрес|住所|地址|주소|wohnhaft in|residing at|resides at|lives? at|live at|living at|moved to|ship(?:ped)? (?:it )?to"

@@ -125,11 +125,13 @@ def assigned(text: str, lowered: str) -> Iterator[Finding]:
     keyed = not text.isascii() or any(stem in lowered for stem in _STEMS)
     for words, kind in ((_PASSWORDS, "password"), (_TOKENS if keyed else (), "api_key")):
         for word in words:
-            at = lowered.find(word)
+            at, short = lowered.find(word), len(word) <= 4 and word.isascii()
             while at >= 0:
                 after = at + len(word)
-                if (found := _value(text, at, after, kind, word)) is not None:
-                    yield found
+                if not (short and text[after : after + 1].islower()) and text[after : after + 1] not in ("", ".", ","):
+                    found, after = _value(text, at, after, kind, word)
+                    if found is not None:
+                        yield found
                 at = lowered.find(word, after)
     if "_" in text:
         for match in _NAMED.finditer(text):
@@ -189,17 +191,17 @@ def _codes(text: str, lowered: str) -> Iterator[Finding]:
             yield Finding("pin", *match.span("value"))
 
 
-def _value(text: str, at: int, after: int, kind: str, word: str) -> Finding | None:
-    """The value that this word announces, if there is one."""
+def _value(text: str, at: int, after: int, kind: str, word: str) -> tuple[Finding | None, int]:
+    """The value that this word announces, if there is one, and from where on to look for the word again."""
     short = len(word) <= 4 and word.isascii()
     if short and at and text[at - 1].isalpha() and not (text[at].isupper() and text[at - 1].islower()):
-        return None
+        return None, after
     match = _VALUE.match(text, after)
     if match is None:
-        return _bare(text, after, kind, word)
+        return _bare(text, after, kind, word), after
     rest, start = match["rest"], match.start("value")
     if (short and rest[:1].isalpha() and rest[:1].islower()) or (rest and _NO_VALUE.match(rest)):
-        return None
+        return None, after
     quote, value = match["quote"], match["value"]
     if quote and (quoted := _QUOTED.match(text, start)):
         value = quoted[0]
@@ -209,7 +211,7 @@ def _value(text: str, at: int, after: int, kind: str, word: str) -> Finding | No
     if kind == "api_key" or "?" in text[max(0, at - 60) : at]:
         value = value.split("&")[0]
     if text[start + len(value) : start + len(value) + 1] in ("(", "[") or not value:
-        return None
+        return None, after
     if kind == "api_key":
         wanted = is_random(value) and not (match["said"] and len(value) < 12)
     elif match["said"]:
@@ -220,7 +222,8 @@ def _value(text: str, at: int, after: int, kind: str, word: str) -> Finding | No
             and not (word == "pin" and not value.isdigit())
             and not (word in ("pw", "pin") and len(value) < 4)
         )
-    return Finding(kind, start, start + len(value)) if wanted else None
+    following = after if len(value) < 64 else start + len(value)
+    return Finding(kind, start, start + len(value)) if wanted else None, following
 
 
 def _bare(text: str, after: int, kind: str, word: str) -> Finding | None:
