@@ -21,6 +21,8 @@ _ATOM = re.compile(
 """A group with a digit in it that is long or goes on, or a few capitals before one."""
 _NEXT = re.compile(r"(?:[.\-/]|[  ]{1,2}| ?[\-/] ?)([A-Za-z0-9]+)|\(([A-Z0-9])\)")
 _LONGEST = 34
+_GROUPS = 8
+"""Characters, and joints, of the longest number."""
 _DATE = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])")
 _SHAPE = str.maketrans(
     {**{chr(each): "9" for each in range(48, 58)}, **{chr(each): "A" for each in [*range(65, 91), *range(97, 123)]},
@@ -139,25 +141,25 @@ def _fits(check: checks.Check, plain: str) -> bool:
 
 def _joined(text: str, begin: int, end: int) -> tuple[list[tuple[int, str]], int]:
     """The ends of what begins here and joins to a known beginning, with its shapes; and where the number may end."""
-    shape = text[begin:end].translate(_SHAPE)
+    whole = text[begin : begin + _LONGEST].translate(_SHAPE)
+    shape = whole[: end - begin]
     ends = [(end, shape)] if shape in _BEGINNINGS else []
     known, wide, digits = bool(ends), end, "9" in shape
-    while end - begin <= _LONGEST:
+    for _ in range(_GROUPS):
         following = _NEXT.match(text, end)
-        if following is None:
+        if following is None or following.end() - begin > _LONGEST:
             break
-        group = following[1] or following[2]
-        numeric = any(char.isdigit() for char in group)
-        if not numeric and not (len(group) <= 3 and group.isupper()):
+        group = whole[end - begin : following.end() - begin]
+        numeric = "9" in group
+        if not numeric and not (len(group) <= 4 and (following[1] or following[2]).isupper()):
             break
-        end = following.end()
-        if end - begin > _LONGEST:
-            break
-        shape = text[begin:end].translate(_SHAPE)
-        known = known and shape in _BEGINNINGS
+        size, end = len(group), following.end()
         if known:
-            ends.append((end, shape))
-        if numeric and (digits or len(group) > 3):
+            shape = whole[: end - begin]
+            known = shape in _BEGINNINGS
+            if known:
+                ends.append((end, shape))
+        if numeric and (digits or size > 4):
             wide = end
         digits = digits or numeric
     return ends, wide
