@@ -103,7 +103,7 @@ def injected(halves: tuple[str, ...] = HALVES) -> Counted:
 
 
 def ms_per_kb() -> float:
-    """The median time of all three for a kilobyte, over pieces of a kilobyte that the texts of the sets are joined to."""
+    """The median time of all three for a kilobyte, over pieces of a kilobyte of the texts of the sets, joined."""
     texts = [text for name in ("pii", "secrets") for text, _ in labelled(name)] + [
         row["text"] for row in rows("injection")
     ]

@@ -15,7 +15,8 @@ from segue.base.errors import UserError
 from segue.context.decisions import Allow, Ask, Block, Decision
 from segue.context.run import RunContext
 from segue.guards.rail import Place, Rail, Subject, checked_places, text_of_value
-from segue.guards.signals import ABOUT, FAMILIES, QUOTED, TONGUES, UNSEEN_MARKUP
+from segue.guards.signals import ABOUT, FAMILIES
+from segue.guards.tongues import QUOTED, TONGUES, UNSEEN_MARKUP
 from segue.guards.unveiling import unveil
 
 Channel = Literal["user", "plan", "tool_result", "document", "web", "email", "memory"]

@@ -84,11 +84,8 @@ def _spelt_out(text: str) -> str:
 
 def _decoded(text: str) -> str:
     """What base64, hex, escapes, ROT13 and writing backwards hide, each once."""
-    found = []
-    for match in _BASE64.finditer(text):
-        found.append(_bytes(match[0], "base64"))
-    for match in _HEX.finditer(text):
-        found.append(_bytes(match[0], "hex"))
+    found = [_bytes(match[0], "base64") for match in _BASE64.finditer(text)]
+    found += [_bytes(match[0], "hex") for match in _HEX.finditer(text)]
     for match in _ESCAPED.finditer(text) if "%" in text or "\\u00" in text or "&#" in text else ():
         whole = match[0]
         base = 10 if whole.startswith("&#") and "x" not in whole else 16

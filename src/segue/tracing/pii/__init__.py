@@ -1,7 +1,7 @@
 """Personal data: text in, the places of what identifies somebody out, by family: contacts, money, ids, people, places.
 
-Each family is only looked for where something that it needs stands in the text: a digit, a sign, a word. Number patterns
-look at the parts around runs of digits only, so that text without numbers costs next to nothing.
+Each family is only looked for where something that it needs stands in the text: a digit, a sign, a word. Number
+patterns look at the parts around runs of digits only, so that text without numbers costs next to nothing.
 """
 
 from __future__ import annotations

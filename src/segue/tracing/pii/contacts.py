@@ -56,7 +56,8 @@ _PHONE_NATIONAL = re.compile(
 )
 _PHONE_SAID = re.compile(r"[(0-9](?<!\w.)[0-9 \u00a0()./\-]{5,19}[0-9](?![0-9])")
 _PHONE_AFTER = re.compile(
-    r"\W{1,3}(?:is|was|ist|es|est|è|é) (?:my|his|her|our|their|the|meine|mi|mon|il mio|o meu) (?:\w+ )?(?:number|phone|mobile|cell"
+    r"\W{1,3}(?:is|was|ist|es|est|è|é) (?:my|his|her|our|their|the|meine|mi|mon|il mio|o meu) (?:\w+ )?(?:number|phone"
+    r"|mobile|cell"
     r"|nummer|número|numéro|numero|teléfono|telefono|handynummer|telefonnummer)"
 )
 _LONE_DIGIT = re.compile(r" [0-9]$")

@@ -1,8 +1,8 @@
 """Numbers of identity: national ids, tax and insurance numbers, and what stands behind a word for one.
 
 A text and a part of it in, findings out. Groups of letters and digits are joined step by step; the shape that comes
-out (`999-99-9999`) is looked up in the tables of `ids_europe` and `ids_world`. A shape that many things have counts only
-behind a word for it; one that says enough itself, where its checksum fits.
+out (`999-99-9999`) is looked up in the tables of `ids_europe` and `ids_world`. A shape that many things have counts
+only behind a word for it; one that says enough itself, where its checksum fits.
 """
 
 from __future__ import annotations
@@ -15,21 +15,23 @@ from segue.tracing.pii import checks, ids_europe, ids_world
 from segue.tracing.pii.words import NOTHING, learn, said
 
 _ATOM = re.compile(
-    r"[A-Za-z0-9](?:(?:(?<=[0-9])|[A-Za-z]{0,7}[0-9])[A-Za-z0-9]*(?:(?<=[A-Za-z0-9]{5})|(?=[ .\-/\u00a0(]{1,3}[A-Z0-9]))"
+    r"[A-Za-z0-9](?:(?:(?<=[0-9])|[A-Za-z]{0,7}[0-9])[A-Za-z0-9]*(?:(?<=[A-Za-z0-9]{5})|(?=["
+    r" .\-/\u00a0(]{1,3}[A-Z0-9]))"
     r"|(?<=[A-Z])[A-Z]{0,4}(?=[ \-/][A-Z0-9]{0,3}[0-9]))"
 )
 """A group with a digit in it that is long or goes on, or a few capitals before one."""
 _NEXT = re.compile(r"(?:[.\-/]|[  ]{1,2}| ?[\-/] ?)([A-Za-z0-9]+)|\(([A-Z0-9])\)")
 _LONGEST = 34
+"""Characters of the longest number."""
 _GROUPS = 8
-"""Characters, and joints, of the longest number."""
+"""How many groups are joined to it."""
 _DATE = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])")
 _SHAPE = str.maketrans(
     {**{chr(each): "9" for each in range(48, 58)}, **{chr(each): "A" for each in [*range(65, 91), *range(97, 123)]},
      "\u00a0": " "}
 )  # fmt: skip
 _PLAIN = str.maketrans("", "", " .-/()\u00a0")
-_AMBIGUOUS = frozenset("it_piva ca_sin in_pan la_dni fr_nir my_ic cl_rut sg_nric uk_nino za_id id_nik co_cc".split())  # noqa: SIM905
+_AMBIGUOUS = frozenset("it_piva ca_sin in_pan la_dni fr_nir my_ic cl_rut sg_nric uk_nino za_id id_nik co_cc".split())
 """Those whose words mean something else too: behind these words as well the check has to fit."""
 _SAID: dict[str, tuple[str, int, int]] = {
     "passport": ("passport", 6, 12), "license": ("license", 5, 20), "account": ("account", 6, 28),

@@ -10,7 +10,8 @@ from __future__ import annotations
 from segue.tracing.pii import checks as c
 
 ROWS: tuple[tuple[str, str, str, c.Check | None], ...] = (
-    ("uk_nino", "nino nationalinsurance nationalinsuranceno nationalinsurancenumber ni nino nationalinsurancenr ninumber",
+    ("uk_nino", "nino nationalinsurance nationalinsuranceno nationalinsurancenumber ni nino nationalinsurancenr"
+        " ninumber",
      "!A*2 9*6A; !AA 99 99 99 A; !AA9*6A; !AA-99-99-99-A; AA 9*6 A", c.nino),
     ("uk_nhs", "nhs nhsnumber nhsno", "9*10; !999 999 9999; 999-999-9999", c.sums(*range(10, 1, -1), mod=11)),
     ("uk_utr", "utr utrnumber uniquetaxpayerreference uniquetaxpayer", "9*10; 99999 99999", None),
@@ -86,7 +87,8 @@ ROWS: tuple[tuple[str, str, str, c.Check | None], ...] = (
      c.dated("ymd", c.baltic, at=1)),
     ("lv_pk", "personaskods pk personas", "!999999-99999; 9*11", c.dated("dmy")),
     ("mt_id", "identitycardmalta maltaid", "9*7A; 9*6A; 9*5A", None),
-    ("lu_id", "matricule numérodematricule sozialversicherungsnummer matricle", "9*13; 9999 9999 99999", c.dated("Ymd")),
+    ("lu_id", "matricule numérodematricule sozialversicherungsnummer matricle",
+     "9*13; 9999 9999 99999", c.dated("Ymd")),
     ("ru_snils", "снилс snils", "!999-999-999 99; 999-999-999-99; 9*11", None),
     ("ru_inn", "инн inn", "9*12; 9*10", None),
     ("ru_passport", "паспорт паспорта паспортные серияиномер серия", "9999 9*6; 99 99 9*6; 9*10", None),
@@ -94,7 +96,8 @@ ROWS: tuple[tuple[str, str, str, c.Check | None], ...] = (
     ("by_id", "идентификационный ідэнтыфікацыйны", "9*7A999AA9", None),
     ("tr_id", "tckn tckimlik kimlik kimlikno tckimlikno kimliknumarası kimliknumaram tckimliknumaram kimliknumaranız tc"
      " tcno vatandaşlıkno", "!9*11; 999 999 999 99", c.turkish),
-    ("eu_vat", "ust ustid ustidnr ustidnummer umsatzsteuer umsatzsteueridentifikationsnummer vatid tvaintracommunautaire"
+    ("eu_vat", "ust ustid ustidnr ustidnummer umsatzsteuer umsatzsteueridentifikationsnummer vatid"
+        " tvaintracommunautaire"
      " tva btw btwnummer btwnr moms cvr uid mwst mwstnr orgnr organisationsnummer", "AA9*9; AA9*8; AA9*10; AA9*11;"
      " AA9*12; AAA-999.999.999; AAA9*9; AA999 999 999; 9*8; 999999-9999; 9999 9999; AA 9*9; AAA9*8; AA9*9A99", None),
 )  # fmt: skip

@@ -52,7 +52,8 @@ ROWS: tuple[tuple[str, str, str, c.Check | None], ...] = (
     ("jp_my", "mynumber individualnumber kojinbango", "9*12; !9999 9999 9999; !9999-9999-9999", c.japanese),
     ("kr_rrn", "rrn residentregistration residentregistrationnumber jumin", "!999999-9*7; 9*13", c.dated("ymd")),
     ("sg_nric", "nric fin nricfin nricno nricnumber", "!A9*7A", c.singapore),
-    ("my_ic", "mykad ic icnumber icno nokp kp nricno kadpengenalan pengenalan nokadpengenalan mykadno", "999999-99-9999;"
+    ("my_ic", "mykad ic icnumber icno nokp kp nricno kadpengenalan pengenalan nokadpengenalan mykadno",
+     "999999-99-9999;"
      " 9*12; !999999-99-9999", lambda t: c.dated("ymd")(t) and t[6:8] not in ("00", "17", "18", "19", "20")),
     ("th_id", "thaiid thainationalid thaiidcard thaiidnumber", "!9-9999-99999-99-9; !9*13; 9 9999 99999 99 9",
      c.sums(*range(13, 1, -1), mod=11, last={10: 0}, negative=True)),
@@ -62,7 +63,8 @@ ROWS: tuple[tuple[str, str, str, c.Check | None], ...] = (
     ("vn_id", "cccd cmnd căncước căncướccôngdân sốcccd sốcmnd chứngminh", "9*12; 9*9", None),
     ("ph_id", "philsys philid umid sss gsis tin philhealth pagibig", "9999-9999-9999-9999; 99-9999999-9; 9*12; 9*10;"
      " 999-999-999-999; 999-999-999; 99-999999999-9; 9999-9999999-9", None),
-    ("in_aadhaar", "aadhaar aadhar adhaar aadhaarnumber aadhaarno aadharno aadhaarcard uidai uid आधार आधारसंख्या आधारनंबर",
+    ("in_aadhaar", "aadhaar aadhar adhaar aadhaarnumber aadhaarno aadharno aadhaarcard uidai uid आधार आधारसंख्या"
+        " आधारनंबर",
      "!9999 9999 9999; !9999-9999-9999; 9*12; 9999.9999.9999", c.verhoeff),
     ("in_pan", "pan pancard pannumber panno permanentaccount permanentaccountnumber", "!AAAAA9999A; AAAAA 9999 A",
      lambda t: t[3] in "ABCFGHJLPT"),

@@ -82,7 +82,7 @@ def cards(text: str, start: int, end: int) -> Iterator[Finding]:
 def bank_codes(text: str) -> Iterator[Finding]:
     """BICs behind their name, and sort codes."""
     for match in _BIC.finditer(text):
-        if match[1].isupper() or match[1].islower() and any(char.isdigit() for char in match[1]):
+        if match[1].isupper() or (match[1].islower() and any(char.isdigit() for char in match[1])):
             yield Finding("bic", match.start(1), match.end(1))
 
 

@@ -13,21 +13,26 @@ from segue.tracing.finding import Finding
 from segue.tracing.pii.words import said
 
 _MONTHS = (
-    "jan|feb|mar|mär|maar|apr|may|mai|maj|mei|jun|jul|aug|ago|sep|set|oct|okt|ott|out|nov|dec|dez|dic|déc|dis|ene|gen|fév"
-    "|fev|avr|abr|juin|juil|août|aoû|mag|giu|lug|styc|lut|kwi|cze|lip|sie|wrz|paź|lis|gru|янв|фев|мар|апр|мая|июн|июл|авг"
+    "jan|feb|mar|mär|maar|apr|may|mai|maj|mei|jun|jul|aug|ago|sep|set|oct|okt|ott|out|nov|dec|dez|dic|déc|dis|ene|gen"
+    "|fév"
+    "|fev|avr|abr|juin|juil|août|aoû|mag|giu|lug|styc|lut|kwi|cze|lip|sie|wrz|paź|lis|gru|янв|фев|мар|апр|мая|июн|июл"
+    "|авг"
     "|сен|окт|ноя|дек"
 )
 _DATE = re.compile(
     r"(?<![\w.])(?:(?:19|20)[0-9]{2}[./\-][0-9]{1,2}[./\-][0-9]{1,2}"
     r"|[0-9]{1,2}(?:\.|/|-|\. )[0-9]{1,2}(?:\.|/|-|\. )(?:(?:19|20)[0-9]{2}|[0-9]{2})"
-    rf"|[0-9]{{1,2}}(?:st|nd|rd|th|er|\.)?[ \-](?:of |de )?(?:{_MONTHS})[^\W\d_]{{0,9}}\.?,?[ \-](?:de |del )?(?:19|20)[0-9]{{2}}"
+    rf"|[0-9]{{1,2}}(?:st|nd|rd|th|er|\.)?[ \-](?:of |de )?(?:{_MONTHS})[^\W\d_]{{0,9}}\.?,?[ \-](?:de |del )?(?:19"
+    rf"|20)[0-9]{{2}}"
     rf"|(?:{_MONTHS})[^\W\d_]{{0,9}}\.? [0-9]{{1,2}}(?:st|nd|rd|th)?,? (?:19|20)[0-9]{{2}}"
     r"|(?:19|20)[0-9]{2} ?[年년] ?[0-9]{1,2} ?[月월] ?[0-9]{1,2} ?[日일])(?!\w)",
     re.IGNORECASE,
 )
 _PLATE = re.compile(
-    r"(?:plate|plates|plate number|number plate|registration|reg\. ?no|kennzeichen|nummernschild|immatriculation|matrícula"
-    r"|matricula|targa|placa|plaque|kenteken|rejestracyjny|rejestracyjna|regnr|rekisteritunnus|plaka|номер авто|госномер)"
+    r"(?:plate|plates|plate number|number plate|registration|reg\. ?no|kennzeichen|nummernschild|immatriculation"
+    r"|matrícula"
+    r"|matricula|targa|placa|plaque|kenteken|rejestracyjny|rejestracyjna|regnr|rekisteritunnus|plaka|номер авто"
+    r"|госномер)"
     r"(?: (?:number|no|nr|is|ist|est|es|è|mark|lautet))?\.?\W{1,4}"
     r"([A-ZÄÖÜА-Я0-9]{1,4}[ \-·]?[A-ZÄÖÜА-Я0-9]{1,6}(?:[ \-][A-ZА-Я0-9]{1,6}){0,2})(?![\w\-])",
     re.IGNORECASE,
@@ -48,76 +53,104 @@ _FIELD_NAMES = frozenset(
     " beneficiary beneficiaryname applicant applicantname recipient recipientname contactperson contactname"
     " emergencycontact nextofkin passenger passengername guest guestname tenantname signed signedby attn student"
     " studentname nameoncard vorname nachname familienname geburtsname kontoinhaber ansprechpartner"
-    " ansprechpartnerin patientin empfänger karteninhaber kundenname nomdefamille nometprénom prénom nomcomplet titulaire"
+    " ansprechpartnerin patientin empfänger karteninhaber kundenname nomdefamille nometprénom prénom nomcomplet"
+    " titulaire"
     " nombrecompleto nombreyapellidos apellido apellidos nombre paciente titular nomecompleto nomeecognome cognome"
-    " paziente intestatario sobrenome achternaam voornaam imięinazwisko nazwisko imię efternamn förnamn etternavn fornavn"
+    " paziente intestatario sobrenome achternaam voornaam imięinazwisko nazwisko imię efternamn förnamn etternavn"
+    " fornavn"
     " efternavn sukunimi etunimi adsoyad soyad фио имя фамилия".split()
 )  # fmt: skip
 _CAPITAL_AT = re.compile(r"[ :=\t\n\"'“,][^\W\d_a-z](?=[^\W\d_A-Z]|['’.])")
 _BEFORE = re.compile(r"[^\W\d]+")
 _VALUE = re.compile(_NAME)
 _PLAIN_NAME = re.compile(
-    r"(?:(?<![\w.\-][ _\-])(?<![\w_\-]))[\"']?(?:[Nn]ame|NAME|[Nn]om|[Nn]aam|[Nn]amn|[Nn]avn|[Nn]ome|[Ii]sim|Имя|ФИО)[\"']?\s?[:=]\s?[\"']?"
-    + _NAME
+    r"(?:(?<![\w.\-][ _\-])(?<![\w_\-]))[\"']?(?:[Nn]ame|NAME|[Nn]om|[Nn]aam|[Nn]amn|[Nn]avn|[Nn]ome|[Ii]sim|Имя"
+    r"|ФИО)[\"']?\s?[:=]\s?[\"']?" + _NAME
 )
 _SCRIPT_NAME = re.compile(
     r"(?:姓名|氏名|名前|お名前|患者|患者名|이름|성명|환자|客户|联系人|收件人)[\"']?\s?(?:[:：=]\s?[\"']?|是|は)"
     r"([\u4e00-\u9fff]{1,4}[ \u3000]?[\u3040-\u9fff]{1,4}|[가-힣]{2,5}|[A-Z][a-z]+(?: [A-Z][a-z]+){1,2})"
 )
 _GIVEN = frozenset(
-    "curtis lauren deborah nicole logan erica brenda randy alexis joshua katie warren stephanie hayley christine alan natasha"
-    " eilish rhiannon zac ernst damian niklas laila gabriel leonie karl gregory raymond jerry dennis walter patrick aaron"
-    " tyler adam nathan zachary kyle carl keith roger terry sean austin noel dorothy kimberly carolyn janet catherine heather"
-    " diane ruth virginia kathleen pamela martha debra amy angela melissa rebecca cynthia helen joan evelyn judith megan"
-    " cheryl andrea jacqueline gloria teresa sara janice hannah madison frances kathryn ella ava abigail harper amelia lily"
+    "curtis lauren deborah nicole logan erica brenda randy alexis joshua katie warren stephanie hayley christine alan"
+    " natasha"
+    " eilish rhiannon zac ernst damian niklas laila gabriel leonie karl gregory raymond jerry dennis walter patrick"
+    " aaron"
+    " tyler adam nathan zachary kyle carl keith roger terry sean austin noel dorothy kimberly carolyn janet catherine"
+    " heather"
+    " diane ruth virginia kathleen pamela martha debra amy angela melissa rebecca cynthia helen joan evelyn judith"
+    " megan"
+    " cheryl andrea jacqueline gloria teresa sara janice hannah madison frances kathryn ella ava abigail harper amelia"
+    " lily"
     " zoe chloe lucy ruby freya isla poppy jessie rachel claire fiona gareth nigel graham ian neil callum connor declan"
-    " sinead niamh aoife siobhan liam rory dieter günter gunter horst helmut manfred rolf uwe bernd jens tobias sebastian"
-    " florian dominik philipp simon benedikt renate ingrid helga gisela karin brigitte katharina franziska theresa juliane"
-    " nicolas julien antoine guillaume mathieu olivier philippe alain bernard isabelle nathalie sylvie céline celine élodie"
-    " elodie manon inès amélie raúl raul sergio jorge álvaro alvaro enrique francisco pablo andrés andres mateo valentina"
+    " sinead niamh aoife siobhan liam rory dieter günter gunter horst helmut manfred rolf uwe bernd jens tobias"
+    " sebastian"
+    " florian dominik philipp simon benedikt renate ingrid helga gisela karin brigitte katharina franziska theresa"
+    " juliane"
+    " nicolas julien antoine guillaume mathieu olivier philippe alain bernard isabelle nathalie sylvie céline celine"
+    " élodie"
+    " elodie manon inès amélie raúl raul sergio jorge álvaro alvaro enrique francisco pablo andrés andres mateo"
+    " valentina"
     " camila ximena guadalupe rosario dolores beatriz cristina marta irene silvia matteo lorenzo davide simone federico"
-    " riccardo valentina martina elisa alessia paola gabriela fernanda juliana mariana rafael thiago gustavo bruno vinicius"
-    " larissa beatriz khalid abdullah omar youssef karim samir leila layla noor zainab amina mariam yasmin ravi suresh ramesh"
-    " anil sunil rakesh pooja kavita lakshmi sita kiran deepa rohan aditya ananya ishaan sofía jin jun chen xiaoming hui yan"
-    " mei lin ying naoko akira haruka satoshi minjun seoyeon jiwoo kwame kofi ama chidi ngozi amara tunde zanele thabo sipho"
-    " lerato nomsa jakub tomasz krzysztof andrzej magdalena joanna ewa tomáš tomas jana petr zuzana lukáš istván istvan lászló"
-    " gábor zoltán katalin éva ion andrei ioana elena mihai stefan dragan milan jovana nikola ana luka ivana georgi dimitar"
+    " riccardo valentina martina elisa alessia paola gabriela fernanda juliana mariana rafael thiago gustavo bruno"
+    " vinicius"
+    " larissa beatriz khalid abdullah omar youssef karim samir leila layla noor zainab amina mariam yasmin ravi suresh"
+    " ramesh"
+    " anil sunil rakesh pooja kavita lakshmi sita kiran deepa rohan aditya ananya ishaan sofía jin jun chen xiaoming"
+    " hui yan"
+    " mei lin ying naoko akira haruka satoshi minjun seoyeon jiwoo kwame kofi ama chidi ngozi amara tunde zanele thabo"
+    " sipho"
+    " lerato nomsa jakub tomasz krzysztof andrzej magdalena joanna ewa tomáš tomas jana petr zuzana lukáš istván"
+    " istvan lászló"
+    " gábor zoltán katalin éva ion andrei ioana elena mihai stefan dragan milan jovana nikola ana luka ivana georgi"
+    " dimitar"
     " yannis giorgos nikos eleni konstantinos emre can elif zeynep murat ahmet hüseyin john-paul jean-pierre hans-georg"
     " karl-heinz".split()
 ) | frozenset(
-    "james john robert michael william david richard joseph thomas charles daniel matthew mark paul steven andrew george"
-    " kevin brian edward ronald anthony jason jeff ryan jacob gary eric peter stephen scott alice ann anna anne maria mary"
+    "james john robert michael william david richard joseph thomas charles daniel matthew mark paul steven andrew"
+    " george"
+    " kevin brian edward ronald anthony jason jeff ryan jacob gary eric peter stephen scott alice ann anna anne maria"
+    " mary"
     " patricia jennifer linda elizabeth barbara susan jessica sarah karen nancy lisa betty margaret sandra ashley emily"
-    " donna michelle carol amanda jane emma olivia sophia sofia isabella mia charlotte julia laura lena lea hannah johanna"
+    " donna michelle carol amanda jane emma olivia sophia sofia isabella mia charlotte julia laura lena lea hannah"
+    " johanna"
     " lukas leon finn jonas paul felix max maximilian hans klaus jürgen jurgen wolfgang stefan andreas markus martin"
     " ursula petra sabine monika claudia birgit pierre jean jacques marie claire camille lucas louis hugo chloé chloe"
     " carlos josé jose juan luis miguel javier antonio manuel carmen pilar lucía lucia ana pedro joão joao paulo luiz"
-    " giulia marco luca giuseppe francesco giovanni alessandro chiara francesca ahmed mohammed muhammad mohamed ali omar"
+    " giulia marco luca giuseppe francesco giovanni alessandro chiara francesca ahmed mohammed muhammad mohamed ali"
+    " omar"
     " fatima aisha yusuf hassan ibrahim mustafa mehmet ayşe wei li ming jing hiroshi yuki kenji sakura takashi min ji"
     " priya raj rahul amit anjali sanjay vijay deepak neha arjun ivan olga dmitri sergei natalia elena irina alexei"
-    " alexander alexandra marek piotr jan katarzyna agnieszka pawel ingrid lars erik anders björn sven astrid nils henrik"
+    " alexander alexandra marek piotr jan katarzyna agnieszka pawel ingrid lars erik anders björn sven astrid nils"
+    " henrik"
     " sanne bram daan femke jan pieter samuel benjamin noah liam ethan grace victor viktor oscar rosa diego alejandro"
-    " ricardo fernando roberto eduardo sophie nina eva laura kate tom tim sam ben bob joe jack harry oliver henry".split()
+    " ricardo fernando roberto eduardo sophie nina eva laura kate tom tim sam ben bob joe"
+    " jack harry oliver henry".split()
 )  # fmt: skip
 _NOT_NAMES = frozenset(
-    "blue red green widget build test deploy production server service project file item product step job gizmo the this that your our my a an unknown none null true false test user admin required optional please enter name"
+    "blue red green widget build test deploy production server service project file item product step job gizmo the"
+    " this that your our my a an unknown none null true false test user admin required optional please enter name"
     " field value string text first last here there and or not is with from calling speaking important it what how bean"
     " pepper proper right big good".split()
 )  # fmt: skip
 _TITLES = frozenset(
-    "mr mrs ms mx prof dr sr sra srta dott dott.ssa mme mlle ing hr fr miss herr herrn frau monsieur madame señor señora signor"
+    "mr mrs ms mx prof dr sr sra srta dott dott.ssa mme mlle ing hr fr miss herr herrn frau monsieur madame señor"
+    " señora signor"
     " signora senhor senhora pan pani pana meneer mevrouw doctor doña".split()
 )  # fmt: skip
 _SAYINGS = (
     "name is", "am called", "ich heiße", "ich heisse", "name ist", "m'appelle", "m’appelle", "me llamo", "nombre es",
-    "mi chiamo", "nome è", "nome é", "chamo-me", "naam is", "ik heet", "nazywam się", "jag heter", "jeg heter", "jeg hedder",
+    "mi chiamo", "nome è", "nome é", "chamo-me", "naam is", "ik heet", "nazywam się", "jag heter", "jeg heter",
+    "jeg hedder",
     "nimeni on", "jmenuji se", "mă numesc", "benim adım", "this is", "sincerely", "regards", "freundlichen grüßen",
     "cordialement", "saludos", "зовут", "isim", "namn är", "navn er",
 )  # fmt: skip
 _LAST = tuple({each[-2:] for each in _SAYINGS})
 """What stands right before the name of somebody who says it."""
-_BIRTHS = ("born", "birth", "geb", "dob", "naiss", "naci", "nat", "né", "nasc", "født", "fød", "föd", "synty", "urodz", "naro",
-           "szül", "doğ", "născ", "născ", "rođ", "рожд", "роди", "生", "생", "เกิด", "जन्म", "lahir", "sinh", "γέν", "γεν", "bday",
+_BIRTHS = ("born", "birth", "geb", "dob", "naiss", "naci", "nat", "né", "nasc",
+           "født", "fød", "föd", "synty", "urodz", "naro",
+           "szül", "doğ", "născ", "născ", "rođ", "рожд", "роди", "生", "생", "เกิด", "जन्म", "lahir", "sinh", "γέν",
+           "γεν", "bday",
            "الميلاد", "לידה", "geboor")  # fmt: skip
 _PRECISE = re.compile(r"\.[0-9]{4}")
 _PLATES = ("plate", "registration", "reg.", "kennzeichen", "nummernschild", "immatriculation", "matrícula", "matricula",

@@ -25,7 +25,8 @@ ENGLISH = re.compile(
     r"(?:[A-Z0-9][\w'’.\-]{0,20} ){1,4}"
     r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|Boulevard|Blvd|Court|Ct|Way|Place|Pl|Square|Sq|Terrace|Ter|Close"
     r"|Crescent|Cres|Parkway|Pkwy|Highway|Hwy|Circle|Cir|Trail|Trl|Loop|Gardens|Grove|Mews|Row|Walk|Quay|Hill|Park|Rise"
-    r"|Green|Alley|Plaza|Pike|Turnpike|Parade|Esplanade|Expressway|Path|Run|Ridge|View|Point|Village|Islands?|Marg|Nagar"
+    r"|Green|Alley|Plaza|Pike|Turnpike|Parade|Esplanade|Expressway|Path|Run|Ridge|View|Point|Village|Islands?|Marg"
+    r"|Nagar"
     r"|Colony|Layout|Cross|Crossing|Valley|Heights|Meadows?|Mill|Junction|Harbors?|Gateway|Common|Mount|Broadway)\b\.?"
 )
 ENGLISH_REST = re.compile(
@@ -38,8 +39,10 @@ ENGLISH_REST = re.compile(
 )
 ANY_STREET = re.compile(
     r"[0-9]{1,6}[A-Za-z]?(?:[\-/][0-9]{1,5})?,? (?:[A-Z][\w'’.\-]{1,20} ?){1,4}"
-    r"(?:,?\s(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|#)\.? ?#?[A-Za-z0-9\-]{1,6})?(?:[,\n]|, )\s?(?:[A-Z][a-zà-ÿ'’.\-]{1,24} ?){1,3}"
-    r"(?:,? [A-Z]{2,3},? (?:[0-9]{4,5}(?:-[0-9]{4})?|[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9])|[,\n ]\s?[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2})(?!\w)"
+    r"(?:,?\s(?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|#)\.? ?#?[A-Za-z0-9\-]{1,6})?(?:[,\n]|,"
+    r" )\s?(?:[A-Z][a-zà-ÿ'’.\-]{1,24} ?){1,3}"
+    r"(?:,? [A-Z]{2,3},? (?:[0-9]{4,5}(?:-[0-9]{4})?|[A-Z][0-9][A-Z] ?[0-9][A-Z][0-9])|[,\n"
+    r" ]\s?[A-Z]{1,2}[0-9][A-Z0-9]? [0-9][A-Z]{2})(?!\w)"
 )
 """A number and any name, where a state and its code, or a British postcode, are behind the town."""
 ENGLISH_TOWN = re.compile(
@@ -64,11 +67,12 @@ CONTINENT = re.compile(
 STREET_BEFORE = re.compile(rf"[{UP}][\w'’.\-/]{{1,30}}(?: [\w'’.\-/]{{1,30}}){{0,5}},? (?:n[º°r.]{{1,2}} ?|nr\.? )?$")
 TYPES = frozenset(
     "calle avenida avda avda. av. plaza paseo pº carrera cra. cra cl. camino ronda via viale piazza corso largo vicolo"
-    " strada rua r. travessa praça alameda rodovia estrada ul. al. os. pl. ulica str. bulevardul bd. calea șoseaua улица"
+    " strada rua r. travessa praça alameda rodovia estrada ul. al. os. pl. ulica str. bulevardul bd. calea șoseaua"
+    " улица"
     " ул. проспект пр-т пр. пер. бул. вул. οδός λεωφόρος jalan jl. jln lorong rruga c/".split()
 )
 """Words that stand before the name of a street."""
-BARE = frozenset("via largo corso strada carrera camino ronda r. al. os. pl. str. cl. calea".split())  # noqa: SIM905
+BARE = frozenset("via largo corso strada carrera camino ronda r. al. os. pl. str. cl. calea".split())
 """Of these, those that mean something else too."""
 STREET_TYPED = re.compile(
     rf"(?<!\w)(?:{'|'.join(re.escape(each) for each in sorted(TYPES, key=len, reverse=True))}) ?"
@@ -80,14 +84,17 @@ ENDINGS = (
     "kai", "markt", "graben", "berg", "zeile", "promenade", "singel", "dijk", "torg", "plass",
 )  # fmt: skip
 SURE_ENDINGS = (
-    "straße", "strasse", "str", "gasse", "allee", "straat", "gracht", "gatan", "vägen", "gade", "veien", "vegen", "katu",
+    "straße", "strasse", "str", "gasse", "allee", "straat", "gracht", "gatan", "vägen", "gade", "veien", "vegen",
+    "katu",
     "utca", "körút", "caddesi", "cad", "sokak", "sok", "chaussee",
 )  # fmt: skip
 """What the name of a street ends in: those that mean little else, and before them others."""
 STREET_ENDED = re.compile(rf"(?:[{UP}][\w.\-]{{1,30}} ){{0,2}}[\w.\-]{{3,40}}\.? (?:No:? ?)?$")
 HINTS = (
-    "straß", "strass", "str.", "gasse", "allee", "straat", "gracht", "gatan", "vägen", "gade ", "veien", "vegen", "katu",
-    "utca", "körút", "caddesi", "cad.", "sok.", "sokak", "chauss", "calle", "c/", "aveni", "avda", "av.", "plaza", "paseo",
+    "straß", "strass", "str.", "gasse", "allee", "straat", "gracht", "gatan", "vägen", "gade ", "veien", "vegen",
+    "katu",
+    "utca", "körút", "caddesi", "cad.", "sok.", "sokak", "chauss", "calle", "c/", "aveni", "avda", "av.", "plaza",
+    "paseo",
     "piazza", "viale", "rua ", "praça", "alameda", "rodovia", "ul.", "ulica", "улица", "ул.", "просп", "jalan", "jl.",
     "bulevar", "lorong", "travessa", "estrada",
 )  # fmt: skip
@@ -103,14 +110,15 @@ REST = re.compile(
 ASIAN_HINT = re.compile("[\u3400-\u9fff\uac00-\ud7a3]")
 ASIAN = re.compile(
     r"(?:〒?[0-9]{3}-[0-9]{4}\s?)?(?:東京都|北海道|京都府|大阪府|[\u4e00-\u9fff]{2,3}県)[\u3040-\u9fff]{1,20}"
-    r"[0-9０-９][0-9０-９\-－丁目番地号の]{0,16}"  # noqa: RUF001
+    r"[0-9０-９][0-9０-９\-－丁目番地号の]{0,16}"
     r"|(?:[\u4e00-\u9fff]{2,6}(?:省|自治区))?[\u4e00-\u9fff]{2,6}(?:市|區|区|县|縣)[\u4e00-\u9fff]{1,24}"
     r"(?:路|街|道|巷|胡同|村|里)[\u4e00-\u9fff0-9]{0,8}[0-9]{1,5}[号號弄樓楼室栋座单元层0-9\-]{0,16}"
     r"|[가-힣]{2,8}(?:시|도) [가-힣]{1,6}(?:구|군|시)(?: [가-힣]{1,6}[구동면])? [가-힣0-9]{1,10}(?:로|길|동)"
     r" ?[0-9]{1,4}(?:-[0-9]{1,4})?"
 )
 BOX = re.compile(
-    r"(?:P\.? ?O\.? ?Box|Postfach|Apartado(?: de correos)?|Casilla|Caixa Postal|Boîte postale|B\.P\.) [0-9][0-9 ]{1,8}(?!\w)"
+    r"(?:P\.? ?O\.? ?Box|Postfach|Apartado(?: de correos)?|Casilla|Caixa Postal|Boîte postale|B\.P\.) [0-9][0-9"
+    r" ]{1,8}(?!\w)"
 )
 BOX_WORDS = ("box", "postfach", "apartado", "casilla", "postal", "b.p.")
 FIELD_WORDS = (
@@ -131,11 +139,29 @@ FIELD = re.compile(
     r"[\"']?\s?[:=：]\s?[\"']?([^\n\"';|{}<>@]{8,90})",
     re.IGNORECASE,
 )
-NO_FIELD = ("mail ", "e-", "ip ", "mac ", "web ", "mail_", "ip_", "let ", "ory ", "mail-", "ip-", "mac_", "bitcoin ", "btc ", "eth ")
+NO_FIELD = (
+    "mail ",
+    "e-",
+    "ip ",
+    "mac ",
+    "web ",
+    "mail_",
+    "ip_",
+    "let ",
+    "ory ",
+    "mail-",
+    "ip-",
+    "mac_",
+    "bitcoin ",
+    "btc ",
+    "eth ",
+)
 """What stands before `address` where no postal one is meant."""
 SAID = re.compile(
-    r"(?:address(?:[ _]line[ _]?1)?|adresse|anschrift|dirección|domicilio|indirizzo|endereço|adres|adressa|osoite|adresa"
-    r"|адрес|住所|地址|주소|wohnhaft in|residing at|resides at|lives? at|live at|living at|moved to|ship(?:ped)? (?:it )?to"
+    r"(?:address(?:[ _]line[ _]?1)?|adresse|anschrift|dirección|domicilio|indirizzo|endereço|adres|adressa|osoite"
+    r"|adresa"
+    r"|адрес|住所|地址|주소|wohnhaft in|residing at|resides at|lives? at|live at|living at|moved to"
+    r"|ship(?:ped)? (?:it )?to"
     r"|deliver(?:ed|y)? (?:it )?to|send (?:it )?to|lieferung an|wohne in der|habite au|vivo en|abito in|moro na"
     r"|mieszkam przy|located at|home is)[\"']?(?: is| est| ist| lautet| es| è| é)?(?:\s?[:=]\s?|\s)[\"']?$",
     re.IGNORECASE,

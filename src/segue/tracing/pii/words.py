@@ -26,7 +26,8 @@ _TABLE = {
     " pmid pmcid doi arxiv cas oid pzn article item product produkt produit producto reference referenz"
     " request trace span event job pedido encomenda commande facture factura fattura fatura kundennummer kundennr"
     " customernumber customerno client vorgang vorgangsnummer aktenzeichen case casenumber po purchaseorder frames"
-    " frame duration took width height temperature pressure lat ratio queue process kernel driver python numpy function funktion"
+    " frame duration took width height temperature pressure lat ratio queue process kernel driver python numpy"
+    " function funktion"
     " api rev revision hs hscode meter zähler zählerstand population inhabitants euro eur usd gbp chf"
     " ups dhl fedex usps din iso iec rfc art azure sector sheet scale olympics flight train id ids uuid bestilling"
     " ordrenummer zamówienie beställning objednávka rendelés comanda заказ счет 订单 注文番号 주문",
@@ -34,7 +35,8 @@ _TABLE = {
     " telefoonnummer telephonenumber phonenumber phoneno mobile mobilephone mobil mobilnummer mobiltelefon mobilenumber"
     " handy handynummer cell cellphone cellulare celular móvil movil telemóvel telemovel fax faxnumber telefax whatsapp"
     " sms viber signal rufnummer callme callus callhim callher callthem call ring ringme ringmig reachme reachus"
-    " reachher reachhim dial natel cep cel call ceptelefonu tlf tlfnr mob hp nohp gsm contactnumber contactno numbertocall"
+    " reachher reachhim dial natel cep cel call ceptelefonu tlf tlfnr mob hp nohp gsm contactnumber contactno"
+    " numbertocall"
     " hotline landline festnetz festnetznummer fijo fixe fone contacto contato portable appelezmoi appeleznous llámame"
     " llámeme llameal llámeal chiamami chiamare ligue ligar bel belmij bellen dzwonić numer numertelefonu anrufen"
     " anruf rufen erreichbar erreichen ruf rufmichan puhelin puhelinnumero puh gsmnummer telefonszám telefonní telefonu"
@@ -42,7 +44,8 @@ _TABLE = {
     " موبايل תלפון טלפון נייד फोन मोबाइल điệnthoại sđt telepon nomor telpon mynumberis yournumberis text textme"
     " numéro téléphoner joindre emergencycontact",
     "card": "card cardnumber cardno creditcard debitcard cc ccnumber pan visa mastercard amex maestro kreditkarte"
-    " kreditkartennummer kartennummer karte carte cartebancaire carteno tarjeta carta cartão cartao kaart kort karta kart",
+    " kreditkartennummer kartennummer karte carte cartebancaire carteno tarjeta carta cartão cartao kaart kort karta"
+    " kart",
     "iban": "iban",
     "passport": "passport passportnumber passportno passportnr reisepass reisepassnummer pass passnummer passnr"
     " passeport pasaporte passaporto passaporte paspoort paspoortnummer paszport paszportu pasaportu pasaport pasport"
@@ -61,10 +64,12 @@ _TABLE = {
     " datedenaissance naissance nacido nacida nacimiento fechadenacimiento nato nata datadinascita nascita nascido"
     " nascida nascimento datadenascimento geboortedatum geborenop født fødselsdato fødselsdag född födelsedatum födelse"
     " syntynyt syntymäaika urodzony urodzona urodzenia dataurodzenia narozen narozena narození datumnarození született"
-    " születési doğumtarihi doğum născut născută nașterii datanașterii rođen rođena datumrođenja родился родилась рождения"
+    " születési doğumtarihi doğum născut născută nașterii datanașterii rođen rođena datumrođenja родился родилась"
+    " рождения"
     " датарождения γέννησης γεννήθηκε ημερομηνίαγέννησης जन्म जन्मतिथि تاريخالميلاد الميلاد תאריךלידה ngàysinh"
     " tanggallahir lahir",
-    "location": "gps coordinates location position geolocation latlng latlon latlong latitude longitude lng lon geo home"
+    "location": "gps coordinates location position geolocation latlng latlon latlong latitude longitude lng lon geo"
+    " home"
     " whereabouts lives standort wohnort ubicación posición posizione localisation localização",
     "vin": "vin vinnumber chassis chassisnumber fahrgestellnummer fahrgestell fin vehicle vehicleid bastidor"
     " châssis telaio chassinummer",
@@ -88,7 +93,8 @@ _SCRIPTS = {
     "passport": "护照 護照 旅券 パスポート番号 여권 พาสปอร์ต หนังสือเดินทาง",
     "account": "口座番号 账号 银行卡 帳號 계좌번호 계좌 บัญชี 账户",
     "card": "信用卡 クレジットカード カード番号 카드번호 บัตรเครดิต 卡号",
-    "id": "身份证号码 身份证号 身份证 身份證 身分證 マイナンバー 個人番号 주민등록번호 주민번호 เลขประจำตัวประชาชน บัตรประชาชน"
+    "id": "身份证号码 身份证号 身份证 身份證 身分證 マイナンバー 個人番号 주민등록번호 주민번호"
+    " เลขประจำตัวประชาชน บัตรประชาชน"
     " 証明書 运転免許 운전면허 驾驶证 駕照 在留カード 社保",
     "none": "订单 注文番号 주문번호 快递 运单 追跡番号 版本 价格",
 }

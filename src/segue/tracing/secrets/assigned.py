@@ -14,24 +14,39 @@ from segue.tracing.secrets.values import is_password, is_random, is_reference, i
 
 _PASSWORDS = (
     "password", "passwd", "passwort", "passphrase", "passcode", "pwd", "pass", "kennwort", "mot de passe", "motdepasse",
-    "contraseña", "contrasena", "senha", "palavra-passe", "palavra passe", "wachtwoord", "hasło", "haslo", "пароль", "密码",
-    "密碼", "パスワード", "비밀번호", "lösenord", "adgangskode", "passord", "salasana", "şifre", "sifre", "parola", "jelszó",
-    "jelszo", "heslo", "лозинка", "парола", "κωδικός", "mật khẩu", "kata sandi", "sandi", "รหัสผ่าน", "पासवर्ड", "كلمة المرور",
-    "كلمة السر", "סיסמה", "סיסמא", "zugangsdaten", "schlüsselwort", "geheimwort", "chiave di accesso", "parolă", "slaptažodis",
+    "contraseña", "contrasena", "senha", "palavra-passe", "palavra passe", "wachtwoord", "hasło", "haslo",
+    "пароль", "密码",
+    "密碼", "パスワード", "비밀번호", "lösenord", "adgangskode", "passord", "salasana", "şifre", "sifre", "parola",
+    "jelszó",
+    "jelszo", "heslo", "лозинка", "парола", "κωδικός", "mật khẩu", "kata sandi", "sandi", "รหัสผ่าน", "पासवर्ड",
+    "كلمة المرور",
+    "كلمة السر", "סיסמה", "סיסמא", "zugangsdaten", "schlüsselwort", "geheimwort", "chiave di accesso", "parolă",
+    "slaptažodis",
     "parole", "parool", "geslo", "lozinka", "pin", "pw", "psw", "requirepass",
 )  # fmt: skip
 _TOKENS = (
     "token", "secret", "api_key", "api-key", "apikey", "api key", "access_key", "accesskey", "access-key", "access key",
-    "private_key", "privatekey", "private key", "credential", "auth_key", "authkey", "signing_key", "signing key", "signingkey",
-    "encryption_key", "encryptionkey", "encryption key", "master_key", "master key", "masterkey", "account_key", "accountkey",
-    "account key", "storage_key", "storage key", "admin_key", "admin key", "adminkey", "license_key", "license key", "licence key",
-    "client_key", "shared_key", "sharedkey", "shared key", "session_key", "app_key", "appkey", "service_key", "servicekey",
-    "webhook_key", "deploy_key", "hmac_key", "hmac key", "jwt_key", "aes_key", "aes key", "security_key", "subscription-key",
-    "subscription key", "subscription_key", "instrumentationkey", "write_key", "writekey", "read_key", "ingest_key", "integration_key",
-    "functions-key", "function_key", "server_key", "host_key", "sas_key", "primarykey", "ssh key", "apisecret", "auth_code",
-    "api-schlüssel", "zugangsschlüssel", "geheimschlüssel", "schlüssel", "clé d'api", "clé api", "clé secrète", "clave de api",
-    "clave api", "clave secreta", "chiave api", "chiave segreta", "chave de api", "chave api", "chave secreta", "api-sleutel",
-    "klucz api", "ключ api", "api ключ", "api-ключ", "токен", "секретный ключ", "密钥", "令牌", "アクセスキー", "トークン", "apiキー",
+    "private_key", "privatekey", "private key", "credential", "auth_key", "authkey", "signing_key", "signing key",
+    "signingkey",
+    "encryption_key", "encryptionkey", "encryption key", "master_key", "master key", "masterkey", "account_key",
+    "accountkey",
+    "account key", "storage_key", "storage key", "admin_key", "admin key", "adminkey", "license_key",
+    "license key", "licence key",
+    "client_key", "shared_key", "sharedkey", "shared key", "session_key", "app_key", "appkey", "service_key",
+    "servicekey",
+    "webhook_key", "deploy_key", "hmac_key", "hmac key", "jwt_key", "aes_key", "aes key", "security_key",
+    "subscription-key",
+    "subscription key", "subscription_key", "instrumentationkey", "write_key", "writekey", "read_key",
+    "ingest_key", "integration_key",
+    "functions-key", "function_key", "server_key", "host_key", "sas_key", "primarykey", "ssh key", "apisecret",
+    "auth_code",
+    "api-schlüssel", "zugangsschlüssel", "geheimschlüssel", "schlüssel", "clé d'api", "clé api", "clé secrète",
+    "clave de api",
+    "clave api", "clave secreta", "chiave api", "chiave segreta", "chave de api", "chave api", "chave secreta",
+    "api-sleutel",
+    "klucz api", "ключ api", "api ключ", "api-ключ", "токен", "секретный ключ", "密钥", "令牌",
+    "アクセスキー", "トークン",
+    "apiキー",
     "토큰", "api 키", "jeton", "gizli anahtar", "ficha de acceso", "authorization code", "bearer",
 )  # fmt: skip
 _STEMS = (
@@ -52,71 +67,88 @@ _STEMS = (
 )
 """One of these is in each word for a key that is written in ASCII."""
 _LINK = (
-    r"(?P<sign>\s{0,3}(?::=|=>|->|[:=：＝])\s{0,3})"  # noqa: RUF001
-    r"|(?P<said>(?:\s|(?<=[\u3040-\u9fff\uac00-\ud7af]))(?:is now|is|was|ist|lautet|est|es|è|é|är|er|on|to|jest|je|este|olan|será|war|are"
-    r"|has been (?:changed|set|reset) to|(?:was |is )?(?:changed|set|reset|updated) to|geändert (?:auf|in)|auf|sera|bude|adalah|là|это|है)\s{1,2}:?\s?"
+    r"(?P<sign>\s{0,3}(?::=|=>|->|[:=：＝])\s{0,3})"
+    r"|(?P<said>(?:\s|(?<=[\u3040-\u9fff\uac00-\ud7af]))(?:is now|is|was|ist|lautet|est|es|è|é|är|er|on|to|jest|je"
+    r"|este|olan|será|war|are"
+    r"|has been (?:changed|set|reset) to|(?:was |is )?(?:changed|set|reset|updated) to|geändert (?:auf|in)|auf|sera"
+    r"|bude|adalah|là|это|है)\s{1,2}:?\s?"
     r"|(?:是|は|은|는|이|가|为|為)\s?)"
 )
 _VALUE = re.compile(
-    r"(?P<rest>[A-Za-z0-9_\-.]{0,24}(?: (?:for|of|für|pour|para|per|di|do|de|voor) [\w.@\-]{1,24}| \([^()\n]{1,24}\))?)[\\\"'\])*`]{0,3}"
+    r"(?P<rest>[A-Za-z0-9_\-.]{0,24}(?: (?:for|of|für|pour|para|per|di|do|de|voor) [\w.@\-]{1,24}|"
+    r" \([^()\n]{1,24}\))?)[\\\"'\])*`]{0,3}"
     rf"(?:{_LINK})\\?(?P<quote>[\"'“«`]{{0,3}})"
     r"(?P<value>[^\s\"',;\\<>(){}\[\]`]{0,512})"
 )
 _BLANK = re.compile(r"\s{1,2}[\"'`]?(?P<value>[^\s\"',;\\<>(){}\[\]`]{6,256})")
 _QUOTED = re.compile(r"[^\"'\n“”«»`]{4,256}(?=[\"'”»`])")
 _MARKUP = re.compile(
-    r"<(?P<name>[\w:\-]{0,24}(?:pass|pwd|secret|token|apikey|api_key|credential)[\w:\-]{0,24})(?:\s[^<>]{0,80})?>(?P<value>[^<>\s]{4,256})</",
+    r"<(?P<name>[\w:\-]{0,24}(?:pass|pwd|secret|token|apikey|api_key"
+    r"|credential)[\w:\-]{0,24})(?:\s[^<>]{0,80})?>(?P<value>[^<>\s]{4,256})</",
     re.IGNORECASE,
 )
 _NO_VALUE = re.compile(
-    r"[_\-]?(?:s$|s?_?(?:hash|hashed|length|len|min|max|expir|reset|policy|field|file|path|url|uri|hint|count|age|days|ttl|timeout|name|names"
-    r"|type|id|ids|size|limit|format|pattern|regex|strength|manager|input|label|placeholder|version|usage|budget|required|protected|encoder"
-    r"|izer|ization|ize|ref|provider|issuer|endpoint|prefix|algo|index|word|words|board|port|able|ed|ing|ive|age|ion|ions|enger|engers|wordless|less))",
+    r"[_\-]?(?:s$|s?_?(?:hash|hashed|length|len|min|max|expir|reset|policy|field|file|path|url|uri|hint|count|age|days"
+    r"|ttl|timeout|name|names"
+    r"|type|id|ids|size|limit|format|pattern|regex|strength|manager|input|label|placeholder|version|usage|budget"
+    r"|required|protected|encoder"
+    r"|izer|ization|ize|ref|provider|issuer|endpoint|prefix|algo|index|word|words|board|port|able|ed|ing|ive|age|ion"
+    r"|ions|enger|engers|wordless|less))",
     re.IGNORECASE,
 )
 """What follows the word in names of settings about secrets, and in words that only begin so."""
 _PIN_LINK = (
-    r"(?:[ \-_]?(?:codes?|numbers?|nummer|[Cc]ode|Nummer|passcode|password|passwort|kennwort|token|pin))?(?: for [\w ]{1,20}| to [\w ]{1,16})?"
-    r"(?:\s?[:=：]\s?|\s?(?:是|は|은|는)\s?|\s(?:is|ist|lautet|est|es|è|é|to):?\s|\s)\s?[\"'`*]{0,2}"  # noqa: RUF001
+    r"(?:[ \-_]?(?:codes?|numbers?|nummer|[Cc]ode|Nummer|passcode|password|passwort|kennwort|token|pin))?(?: for [\w"
+    r" ]{1,20}| to [\w ]{1,16})?"
+    r"(?:\s?[:=：]\s?|\s?(?:是|は|은|는)\s?|\s(?:is|ist|lautet|est|es|è|é|to):?\s|\s)\s?[\"'`*]{0,2}"
 )
 _PIN = re.compile(_PIN_LINK + r"(?P<value>[0-9]{4,8})(?![\w.])")
 _CODE = re.compile(
     _PIN_LINK
-    + r"(?P<value>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3}|[A-Za-z0-9]{4,6}-[A-Za-z0-9]{4,6}(?:-[A-Za-z0-9]{4,6}){0,4}|[A-Z]-[0-9]{6})"
+    + r"(?P<value>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3}|[A-Za-z0-9]{4,6}-[A-Za-z0-9]{4,6}(?:-[A-Za-z0-9]{4,6}){0,4}"
+    r"|[A-Z]-[0-9]{6})"
     r"(?![\w\-])"
 )
 _PIN_WORDS = ("pin", "tan", "puk", "geheimzahl")
 _PIN_BEFORE = re.compile(
     r"(?:\b(?:my|the|your|her|his|card|sim|door|alarm|meine?|mon|mi|phone|atm|account|new|login)[ _\-]|[\"'_])$", re.I
 )
-_CODE_WORDS = ("code", "kod", "código", "codice", "otp", "one-time", "one time", "onetime", "2fa", "mfa", "totp", "код подтверждения", "одноразов",
+_CODE_WORDS = ("code", "kod", "código", "codice", "otp", "one-time", "one time", "onetime", "2fa", "mfa",
+               "totp", "код подтверждения", "одноразов",
                "验证码", "驗證碼", "認証コード", "確認コード", "인증번호", "인증 코드", "doğrulama kodu")  # fmt: skip
 _CODE_BEFORE = re.compile(
-    r"(?:verification|security|confirmation|authentication|auth|authorization|one[\- ]?time|2fa|mfa|otp|totp|access|login|log[\- ]?in|sign[\- ]?in|sms|recovery|backup"
-    r"|activation|unlock|entry|door|alarm|gate|pin|pass|reset|invite|pairing|bestätigungs|sicherheits|zugangs|einmal|verifizierungs|aktivierungs|cvv|cvc)[ _\-]?$"
+    r"(?:verification|security|confirmation|authentication|auth|authorization|one[\- ]?time|2fa|mfa|otp|totp|access"
+    r"|login|log[\- ]?in|sign[\- ]?in|sms|recovery|backup"
+    r"|activation|unlock|entry|door|alarm|gate|pin|pass|reset|invite|pairing|bestätigungs|sicherheits|zugangs|einmal"
+    r"|verifizierungs|aktivierungs|cvv|cvc)[ _\-]?$"
 )
 _CODE_OF = re.compile(
-    r"(?: de| di| da)? (?:vérification|verificación|verificação|verifica|sécurité|seguridad|segurança|sicurezza|confirmation|confirmación|acceso|weryfikacyjny|pin)"
+    r"(?: de| di| da)? (?:vérification|verificación|verificação|verifica|sécurité|seguridad|segurança|sicurezza"
+    r"|confirmation|confirmación|acceso|weryfikacyjny|pin)"
 )
 _CODE_FIRST = re.compile(
     r"(?<![\w.\-])(?P<value>[0-9]{4,8})(?= (?:is|as) your (?:[\w\- ]{0,24})?(?:code|otp|password|passcode|pin)\b)",
     re.IGNORECASE,
 )
 _SEED = re.compile(
-    r"(?:seed|mnemonic|recovery|backup|wallet|wiederherstellungs|semilla|récupération)[ _\-]?(?:phrase|words?|seed|frase|wörter|key)?[^\n:=]{0,24}?(?:[:=]|\bis\b|\bist\b|\bes\b|\bare\b|\best\b)\s{0,3}[\"']?"
+    r"(?:seed|mnemonic|recovery|backup|wallet|wiederherstellungs|semilla|récupération)[ _\-]?(?:phrase|words?|seed"
+    r"|frase|wörter|key)?[^\n:=]{0,24}?(?:[:=]|\bis\b|\bist\b|\bes\b|\bare\b|\best\b)\s{0,3}[\"']?"
     r"(?P<value>(?:(?:[0-9]{1,2}[.)] ?)?[a-z]{3,8}[ ,]{1,2}(?:\n)?){11,23}(?:[0-9]{1,2}[.)] ?)?[a-z]{3,8})(?![a-z])",
     re.IGNORECASE,
 )
 _PROSE = re.compile(r"\b(?:the|and|are|was|for|not|which|should|please|they|were)\b")
 _COMMAND = re.compile(
-    r"(?:(?<=\s)(?:-u|--user|--auth|-a|--basic-auth|--proxy-user|-U)[ =]{0,2}[\"']?[^\s:\"'$<{]{1,64}:(?P<basic>[^\s\"'$<{][^\s\"'<]{2,128})"
+    r"(?:(?<=\s)(?:-u|--user|--auth|-a|--basic-auth|--proxy-user|-U)["
+    r" =]{0,2}[\"']?[^\s:\"'$<{]{1,64}:(?P<basic>[^\s\"'$<{][^\s\"'<]{2,128})"
     r"|(?<=\s)--?(?:pass(?:word|wd|phrase)?|token|api-?key|secret|pw)[ =][\"']?(?P<option>[^\s\"'$<{\-][^\s\"']{3,256})"
     r"|\bmysql(?:dump|admin)?\s[^\n]{0,80}?\s-p(?P<mysql>[^\s\-$<\"'][^\s\"']{3,128})"
-    r"|\bsshpass\s{1,2}-p\s{0,2}[\"']?(?P<ssh>[^\s\"'$<]{4,128})|\bredis-cli\s[^\n]{0,60}?-a\s{1,2}[\"']?(?P<redis>[^\s\"'$<]{4,128})"
+    r"|\bsshpass\s{1,2}-p\s{0,2}[\"']?(?P<ssh>[^\s\"'$<]{4,128})"
+    r"|\bredis-cli\s[^\n]{0,60}?-a\s{1,2}[\"']?(?P<redis>[^\s\"'$<]{4,128})"
     r"|\bnet user \S{1,40} (?P<net>[^\s/$<]{4,64}))"
 )
 _NAMED = re.compile(
-    r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,24}(?:_[A-Z0-9]{1,24}){0,5}_(?:KEY|TOKEN|SECRET|PAT|DSN|SALT|CRED)S?\s{0,2}[:=]\s{0,2}[\"']?(?P<value>[^\s\"',;\\<>(){}\[\]`]{16,512})"
+    r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,24}(?:_[A-Z0-9]{1,24}){0,5}_(?:KEY|TOKEN|SECRET|PAT|DSN|SALT"
+    r"|CRED)S?\s{0,2}[:=]\s{0,2}[\"']?(?P<value>[^\s\"',;\\<>(){}\[\]`]{16,512})"
 )
 
 
@@ -171,9 +203,10 @@ def _codes(text: str, lowered: str) -> Iterator[Finding]:
         while at >= 0:
             after = at + len(word)
             alone = not text[at - 1 : at].isalpha()
-            if alone and (text[at:after].isupper() or len(word) > 3 or _PIN_BEFORE.search(text[max(0, at - 12) : at])):
-                if (match := _PIN.match(text, after)) and not text[at - 5 : at].lower().endswith("gpio "):
-                    yield Finding("pin", *match.span("value"))
+            alone = alone and not text[max(0, at - 5) : at].lower().endswith("gpio ")
+            told = text[at:after].isupper() or len(word) > 3 or _PIN_BEFORE.search(text[max(0, at - 12) : at])
+            if alone and told and (match := _PIN.match(text, after)):
+                yield Finding("pin", *match.span("value"))
             at = lowered.find(word, after)
     for word in _CODE_WORDS:
         at = lowered.find(word)

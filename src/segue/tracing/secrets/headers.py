@@ -21,7 +21,8 @@ _EVERYBODYS = frozenset(
 )
 """Passwords of examples and of servers as they come."""
 _SIGNED = re.compile(
-    r"[?&;](?:sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|access_token|id_token|refresh_token|auth"
+    r"[?&;](?:sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|access_token|id_token|refresh_token"
+    r"|auth"
     r"|key|token|code|sharedaccesssignature|jwt|apikey|api_key|client_secret)=([A-Za-z0-9%_\-+/=.~]{20,2048})",
     re.IGNORECASE,
 )
@@ -89,6 +90,8 @@ def _tells(cookie: str) -> bool:
     for pair in cookie[:4096].split(";"):
         name, _, value = pair.strip().partition("=")
         mixed = any(char.isdigit() for char in value) and any(char.isalpha() for char in value)
-        if len(value) >= 6 and (_SESSION.match(name + "=") and not is_reference(value) or (mixed and len(value) >= 16)):
+        if len(value) >= 6 and (
+            (_SESSION.match(name + "=") and not is_reference(value)) or (mixed and len(value) >= 16)
+        ):
             return True
     return False

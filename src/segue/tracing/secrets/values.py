@@ -13,15 +13,20 @@ _REFERENCE = (
     "props.", "request.", "req.", "params.", "options.", "opts.", "user.", "form.", "ctx.", "event.", "app.", "field(",
 )  # fmt: skip
 _PLACEHOLDER = re.compile(
-    r"x{4,}|\*{3,}|\.{3}|your[_\-]?|example|placeholder|change[_\-]?(?:me|it|this)|redacted|hidden|insert|replace|dummy|todo"
-    r"|\bmy[_\-]?(?:secret|password|token|api)|<[^>]*>|_here|-here|abcdefgh|^0+$|^1234(?:5(?:6(?:7(?:8(?:90?)?)?)?)?)?$|^a+$|\u2026",
+    r"x{4,}|\*{3,}|\.{3}|your[_\-]?|example|placeholder|change[_\-]?(?:me|it|this)|redacted|hidden|insert|replace"
+    r"|dummy|todo"
+    r"|\bmy[_\-]?(?:secret|password|token|api)|<[^>]*>|_here|-here|abcdefgh|^0+$"
+    r"|^1234(?:5(?:6(?:7(?:8(?:90?)?)?)?)?)?$|^a+$|\u2026",
     re.IGNORECASE,
 )
 _WORDS = frozenset(
-    "string str text none null nil undefined true false required optional password passwd secret token bearer value empty"
-    " missing invalid wrong incorrect expired hidden redacted unknown default test testing changeme admin root user guest"
+    "string str text none null nil undefined true false required optional password passwd secret token bearer value"
+    " empty"
+    " missing invalid wrong incorrect expired hidden redacted unknown default test testing changeme admin root user"
+    " guest"
     " postgres pass pwd field input type number integer boolean object array any never always yes no not set unset here"
-    " there see below above basic digest oauth jwt sha256 sha512 md5 bcrypt argon2 argon2id scrypt aes256 rsa2048 base64"
+    " there see below above basic digest oauth jwt sha256 sha512 md5 bcrypt argon2 argon2id scrypt aes256 rsa2048"
+    " base64"
     " utf8 utf-8 secretstr optional[str]".split()
 )
 _IDENTIFIER = re.compile(
@@ -33,10 +38,17 @@ _HASH = re.compile(r"\$(?:2[aby]|argon2|1|5|6|y|pbkdf2|scrypt)")
 def is_reference(value: str) -> bool:
     """Where a secret comes from, a mask, a hash or a word that stands for one is none."""
     lowered = value.lower()
-    if lowered.startswith(_REFERENCE) or _HASH.match(value):
-        return not (value[0] in "!@$" and _mixed(value) and not value[1:2].isupper() and "{" not in value[:2] and not _HASH.match(value)
-                    and any(char.isdigit() for char in value) and len(set(value)) > 5)  # fmt: skip
+    if _HASH.match(value):
+        return True
+    if lowered.startswith(_REFERENCE):
+        return not _begins_oddly(value)
     return lowered.strip(".,;:") in _WORDS or _PLACEHOLDER.search(value) is not None
+
+
+def _begins_oddly(value: str) -> bool:
+    """A password may begin with a sign that a reference begins with, where digits and letters are mixed behind it."""
+    odd = value[0] in "!@$" and not value[1:2].isupper() and "{" not in value[:2]
+    return odd and _mixed(value) and len(set(value)) > 5
 
 
 def is_password(value: str) -> bool:
@@ -65,7 +77,7 @@ def is_random(value: str) -> bool:
     """Behind `token` and `key`: letters and digits mixed, of some entropy."""
     if len(value) < 8 or is_reference(value):
         return False
-    if not _mixed(value) or value.count("/") > 4 or value.count(".") > 4 and "_" not in value:
+    if not _mixed(value) or value.count("/") > 4 or (value.count(".") > 4 and "_" not in value):
         return False
     if value.count(" ") or _PATH.match(value):
         return False
@@ -73,7 +85,8 @@ def is_random(value: str) -> bool:
 
 
 _PATH = re.compile(
-    r"(?:[a-z_\-]{2,}/){1,6}[\w.\-]*$|[\w\-/]+\.(?:json|pem|txt|key|ya?ml|py|js|ts|go|md|html?|jpg|png|com|org|net|io)$|v?[0-9]+(?:\.[0-9]+)+$"
+    r"(?:[a-z_\-]{2,}/){1,6}[\w.\-]*$|[\w\-/]+\.(?:json|pem|txt|key|ya?ml|py|js|ts|go|md|html?|jpg|png|com|org|net"
+    r"|io)$|v?[0-9]+(?:\.[0-9]+)+$"
 )
 
 
