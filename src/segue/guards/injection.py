@@ -48,7 +48,7 @@ def _found(text: str, channel: str) -> dict[str, float]:
     seen = unveil(text)
     body = seen.text
     own = channel == "user"
-    if len(body) > 60 and ABOUT.fits(body):
+    if len(body) > 40 and ABOUT.fits(body):
         body = QUOTED.sub(" ", body)
     found = _families(body, own)
     if seen.decoded.strip():

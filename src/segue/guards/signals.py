@@ -149,7 +149,7 @@ FAMILIES = (
         ("anything now", "jailbr", " mode", "dan", "evil", "filter", "uncensored", "restrict", "amoral", "rogue",
          "malicious", "phishing", "limit", "censor", "guidelines", "confines", "ethical", "moral", "refuse",
          "character", "no longer", "no matter", "system prompt", "obey"),
-        r"\b(?:do anything now|jailbr(?:eak|oken)|(?:developer|god|sudo|debug|dan|maintenance|unrestricted|jailbreak"
+        r"\b(?:do anything now|jailbroken|(?:developer|god|sudo|debug|dan|maintenance|unrestricted|jailbreak"
         r"|root) mode(?: on| enabled| activated)?(?:[.,:!\n]| and| you)|opposite mode)\b",
         r"\b(?:you are|act as|acting as|become|play|be|in character as|pretend to be|as|called) (?:an? )?(?:dan|evil"
         r"|unfiltered|uncensored|unrestricted|amoral|jailbroken|rogue|malicious|phishing)\b",
@@ -278,8 +278,6 @@ FAMILIES = (
         "answer_shaping", 0.4, 0.05,
         ("answer", "respon", "repl", "summar", "message", "output", "include", "tell the", "ask the", "regardless",
          "collect their", "rate this", "recommend", "positive review", "approve", "promote", "harmless", "the best"),
-        r"\b(?:begin|start|end|finish|preface|conclude) (?:your|the|every|each|all) (?:answers?|responses?|replies"
-        r"|reply|summary|message|output)s? (?:with|by)\b",
         r"\bin (?:your|the|its|any) (?:reply|answer|response|summary|output|review)s?,? (?:please )?(?:include|mention"
         r"|add|say|recommend|tell|write|insert|state|claim)\b",
         r"\binclude (?:the|this|a|an) (?:phrase|sentence|link|word|following|text)\b|\bwhen (?:summari[sz]ing"
@@ -295,7 +293,9 @@ FAMILIES = (
     ),
     _family(
         "answer_form", 0.52, 0.0,
-        ("your ", "reply", "respond", "answer"),
+        ("your ", "reply", "respond", "answer", "every ", "each ", "all "),
+        r"\b(?:begin|start|end|finish|preface|conclude) (?:your|every|each|all) (?:answers?|responses?|replies"
+        r"|reply|summary|message|output)s? (?:with|by)\b",
         r"\b(?:encode|encrypt|translate|reverse|render|shift|modify|enhance|augment|rewrite|rephrase|convert|obfuscate"
         r"|express|invert)\b[^.\n?]{0,30}\byour (?:response|answer|reply|message|output|summary)\b",
         r"\b(?:integrate|add|include|insert|embed|mention|use|apply|put|append|hide|place|weave|write|substitute"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 TONGUES = tuple(
-    (cues, re.compile(pattern))
+    (tuple(unicodedata.normalize("NFKC", cue) for cue in cues), re.compile(unicodedata.normalize("NFKC", pattern)))
     for cues, pattern in (
         (("ignorier", "vergiss", "vergessen", "missacht", "befolge", "umgehe",),
          r"\b(?:ignorier\w*|vergiss|vergessen sie|missachte\w*|befolge nicht|umgehe)(?: \w+){0,5} (?:anweisung\w*"

@@ -41,20 +41,20 @@ _NUMBERED = re.compile(
     r"(?:\b(?:version|release|firmware|chapter|section|kapitel|abschnitt|driver|build|ver|v|oid|asn)|§)\W{0,3}$", re.I
 )
 _PHONE_WORLD = re.compile(r"[+\uff0b][ ]?[(]?[1-9](?:[ \u00a0().\-/]{0,3}[0-9]){7,14}(?![0-9])")
-_PHONE_00 = re.compile(r"0(?<!\w.)0[1-9][0-9]{0,3}(?:[ ()./\-]{1,3}[0-9]{1,12}){1,6}(?![0-9])")
+_PHONE_00 = re.compile(r"0(?<![A-Za-z0-9_].)0[1-9][0-9]{0,3}(?:[ ()./\-]{1,3}[0-9]{1,12}){1,6}(?![0-9])")
 _PHONE_US = re.compile(
-    r"[(1-9](?<!\w.)(?:(?<=1)[ .\-](?:\([0-9]{3}\) ?|[2-9][0-9]{2}[ .\-])|(?<=\()[0-9]{3}\) ?|(?<=[2-9])[0-9]{2}[ .\-])"
+    r"[(1-9](?<![A-Za-z0-9_].)(?:(?<=1)[ .\-](?:\([0-9]{3}\) ?|[2-9][0-9]{2}[ .\-])|(?<=\()[0-9]{3}\) ?|(?<=[2-9])[0-9]{2}[ .\-])"
     r"[0-9]{3}[ .\-][0-9]{4}(?![0-9])"
 )
 _PHONE_NATIONAL = re.compile(
-    r"[(08](?<!\w.)(?:(?<=\()0[1-9][0-9]{0,4}\) ?[0-9]{3,}(?:[ \-][0-9]{2,}){0,4}"
+    r"[(08](?<![A-Za-z0-9_].)(?:(?<=\()0[1-9][0-9]{0,4}\) ?[0-9]{3,}(?:[ \-][0-9]{2,}){0,4}"
     r"|(?<=0)[1-9][0-9]{0,4}(?: ?/ ?|[ \-]{1,3})[0-9]{3,}(?:[ \-][0-9]{2,}){0,4}"
     r"|(?<=0)[1-9](?:[ .\-][0-9]{2}){4}"
     r"|(?<=\()[1-9][0-9]\) ?9?[0-9]{4}-[0-9]{4}"
     r"|(?<=8) \([0-9]{3}\) [0-9]{3}-[0-9]{2}-[0-9]{2}"
-    r"|(?<=0)[1-9][0-9]{8,9})(?!\w)"
+    r"|(?<=0)[1-9][0-9]{8,9})(?![A-Za-z0-9_])"
 )
-_PHONE_SAID = re.compile(r"[(0-9](?<!\w.)[0-9 \u00a0()./\-]{5,19}[0-9](?![0-9])")
+_PHONE_SAID = re.compile(r"[(0-9](?<![A-Za-z0-9_].)[0-9 \u00a0()./\-]{5,19}[0-9](?![0-9])")
 _PHONE_AFTER = re.compile(
     r"\W{1,3}(?:is|was|ist|es|est|è|é) (?:my|his|her|our|their|the|meine|mi|mon|il mio|o meu) (?:\w+ )?(?:number|phone"
     r"|mobile|cell"
@@ -151,7 +151,12 @@ def continues(text: str, at: int) -> bool:
     if at == 0:
         return False
     before = text[at - 1]
-    return before.isalnum() or before in "_+" or (before in ".-/" and at > 1 and text[at - 2].isalnum())
+    return joins(before) or before in "_+" or (before in ".-/" and at > 1 and text[at - 2].isalnum())
+
+
+def joins(char: str) -> bool:
+    """Whether a letter or digit beside a number makes one word with it, as in scripts with spaces between words."""
+    return char.isalnum() and char < "\u0590"
 
 
 def digits(text: str) -> int:

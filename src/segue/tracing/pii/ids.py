@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from segue.tracing.finding import Finding
 from segue.tracing.pii import checks, ids_europe, ids_world
+from segue.tracing.pii.contacts import joins
 from segue.tracing.pii.words import NOTHING, learn, said
 
 _ATOM = re.compile(
@@ -87,7 +88,7 @@ def identities(text: str, start: int, end: int) -> Iterator[Finding]:
 def _may_begin(text: str, begin: int) -> bool:
     before = text[begin - 1 : begin]
     joined = begin > 1 and text[begin - 2].isalnum()
-    if before and (before.isalnum() or before in "_+@$€£&" or (before in ".-/\\" and joined)):
+    if before and (joins(before) or before in "_+@$€£&" or (before in ".-/\\" and joined)):
         return False
     return before != "#" or joined
 
@@ -107,10 +108,11 @@ def _one(text: str, begin: int, end: int) -> Finding | None:
                 labels = said(text, begin)
             strong = alone and fits and check is not None and raw.upper() == raw and labels != NOTHING
             if (strong and not (" " in shape and _in_a_row(text, begin, last))) or (
-                name in labels and (fits or name not in _AMBIGUOUS)
+                name in labels and (fits or name not in _AMBIGUOUS) and not plain.startswith("000000")
             ):
                 return Finding("ssn" if name == "us_ssn" else "national_id", begin, last)
-    if wide - begin < 5 or sum(map(str.isdigit, text[begin:wide])) < 5:
+    held = sum(map(str.isdigit, text[begin:wide]))
+    if wide - begin < 5 or held < 3 or (held < 5 and wide - begin < 8):
         return None
     labels = said(text, begin) if labels is None else labels
     for label in labels:
@@ -170,4 +172,4 @@ def _joined(text: str, begin: int, end: int) -> tuple[list[tuple[int, str]], int
 def _goes_on(text: str, last: int) -> bool:
     """Whether what ends here is a part of something longer."""
     after = text[last : last + 2]
-    return bool(after) and (after[0].isalnum() or after[0] == "_" or (after[0] in "-/.:" and after[1:].isalnum()))
+    return bool(after) and (joins(after[0]) or after[0] == "_" or (after[0] in "-/.:" and after[1:].isalnum()))

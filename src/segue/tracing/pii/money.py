@@ -73,7 +73,11 @@ def cards(text: str, start: int, end: int) -> Iterator[Finding]:
         labels = said(text, match.start()) if luhn(digits) or size in (15, 16) else ()
         if not _issued(digits) and not ("card" in labels and luhn(digits)):
             continue
-        fits = luhn(digits) and labels != NOTHING and (size not in (12, 13) or "card" in labels or digits[0] == "4")
+        fits = (
+            luhn(digits)
+            and (labels != NOTHING or not match[0].isdigit())
+            and (size not in (12, 13) or "card" in labels or digits[0] == "4")
+        )
         if fits or (size in (15, 16) and "card" in labels):
             yield Finding("card", match.start(), last)
             at = last

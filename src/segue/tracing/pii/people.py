@@ -61,6 +61,11 @@ _FIELD_NAMES = frozenset(
     " efternavn sukunimi etunimi adsoyad soyad фио имя фамилия".split()
 )  # fmt: skip
 _CAPITAL_AT = re.compile(r"[ :=\t\n\"'“,][^\W\d_a-z](?=[^\W\d_A-Z]|['’.])")
+_BARE_FIELDS = frozenset(
+    "cardholder patient patientin passenger beneficiary applicant employee customer client kunde kundin tenant mieter"
+    " paciente paziente holder member student guest user colleague kollege kollegin employé salarié cliente".split()
+)
+"""Words that a given name may follow without a sign between."""
 _BEFORE = re.compile(r"[^\W\d]+")
 _VALUE = re.compile(_NAME)
 _PLAIN_NAME = re.compile(
@@ -195,13 +200,18 @@ def persons(text: str, lowered: str) -> Iterator[Finding]:
             continue
         word = lowered[max(0, end - 20) : end + 1]
         titled = word[max(word.rfind(" "), word.rfind("\n")) + 1 :].strip(".,(\"'[") in _TITLES
+        bare = word[max(word.rfind(" "), word.rfind("\n")) + 1 :] in _BARE_FIELDS
         said_so = not titled and word.endswith(_LAST) and word.endswith(_SAYINGS)
-        if not (titled or said_so):
+        if not (titled or said_so or bare):
             continue
         found = _VALUE.match(text, at)
         if found is not None:
             first = found[1].split()[0].lower().rstrip(".")
-            if first not in _NOT_NAMES and first not in _TITLES and (first in _GIVEN or not word.endswith("this is")):
+            if (
+                first not in _NOT_NAMES
+                and first not in _TITLES
+                and (first in _GIVEN or not (bare or word.endswith("this is")))
+            ):
                 yield Finding("person", found.start(1), found.end(1))
 
 

@@ -21,7 +21,7 @@ _TABLE = {
     "none": "order orders ordernumber ordernr orderno ticket invoice rechnung rechnungsnummer rechnungsnr bestellnummer"
     " bestellung bestellnr artikel artikelnummer artikelnr artnr sku isbn issn ean gtin upc gln asin tracking shipment"
     " parcel sendungsnummer sendung serial seriennummer version release firmware build commit part partno partnumber"
-    " batch lot charge model modell chapter section kapitel abschnitt page pages seite line zeile row offset port pid"
+    " batch lot model modell chapter section kapitel abschnitt page pages seite line zeile row offset port pid"
     " exit error status issue pull epoch timestamp unixtime bytes size count total sum amount price preis prix precio"
     " pmid pmcid doi arxiv cas oid pzn article item product produkt produit producto reference referenz"
     " request trace span event job pedido encomenda commande facture factura fattura fatura kundennummer kundennr"

@@ -68,10 +68,9 @@ _STEMS = (
 """One of these is in each word for a key that is written in ASCII."""
 _LINK = (
     r"(?P<sign>\s{0,3}(?::=|=>|->|[:=：＝])\s{0,3})"
-    r"|(?P<said>(?:\s|(?<=[\u3040-\u9fff\uac00-\ud7af]))(?:is now|is|was|ist|lautet|est|es|è|é|är|er|on|to|jest|je"
-    r"|este|olan|será|war|are"
-    r"|has been (?:changed|set|reset) to|(?:was |is )?(?:changed|set|reset|updated) to|geändert (?:auf|in)|auf|sera"
-    r"|bude|adalah|là|это|है)\s{1,2}:?\s?"
+    r"|(?P<said>(?:\s|(?<=[\u3040-\u9fff\uac00-\ud7af]))(?:has been (?:changed|set|reset|updated) to"
+    r"|(?:was |is )?(?:now )?(?:changed|set|reset|updated) to|geändert (?:auf|in)|is now|is still|should be|will be|is|was|ist|lautet|wurde|est|es"
+    r"|è|é|är|er|on|to|jest|je|este|olan|será|war|are|auf|sera|bude|adalah|là|это|है)(?:\s{0,2}:\s{0,2}|\s{1,2})"
     r"|(?:是|は|은|는|이|가|为|為)\s?)"
 )
 _VALUE = re.compile(

@@ -135,7 +135,7 @@ _SHAPED = tuple(
         ("_mmk", r"(?<![A-Za-z0-9])[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk"),  # MaxMind
         ("JQQJ99", r"(?<![A-Za-z0-9])[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{26}"),  # Azure
         ("AzCa", r"(?<![A-Za-z0-9])[A-Za-z0-9+/]{40,80}(?:AzCa|ACR|AIoT|APIM|ASt)[A-Za-z0-9+/=]{6,}"),  # Azure
-        ("==", r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{86}==(?![A-Za-z0-9+/=])"),  # an account key of Azure Storage
+        ("==", r"(?<![A-Za-z0-9+/\-])[A-Za-z0-9+/]{86}==(?![A-Za-z0-9+/=])"),  # an account key of Azure Storage
     )
 )  # fmt: skip
 
