@@ -43,7 +43,8 @@ _NUMBERED = re.compile(
 _PHONE_WORLD = re.compile(r"[+\uff0b][ ]?[(]?[1-9](?:[ \u00a0().\-/]{0,3}[0-9]){7,14}(?![0-9])")
 _PHONE_00 = re.compile(r"0(?<![A-Za-z0-9_].)0[1-9][0-9]{0,3}(?:[ ()./\-]{1,3}[0-9]{1,12}){1,6}(?![0-9])")
 _PHONE_US = re.compile(
-    r"[(1-9](?<![A-Za-z0-9_].)(?:(?<=1)[ .\-](?:\([0-9]{3}\) ?|[2-9][0-9]{2}[ .\-])|(?<=\()[0-9]{3}\) ?|(?<=[2-9])[0-9]{2}[ .\-])"
+    r"[(1-9](?<![A-Za-z0-9_].)(?:(?<=1)[ .\-](?:\([0-9]{3}\) ?|[2-9][0-9]{2}[ .\-])"
+    r"|(?<=\()[0-9]{3}\) ?|(?<=[2-9])[0-9]{2}[ .\-])"
     r"[0-9]{3}[ .\-][0-9]{4}(?![0-9])"
 )
 _PHONE_NATIONAL = re.compile(
@@ -60,6 +61,8 @@ _PHONE_AFTER = re.compile(
     r"|mobile|cell"
     r"|nummer|número|numéro|numero|teléfono|telefono|handynummer|telefonnummer)"
 )
+_ZIP = re.compile(r"0[0-9]{4}-[0-9]{4}|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]\b.*")
+"""An American postcode, and a date."""
 _LONE_DIGIT = re.compile(r" [0-9]$")
 """What follows a number, and is none of its groups."""
 
@@ -122,6 +125,8 @@ def phones(text: str, start: int, end: int) -> Iterator[Finding]:
             number = _LONE_DIGIT.sub("", match[0])
             if continues(text, match.start()) or not 9 <= digits(number) <= 15 + (pattern is _PHONE_00):
                 continue
+            if _ZIP.fullmatch(number) and "phone" not in said(text, match.start()):
+                continue
             if text[match.start() + len(number) :][:1] == "-" or _more(text, match.start() + len(number)):
                 continue
             if pattern in (_PHONE_US, _PHONE_NATIONAL) and said(text, match.start()) == NOTHING:
@@ -130,7 +135,7 @@ def phones(text: str, start: int, end: int) -> Iterator[Finding]:
                 continue
             yield Finding("phone", match.start(), match.start() + len(number))
     for match in _PHONE_SAID.finditer(text, start, end):
-        if not 7 <= digits(match[0]) <= 15 or continues(text, match.start()):
+        if not 7 <= digits(match[0]) <= 15 or _ZIP.match(match[0]) or continues(text, match.start()):
             continue
         if "phone" in said(text, match.start()) or _PHONE_AFTER.match(text, match.end()):
             yield Finding("phone", match.start(), match.end())

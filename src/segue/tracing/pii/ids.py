@@ -32,7 +32,7 @@ _SHAPE = str.maketrans(
      "\u00a0": " "}
 )  # fmt: skip
 _PLAIN = str.maketrans("", "", " .-/()\u00a0")
-_AMBIGUOUS = frozenset("it_piva ca_sin in_pan la_dni fr_nir my_ic cl_rut sg_nric uk_nino za_id id_nik co_cc".split())
+_AMBIGUOUS = frozenset("it_piva ca_sin in_pan la_dni fr_nir my_ic cl_rut sg_nric za_id id_nik co_cc".split())
 """Those whose words mean something else too: behind these words as well the check has to fit."""
 _SAID: dict[str, tuple[str, int, int]] = {
     "passport": ("passport", 6, 12), "license": ("license", 5, 20), "account": ("account", 6, 28),
@@ -89,6 +89,8 @@ def _may_begin(text: str, begin: int) -> bool:
     before = text[begin - 1 : begin]
     joined = begin > 1 and text[begin - 2].isalnum()
     if before and (joins(before) or before in "_+@$€£&" or (before in ".-/\\" and joined)):
+        return False
+    if text.startswith(("0x", "0X"), begin):
         return False
     return before != "#" or joined
 
@@ -163,7 +165,7 @@ def _joined(text: str, begin: int, end: int) -> tuple[list[tuple[int, str]], int
             known = shape in _BEGINNINGS
             if known:
                 ends.append((end, shape))
-        if numeric and (digits or size > 4):
+        if (numeric and (digits or size > 4)) or (digits and group[0] in "-/"):
             wide = end
         digits = digits or numeric
     return ends, wide

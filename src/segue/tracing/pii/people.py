@@ -198,20 +198,15 @@ def persons(text: str, lowered: str) -> Iterator[Finding]:
         if text[end] in ":=\t":
             yield from _field(text, lowered, end, at)
             continue
-        word = lowered[max(0, end - 20) : end + 1]
-        titled = word[max(word.rfind(" "), word.rfind("\n")) + 1 :].strip(".,(\"'[") in _TITLES
-        bare = word[max(word.rfind(" "), word.rfind("\n")) + 1 :] in _BARE_FIELDS
-        said_so = not titled and word.endswith(_LAST) and word.endswith(_SAYINGS)
-        if not (titled or said_so or bare):
-            continue
-        found = _VALUE.match(text, at)
-        if found is not None:
+        said = lowered[max(0, end - 20) : end + 1]
+        last = said[max(said.rfind(" "), said.rfind("\n")) + 1 :]
+        title = last.strip(".,(\"'[")
+        titled = title in _TITLES and at - end <= 2 and text[end + 1 - len(last) : end + 1].strip("(\"'[")[:1].isupper()
+        told = last in _BARE_FIELDS or (not titled and said.endswith(_LAST) and said.endswith(_SAYINGS))
+        if (titled or told) and (found := _VALUE.match(text, at)) is not None:
             first = found[1].split()[0].lower().rstrip(".")
-            if (
-                first not in _NOT_NAMES
-                and first not in _TITLES
-                and (first in _GIVEN or not (bare or word.endswith("this is")))
-            ):
+            unsure = last in _BARE_FIELDS or said.endswith("this is")
+            if first not in _NOT_NAMES and first not in _TITLES and (first in _GIVEN or not unsure):
                 yield Finding("person", found.start(1), found.end(1))
 
 
@@ -232,6 +227,6 @@ def _field(text: str, lowered: str, sign: int, at: int) -> Iterator[Finding]:
     if not known:
         return
     match = _VALUE.match(text, at)
-    if match is None or match[1].split()[0].lower() in _NOT_NAMES:
+    if match is None or (first := match[1].split()[0].lower()) in _NOT_NAMES or first in keys:
         return
     yield Finding("person", match.start(1), match.end(1))

@@ -70,8 +70,10 @@ def _number_first(text: str, at: int) -> Finding | None:
 def _street_first(text: str, at: int) -> Finding | None:
     before = text[max(0, at - 72) : at].rpartition("\n")[2]
     words = before.split()
-    if not words:
-        return None
+    if not words or (
+        text[at : at + 2] in ("19", "20") and text[at + 2 : at + 4].isdigit() and not text[at + 4 : at + 5].isdigit()
+    ):
+        return None  # a year
     if match := streets.CONTINENT.match(text, at):
         street = streets.STREET_BEFORE.search(before)
         if street is not None:

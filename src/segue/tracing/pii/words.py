@@ -17,6 +17,9 @@ _MARKS = re.compile(r"[\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7af]")
 NOTHING = ("none",)
 """Said of a number that identifies a thing."""
 
+_OPEN = frozenset(("id", "ids", "case", "client"))
+"""What may be a thing's or a person's, as the word before says."""
+
 _TABLE = {
     "none": "order orders ordernumber ordernr orderno ticket invoice rechnung rechnungsnummer rechnungsnr bestellnummer"
     " bestellung bestellnr artikel artikelnummer artikelnr artnr sku isbn issn ean gtin upc gln asin tracking shipment"
@@ -134,9 +137,12 @@ def _labels(piece: str) -> tuple[str, ...]:
         if found[0] >= 0:
             return (found[2],)
     tokens = _TOKEN.findall(piece)[-7:]
-    get = WORDS.get
+    get, things = WORDS.get, False
     for last in range(len(tokens), 0, -1):
         for first in (last - 3, last - 2, last - 1):
             if first >= 0 and (labels := get("".join(tokens[first:last]))):
-                return () if above and labels == NOTHING else labels
+                if labels == NOTHING and tokens[last - 1] in _OPEN:
+                    things = True
+                    break
+                return NOTHING if things and not above else () if above and labels == NOTHING else labels
     return ()

@@ -13,7 +13,8 @@ from segue.tracing.finding import Finding
 from segue.tracing.secrets.values import is_password, is_random, is_reference, is_said_password
 
 _PASSWORDS = (
-    "password", "passwd", "passwort", "passphrase", "passcode", "pwd", "pass", "kennwort", "mot de passe", "motdepasse",
+    "password", "passwd", "passwort", "passphrase", "pass phrase", "mdp", "mot-de-passe", "passcode", "pwd",
+    "pass", "kennwort", "mot de passe", "motdepasse",
     "contraseña", "contrasena", "senha", "palavra-passe", "palavra passe", "wachtwoord", "hasło", "haslo",
     "пароль", "密码",
     "密碼", "パスワード", "비밀번호", "lösenord", "adgangskode", "passord", "salasana", "şifre", "sifre", "parola",
@@ -25,7 +26,8 @@ _PASSWORDS = (
     "parole", "parool", "geslo", "lozinka", "pin", "pw", "psw", "requirepass",
 )  # fmt: skip
 _TOKENS = (
-    "token", "secret", "api_key", "api-key", "apikey", "api key", "access_key", "accesskey", "access-key", "access key",
+    "token", "secret", "_auth", '"auth"', "api_key", "api-key", "apikey", "api key", "access_key", "accesskey",
+    "access-key", "access key",
     "private_key", "privatekey", "private key", "credential", "auth_key", "authkey", "signing_key", "signing key",
     "signingkey",
     "encryption_key", "encryptionkey", "encryption key", "master_key", "master key", "masterkey", "account_key",
@@ -69,7 +71,8 @@ _STEMS = (
 _LINK = (
     r"(?P<sign>\s{0,3}(?::=|=>|->|[:=：＝])\s{0,3})"
     r"|(?P<said>(?:\s|(?<=[\u3040-\u9fff\uac00-\ud7af]))(?:has been (?:changed|set|reset|updated) to"
-    r"|(?:was |is )?(?:now )?(?:changed|set|reset|updated) to|geändert (?:auf|in)|is now|is still|should be|will be|is|was|ist|lautet|wurde|est|es"
+    r"|(?:was |is )?(?:now )?(?:changed|set|reset|updated) to|geändert (?:auf|in)|is now|is still|should be|will be|is"
+    r"|was|ist|lautet|wurde|est|es"
     r"|è|é|är|er|on|to|jest|je|este|olan|será|war|are|auf|sera|bude|adalah|là|это|है)(?:\s{0,2}:\s{0,2}|\s{1,2})"
     r"|(?:是|は|은|는|이|가|为|為)\s?)"
 )
@@ -80,6 +83,7 @@ _VALUE = re.compile(
     r"(?P<value>[^\s\"',;\\<>(){}\[\]`]{0,512})"
 )
 _BLANK = re.compile(r"\s{1,2}[\"'`]?(?P<value>[^\s\"',;\\<>(){}\[\]`]{6,256})")
+_BLANK_QUOTED = re.compile(r"\s[\"“'`](?P<value>[^\"”'`\n]{5,64})[\"”'`]")
 _QUOTED = re.compile(r"[^\"'\n“”«»`]{4,256}(?=[\"'”»`])")
 _MARKUP = re.compile(
     r"<(?P<name>[\w:\-]{0,24}(?:pass|pwd|secret|token|apikey|api_key"
@@ -141,9 +145,18 @@ _COMMAND = re.compile(
     r" =]{0,2}[\"']?[^\s:\"'$<{]{1,64}:(?P<basic>[^\s\"'$<{][^\s\"'<]{2,128})"
     r"|(?<=\s)--?(?:pass(?:word|wd|phrase)?|token|api-?key|secret|pw)[ =][\"']?(?P<option>[^\s\"'$<{\-][^\s\"']{3,256})"
     r"|\bmysql(?:dump|admin)?\s[^\n]{0,80}?\s-p(?P<mysql>[^\s\-$<\"'][^\s\"']{3,128})"
+    r"|\bdocker login[^\n]{0,80}?\s-p\s{1,2}[\"']?(?P<docker>[^\s\"'$<\-][^\s\"']{3,128})"
     r"|\bsshpass\s{1,2}-p\s{0,2}[\"']?(?P<ssh>[^\s\"'$<]{4,128})"
     r"|\bredis-cli\s[^\n]{0,60}?-a\s{1,2}[\"']?(?P<redis>[^\s\"'$<]{4,128})"
     r"|\bnet user \S{1,40} (?P<net>[^\s/$<]{4,64}))"
+)
+_PAIR_WORDS = ("login", "log in", "log-in", "cred", "zugang", "identifiants", "anmeldedaten")
+_PHRASE = re.compile(r"(?:[a-z]{3,12}[ \-]){3,9}[a-z]{3,12}(?![a-z])")
+_PAIR = re.compile(
+    r"(?:log[- ]?in|credentials?|creds|zugangsdaten|zugang|account|identifiants|credenciales|anmeldedaten)(?: is| are|"
+    r" for [\w.\-]{1,24})?"
+    r"\s?[:=]?\s{1,2}[\w.@\-]{2,48}\s?[/|:]\s?(?P<value>[^\s\"',;<>/|]{5,64})",
+    re.IGNORECASE,
 )
 _NAMED = re.compile(
     r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,24}(?:_[A-Z0-9]{1,24}){0,5}_(?:KEY|TOKEN|SECRET|PAT|DSN|SALT"
@@ -189,6 +202,14 @@ def spoken(text: str, lowered: str) -> Iterator[Finding]:
             name = match.lastgroup or ""
             if not is_reference(match[name]) and (name != "option" or not match[name].startswith("http")):
                 yield Finding("password", *match.span(name))
+    for match in _PAIR.finditer(text) if any(word in lowered for word in _PAIR_WORDS) else ():
+        value = match["value"].rstrip(".?")
+        if (
+            any(c.isdigit() for c in value)
+            and any(not c.isalnum() or c.isupper() for c in value)
+            and is_password(value)
+        ):
+            yield Finding("password", match.start("value"), match.start("value") + len(value))
     if "</" in text:
         for match in _MARKUP.finditer(text):
             if is_password(match["value"]):
@@ -235,6 +256,12 @@ def _value(text: str, at: int, after: int, kind: str, word: str) -> tuple[Findin
     if (short and rest[:1].isalpha() and rest[:1].islower()) or (rest and _NO_VALUE.match(rest)):
         return None, after
     quote, value = match["quote"], match["value"]
+    if (
+        word in ("passphrase", "pass phrase")
+        and (phrase := _PHRASE.match(text, start))
+        and not _PROSE.search(phrase[0])
+    ):
+        return Finding(kind, start, phrase.end()), phrase.end()
     if quote and (quoted := _QUOTED.match(text, start)):
         value = quoted[0]
     value = value.rstrip(
@@ -260,6 +287,13 @@ def _value(text: str, at: int, after: int, kind: str, word: str) -> tuple[Findin
 
 def _bare(text: str, after: int, kind: str, word: str) -> Finding | None:
     """Behind nothing but a space: `wifi password Zx81kQ0p`."""
+    if (
+        kind == "password"
+        and len(word) > 4
+        and (quoted := _BLANK_QUOTED.match(text, after))
+        and is_said_password(quoted["value"])
+    ):
+        return Finding(kind, *quoted.span("value"))
     match = _BLANK.match(text, after) if len(word) > 4 or word == "pwd" else None
     if match is None:
         return None

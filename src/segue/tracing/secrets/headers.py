@@ -55,7 +55,7 @@ def urls(text: str, lowered: str) -> Iterator[Finding]:
         for match in _URL_PASSWORD.finditer(text):
             value = match[1]
             if value.lower() not in _EVERYBODYS and not (
-                value.startswith(("$", "{", "%(", "[")) or set(value) <= {"*", "x", "."}
+                value.startswith(("$", "{", "%(", "[")) or set(value) <= set("*x.\u2026")
             ):
                 yield Finding("password", match.start(1), match.end(1))
     if "=" in text and ("?" in text or "&" in text or ";" in text):
@@ -69,7 +69,7 @@ def headers(text: str, lowered: str) -> Iterator[Finding]:
     if "authorization" in lowered:
         for match in _AUTHORIZATION.finditer(text):
             coded = any(char.isdigit() or char.isupper() or char in "=+/" for char in match[1][1:])
-            if coded and not is_reference(match[1]):
+            if coded and "[" not in match[1] and not is_reference(match[1]):
                 yield Finding("header", match.start(1), match.end(1))
     if "bearer" in lowered:
         for match in _BEARER.finditer(text):

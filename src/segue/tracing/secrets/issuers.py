@@ -77,7 +77,7 @@ _ROWS: tuple[tuple[str, str], ...] = (
     ("chat.googleapis.com/", r"v1/spaces/[A-Za-z0-9_\-]{6,}/messages\?[^\s\"'<>]{20,}"),
     ("hooks.zapier.com/", r"hooks/catch/[0-9]+/[a-z0-9]{5,}"),
     ("logic.azure.com", r"(?::443)?/workflows/[^\s\"'<>]{40,}"),
-    ("SG.", _WORD + r"{16,}\." + _WORD + "{16,}"), ("key-", r"[a-f0-9]{32}(?![a-f0-9])"),
+    ("SG.", _WORD + r"{16,}\." + _WORD + "{16,}"), ("key-", r"(?=[a-z]{0,12}[0-9])[a-z0-9]{32}(?![a-z0-9])"),
     ("SK", r"[0-9a-f]{32}(?![0-9a-f])"), ("xkeysib-", r"[a-f0-9]{40,}-[A-Za-z0-9]{8,}"),
     ("xsmtpsib-", r"[A-Za-z0-9\-]{40,}"), ("re_", r"(?=[A-Za-z]{0,8}[A-Z0-9])[A-Za-z0-9]{6,10}_[A-Za-z0-9]{20,}"),
     ("md-", r"(?=[A-Za-z_\-]{0,20}[0-9])[A-Za-z0-9_\-]{22}(?![A-Za-z0-9_\-])"),

@@ -29,6 +29,17 @@ _WORDS = frozenset(
     " base64"
     " utf8 utf-8 secretstr optional[str]".split()
 )
+_COMMON = frozenset(
+    "letmein qwerty qwertz azerty iloveyou monkey dragon sunshine princess football baseball welcome superman batman"
+    " shadow"
+    " michael jordan hunter trustno master killer pepper hello freedom whatever starwars computer jessica ashley"
+    " charlie donald"
+    " summer winter autumn spring sommer herbst passw0rd p4ssword schatz hallo geheim bonjour soleil loulou doudou"
+    " contrasena"
+    " tequiero estrella ciao juventus senha flamengo hunter2 periwinkle cheese cookie liverpool chelsea arsenal"
+    " pokemon naruto".split()
+)
+"""Plain words that many choose."""
 _IDENTIFIER = re.compile(
     r"[A-Za-z_]+(?:\.[A-Za-z_]+)+(?:\(|$)|[a-z]+(?:[A-Z][a-z]+)+$|[a-z]+(?:_[a-z]+)+$|[A-Z]+(?:_[A-Z]+)+$"
 )
@@ -42,7 +53,7 @@ def is_reference(value: str) -> bool:
         return True
     if lowered.startswith(_REFERENCE):
         return not _begins_oddly(value)
-    return lowered.strip(".,;:") in _WORDS or _PLACEHOLDER.search(value) is not None
+    return lowered.strip(".,;:") in _WORDS or (len(value) < 32 and _PLACEHOLDER.search(value) is not None)
 
 
 def _begins_oddly(value: str) -> bool:
@@ -55,6 +66,8 @@ def is_password(value: str) -> bool:
     """Behind `password:` or `password=`: something with a digit, a capital or a sign in it, that refers to nothing."""
     if len(value) < 4 or is_reference(value) or _IDENTIFIER.match(value) or (value[0] == "/" and "/" in value[1:]):
         return False
+    if value.lower() in _COMMON:
+        return True
     kinds = sum(
         (any(c.isdigit() for c in value), any(c.isupper() for c in value[1:]), any(not c.isalnum() for c in value[:-1]))
     )
