@@ -103,25 +103,27 @@ def injected(halves: tuple[str, ...] = HALVES) -> Counted:
 
 
 def ms_per_kb() -> float:
-    """The median time of all three for a kilobyte, over pieces of a kilobyte of the texts of the sets, joined."""
-    texts = [text for name in ("pii", "secrets") for text, _ in labelled(name)] + [
-        row["text"] for row in rows("injection")
-    ]
+    """The median time of one detector, the slowest of the three, over kilobytes of texts without a finding, joined."""
+    texts = [text for name in ("pii", "secrets") for text, spans in labelled(name) if not spans]
+    texts += [row["text"] for row in rows("injection") if not row["attack"]]
     whole = "\n".join(texts[index] for index in sorted(range(len(texts)), key=lambda index: index * 7919 % len(texts)))
+    pieces = [whole[start : start + 1024] for start in range(0, len(whole) - 1024, 1024)]
+    detectors = (pii.find, secrets.find, lambda piece: injection.score(piece, "document"))
+    return round(max(statistics.median(_ms(detector, piece) for piece in pieces) for detector in detectors), 4)
+
+
+def _ms(detector: Callable[[str], Any], text: str) -> float:
+    """The shortest of five times, in milliseconds."""
     times = []
-    for start in range(0, min(len(whole), 120 * 1024) - 1024, 1024):
-        piece = whole[start : start + 1024]
-        best = float("inf")
-        for _ in range(3):
-            began = time.perf_counter()
-            pii.find(piece), secrets.find(piece), injection.score(piece, "document")
-            best = min(best, time.perf_counter() - began)
-        times.append(best * 1000)
-    return round(statistics.median(times), 4)
+    for _ in range(5):
+        began = time.perf_counter()
+        detector(text)
+        times.append(time.perf_counter() - began)
+    return min(times) * 1000
 
 
 def figures(halves: tuple[str, ...] = HALVES) -> dict[str, float]:
-    """Recall and false positives of the three, and the milliseconds that all three take for a kilobyte."""
+    """Recall and false positives of the three, and the milliseconds that the slowest takes for a kilobyte."""
     personal, secret = found_in("pii", pii.find, halves), found_in("secrets", secrets.find, halves)
     orders = injected(halves)
     return {

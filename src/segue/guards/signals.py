@@ -86,8 +86,11 @@ FAMILIES = (
     ),
     _family(
         "new_orders", 0.45, 0.15,
-        ("new ", "your ", "instructions", "instruction", "you are ", "from now on", "directive", "notice",
-         "message", "order", "note ", "memo", "instead", "now", "only", "pwned", "hacked", "say "),
+        ("new ", "your real", "your actual", "your true", "your only", "updated", "user's", "instruction",
+         "you are now", "no longer",
+         "hereby", "from now on", "directive", "notice", "message", "order", "note ", "memo", "instead", "now, ",
+         "now ", "command",
+         " only", "pwned", "hacked", "you are free", "i am free"),
         r"\bnew (?:set of )?(?:instructions?|task|orders|rules|directives?|objective|policy)(?: \w+){0,4}? ?(?:is|are"
         r"|:|instead)|\byour (?:new|real|actual|true|only) (?:task|goal|job|instructions?|purpose|objective|role"
         r"|mission)\b",
