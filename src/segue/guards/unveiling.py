@@ -25,6 +25,7 @@ _LATIN = re.compile("[A-Za-z]")
 _LEET = str.maketrans("0134578@$!|", "oieastbasil")
 _LEET_AT = re.compile(r"[0134578@$!|](?<=[A-Za-z].)(?=[A-Za-z])|[0134578@$!|](?=[A-Za-z])(?<![0-9A-Za-z].)")
 _SPACED = re.compile(r"[A-Za-z](?<!\S.)[ .\-_*](?:[A-Za-z][ .\-_*]){3,}[A-Za-z](?![A-Za-z])")
+_GAPS = re.compile(r"[ \t][ \t]+|\t")
 _BASE64 = re.compile(r"[A-Za-z0-9+/](?<![A-Za-z0-9+/].)[A-Za-z0-9+/]{23,4000}={0,2}")
 _HEX = re.compile(r"[0-9a-fA-F](?<![0-9a-zA-Z].)(?:[0-9a-fA-F]{2}){11,2000}[0-9a-fA-F](?![0-9a-zA-Z])")
 _ESCAPED = re.compile(r"(?:%[0-9A-Fa-f]{2}){8,}|(?:\\u00[0-9a-fA-F]{2}){6,}|(?:&#x?[0-9a-fA-F]{2,4};){6,}")
@@ -62,7 +63,7 @@ def unveil(text: str) -> Unveiled:
 
 
 def _flat(text: str) -> str:
-    return re.sub(r"[ \t]+", " ", text.lower()).strip()
+    return _GAPS.sub(" ", text.lower()).strip()
 
 
 def _as_latin(word: re.Match[str]) -> str:
