@@ -9,6 +9,7 @@ import pytest
 
 from segue.context import RunContext
 from segue.guards import (
+    InjectionSignals,
     Rail,
     Subject,
     matches_schema,
@@ -47,6 +48,7 @@ RAILS = [
     no_pii(),
     no_hidden_text(),
     no_foreign_links(),
+    InjectionSignals(),
     matches_schema({"type": "object"}),
     on_topic(["order"], examples=["where is my order?"]),
     max_length(10),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segue.guards.canary import new_canary, no_canaries
     from segue.guards.citations import cites_sources
     from segue.guards.hidden import no_hidden_text
+    from segue.guards.injection import InjectionSignals
     from segue.guards.length import max_length
     from segue.guards.links import no_foreign_links
     from segue.guards.models import from_classifier, judged_by
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _LAZY = {
     "StreamGuard": "streaming",
+    "InjectionSignals": "injection",
     "TextRail": "texts",
     "cites_sources": "citations",
     "from_classifier": "models",
@@ -52,6 +54,7 @@ _LAZY = {
 """The module of each name that is loaded when it is asked for. `quiet` is asked for as `segue.guards.quiet.quiet`."""
 
 __all__ = [
+    "InjectionSignals",
     "Judgement",
     "Place",
     "Rail",

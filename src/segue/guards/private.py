@@ -20,10 +20,7 @@ Action = Literal["rewrite", "block", "ask"]
 PASSES = 4
 """What is left out may join what stood around it into something new; then it is looked at again."""
 
-_MASK = re.compile(r"\[[a-z]{2,6}\]")
-_NUMBERED = re.compile(
-    r"(?:\b(?:version|release|firmware|chapter|section|kapitel|abschnitt|ver|v)|§)\W{0,3}$", re.IGNORECASE
-)
+_MASK = re.compile(r"\[[a-z_]{2,12}\]")
 
 
 @makes_rail
@@ -47,10 +44,10 @@ def no_pii(
     action: Action = "rewrite",
     places: Iterable[Place] = ("output",),
 ) -> Rail:
-    """Put `[email]`, `[phone]`, `[iban]`, `[card]`, `[ip]` or `[ssn]` where one stands, or block, or ask.
+    """Put `[email]`, `[phone]`, `[national_id]`, … where one stands, or block, or ask; the kinds are `PII_KINDS`.
 
-    It stands at the output unless told: an agent must be able to look up an address that it was asked about. Names
-    and postal addresses are not found: that takes a model.
+    It stands at the output unless told: an agent must be able to look up an address that it was asked about. Names of
+    people are found behind a clear word only, such as `Patient:` or `Mr`: the rest takes a model.
 
     Raises:
         UserError: A kind, the action or a place is unknown.
@@ -62,7 +59,7 @@ def no_pii(
         )
 
     def find(text: str) -> list[Finding]:
-        return [finding for finding in find_pii(text) if finding.kind in wanted and not _numbered(text, finding)]
+        return [finding for finding in find_pii(text) if finding.kind in wanted]
 
     return _Private("no_pii", "personal data", find, lambda finding: f"[{finding.kind}]", action, places)
 
@@ -118,11 +115,6 @@ class _Private(TextRail):
             parts += [text[at : finding.start], self._mask(finding)]
             at = finding.end
         return "".join([*parts, text[at:]])
-
-
-def _numbered(text: str, finding: Finding) -> bool:
-    """Whether what looks like an IP address numbers a version or a chapter, by the word before it."""
-    return finding.kind == "ip" and _NUMBERED.search(text, max(0, finding.start - 24), finding.start) is not None
 
 
 def _counted(found: list[Finding]) -> str:

@@ -3,19 +3,19 @@
 Deterministic, without a model, and quick on ordinary text: each pattern is only tried where a literal that it needs
 stands in the text. What is done with a finding - redact, block, ask - is decided by who asked:
 `segue.tracing.redaction` for what leaves the process, the rails for what a model reads or says. The shapes of secrets
-are in `secret_shapes`, of personal data in `pii_shapes`.
+are in `segue.tracing.secrets`, of personal data in `segue.tracing.pii`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from segue.tracing import pii, secrets
+from segue.tracing.finding import Finding
+from segue.tracing.plain import seen_plainly
 
-from segue.tracing.pii_shapes import cards, emails, ibans, ip_addresses, phones, ssns, windows
-from segue.tracing.secret_shapes import Finding, assigned, headers, prefixed, private_keys, url_passwords
+__all__ = ["PII_KINDS", "SECRET_KINDS", "Finding", "find_pii", "find_secrets"]
 
-__all__ = ["PII_KINDS", "Finding", "find_pii", "find_secrets"]
-
-PII_KINDS = ("email", "phone", "iban", "card", "ip", "ssn")
+PII_KINDS = pii.KINDS
+SECRET_KINDS = secrets.KINDS
 
 
 def find_secrets(text: str) -> list[Finding]:
@@ -23,30 +23,13 @@ def find_secrets(text: str) -> list[Finding]:
 
     A word that merely looks random is none: without a known prefix it takes a word such as `token=` before it.
     """
-    return _apart([
-        *private_keys(text), *prefixed(text), *url_passwords(text), *headers(text), *assigned(text),
-    ])  # fmt: skip
+    return seen_plainly(text, secrets.find)
 
 
 def find_pii(text: str) -> list[Finding]:
     """Personal data of the kinds in `PII_KINDS`, in their order, none within another.
 
-    IBANs and cards only where their checksums fit; `ssn` is a US social security number.
+    A number counts where its form and checksum say enough, or behind a word for it; names and addresses only in forms
+    that can mean nothing else. `ssn` is a US social security number, `national_id` those of other countries and taxes.
     """
-    found = list(emails(text)) if "@" in text or "%40" in text else []
-    found += ip_addresses(text)
-    for start, end in windows(text):
-        for shape in (ibans, cards, ssns, phones):
-            found += shape(text, start, end)
-    return _apart(found)
-
-
-def _apart(found: Iterable[Finding]) -> list[Finding]:
-    """The findings in order; of two that overlap the one that begins first, and of these the longer."""
-    out: list[Finding] = []
-    for finding in sorted(found, key=lambda each: (each.start, -each.end)):
-        if not out or finding.start >= out[-1].end:
-            out.append(finding)
-        elif finding.end > out[-1].end:
-            out[-1] = out[-1]._replace(end=finding.end)
-    return out
+    return seen_plainly(text, pii.find)

@@ -14,14 +14,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from segue.tracing.secret_shapes import Finding
+    from segue.tracing.finding import Finding
 
 Redactor = Callable[[str], str]
 Class = Literal["secrets", "pii"]
 ALL: tuple[Class, ...] = ("secrets", "pii")
 
-_MASKS = {"api_key": "[secret]", "private_key": "[secret]", "jwt": "[secret]", "password": "[secret]",
-          "header": "[secret]"}  # fmt: skip
 _SHORT = 256
 """Up to this many characters a text is looked at once and remembered: names and attributes come again and again."""
 _DEPTH = 32
@@ -49,9 +47,11 @@ def _overlap(one: Finding, other: Finding) -> bool:
 
 
 def _without(text: str, found: list[Finding]) -> str:
+    from segue.tracing.detectors import SECRET_KINDS
+
     parts, at = [], 0
     for kind, start, end in sorted(found, key=lambda each: each.start):
-        parts += [text[at:start], _MASKS.get(kind) or f"[{kind}]"]
+        parts += [text[at:start], "[secret]" if kind in SECRET_KINDS else f"[{kind}]"]
         at = end
     return "".join([*parts, text[at:]])
 
@@ -87,7 +87,7 @@ class Redaction:
 
     def _under(self, key: str, value: Any, depth: int) -> Any:
         if isinstance(value, str) and value and self.text is not str:
-            from segue.tracing.secret_shapes import names_a_secret
+            from segue.tracing.secrets import names_a_secret
 
             if names_a_secret(key):
                 return "[secret]"

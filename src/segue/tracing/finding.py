@@ -1,0 +1,27 @@
+"""Finding: where something stands in a text that should not be seen by everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Finding(NamedTuple):
+    """Where something stands in a text that should not be seen by everybody."""
+
+    kind: str
+    """One of `SECRET_KINDS` or of `PII_KINDS`, in `segue.tracing.detectors`."""
+    start: int
+    end: int
+    """Behind its last character."""
+
+
+def apart(found: Iterable[Finding]) -> list[Finding]:
+    """The findings in order; of two that overlap the one that begins first, and of these the longer."""
+    out: list[Finding] = []
+    for finding in sorted(found, key=lambda each: (each.start, -each.end)):
+        if not out or finding.start >= out[-1].end:
+            out.append(finding)
+        elif finding.end > out[-1].end:
+            out[-1] = out[-1]._replace(end=finding.end)
+    return out
