@@ -51,6 +51,9 @@ _TOKENS = (
     "apiキー",
     "토큰", "api 키", "jeton", "gizli anahtar", "ficha de acceso", "authorization code", "bearer",
 )  # fmt: skip
+_PASSWORD_STEMS = ("pass", "pw", "psw", "pin", "chiav", "parol")
+_FOREIGN = tuple(word for word in _PASSWORDS if not word.isascii())
+_PLAIN_TOKENS = tuple(word for word in _TOKENS if word.isascii())
 _STEMS = (
     "token",
     "secret",
@@ -119,6 +122,7 @@ _PIN_BEFORE = re.compile(
 _CODE_WORDS = ("code", "kod", "código", "codice", "otp", "one-time", "one time", "onetime", "2fa", "mfa",
                "totp", "код подтверждения", "одноразов",
                "验证码", "驗證碼", "認証コード", "確認コード", "인증번호", "인증 코드", "doğrulama kodu")  # fmt: skip
+_PLAIN_CODE_WORDS = tuple(word for word in _CODE_WORDS if word.isascii())
 _CODE_BEFORE = re.compile(
     r"(?:verification|security|confirmation|authentication|auth|authorization|one[\- ]?time|2fa|mfa|otp|totp|access"
     r"|login|log[\- ]?in|sign[\- ]?in|sms|recovery|backup"
@@ -164,10 +168,26 @@ _NAMED = re.compile(
 )
 
 
+def _by_stem() -> dict[str, list[str]]:
+    """The words in ASCII by something that is in each of them: one look for the stem spares that for its words."""
+    found: dict[str, list[str]] = {}
+    for word in _PASSWORDS:
+        if word.isascii():
+            found.setdefault(next((stem for stem in _PASSWORD_STEMS if stem in word), word), []).append(word)
+    return found
+
+
+_BY_STEM = _by_stem()
+
+
 def assigned(text: str, lowered: str) -> Iterator[Finding]:
     """Values after a word that announces a secret: after `password` most, after `token` those that look random."""
-    keyed = not text.isascii() or any(stem in lowered for stem in _STEMS)
-    for words, kind in ((_PASSWORDS, "password"), (_TOKENS if keyed else (), "api_key")):
+    plain = text.isascii()
+    keyed = not plain or any(stem in lowered for stem in _STEMS)
+    passwords = [word for stem, words in _BY_STEM.items() if stem in lowered for word in words]
+    if not plain:
+        passwords += _FOREIGN
+    for words, kind in ((passwords, "password"), ((_PLAIN_TOKENS if plain else _TOKENS) if keyed else (), "api_key")):
         for word in words:
             at, short = lowered.find(word), len(word) <= 4 and word.isascii()
             while at >= 0:
@@ -228,7 +248,7 @@ def _codes(text: str, lowered: str) -> Iterator[Finding]:
             if alone and told and (match := _PIN.match(text, after)):
                 yield Finding("pin", *match.span("value"))
             at = lowered.find(word, after)
-    for word in _CODE_WORDS:
+    for word in _PLAIN_CODE_WORDS if text.isascii() else _CODE_WORDS:
         at = lowered.find(word)
         while at >= 0:
             after = at + len(word)
