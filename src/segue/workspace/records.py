@@ -11,6 +11,7 @@ import asyncio
 import os
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -62,6 +63,7 @@ class RunRecords:
         self._tables = Tables(place, _SCHEMA)
         self._own = self._tables.own
         self._writer = None if self._own else ThreadPoolExecutor(1, thread_name_prefix="segue-records")
+        self._noted: deque[Statement] = deque()
         if self._own is not None:
             self._own.waits(_BLOCK_S)
             self._file = os.stat(self._own.path)
@@ -111,19 +113,32 @@ class RunRecords:
         self._note("INSERT INTO @steps (tenant, run_id, step) VALUES (?,?,?)", row)
 
     def _note(self, sql: str, row: Row) -> None:
-        def note() -> None:
-            with suppress(StoreError):
-                self._tables.execute(sql, row)
-
+        """What is noted in one step of the event loop is written together, before anything else happens in it."""
         if self._writer is not None:
-            self._writer.submit(note)
-        else:
-            note()
+            self._writer.submit(self._put_down, [(sql, row)])
+            return
+        self._noted.append((sql, row))
+        if len(self._noted) > 1:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self._flush)
+        except RuntimeError:
+            self._flush()
+
+    def _flush(self) -> None:
+        noted = [self._noted.popleft() for _ in range(len(self._noted))]
+        if noted:
+            self._put_down(noted)
+
+    def _put_down(self, statements: Sequence[Statement]) -> None:
+        with suppress(StoreError):
+            self._tables.transaction(statements)
 
     def _write(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """In its turn, and back when it is durable."""
         if self._writer is not None:
             return self._writer.submit(self._tables.transaction, statements).result()
+        self._flush()
         self._must_be_there()
         return self._tables.transaction(statements)
 
@@ -196,6 +211,7 @@ class RunRecords:
         return {row[0]: orjson.loads(row[1])["request"] for row in rows}
 
     def _read(self, where: str, values: tuple[Any, ...], limit: int, *, rows: str = "@runs") -> list[RunRecord]:
+        self._flush()
         query = f"SELECT record FROM {rows} WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT ?"
         found = self._tables.execute(query, (*values, self._tables.bound(limit)))
         return [self._so_far(RunRecord(**orjson.loads(row[0]))) for row in found]
@@ -232,6 +248,7 @@ class RunRecords:
         """Write what was said, and close the file, where it is one."""
         if self._writer is not None:
             self._writer.shutdown()
+        self._flush()
         self._tables.close()
 
 
