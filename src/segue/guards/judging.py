@@ -19,6 +19,7 @@ from typing import Any, cast
 from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
 from segue.context.run import RunContext
 from segue.guards.rail import Rail, Subject, checked_timeout, text_of_value
+from segue.guards.texts import TextRail
 from segue.tracing.audit import decided
 from segue.tracing.redaction import redactor
 
@@ -127,8 +128,13 @@ def _span(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> Any:
 async def looked(rail: Rail, subject: Subject, ctx: RunContext[Any] | None) -> tuple[Decision, Subject]:
     """What one rail says, and the subject that the next one looks at; nothing of it is written down."""
     try:
-        shown = replace(subject, value=copy.deepcopy(subject.value))  # it may not change what the others see
-        said = await _within(rail, shown, cast(RunContext[Any], ctx))
+        if (
+            isinstance(rail, TextRail) and type(rail).check is TextRail.check
+        ):  # it changes nothing that it is shown, and waits for nothing
+            said = await rail.check(subject, cast(RunContext[Any], ctx))
+        else:
+            shown = replace(subject, value=copy.deepcopy(subject.value))  # it may not change what the others see
+            said = await _within(rail, shown, cast(RunContext[Any], ctx))
         if isinstance(said, Rewrite):
             return _discreet(said, subject), _rewritten(subject, said.value)
         if isinstance(said, Allow | Block | Ask):

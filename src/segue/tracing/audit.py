@@ -20,6 +20,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
@@ -49,6 +50,8 @@ CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON decisions
 CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON decisions
     BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;
 """
+
+_PATIENCE_MS = 5_000
 
 
 class Acting(Protocol):
@@ -135,7 +138,8 @@ class AuditLog:
         self._unanchored = False
         fresh = not self.path.exists()
         try:
-            self._db = sqlite3.connect(self.path, check_same_thread=False, timeout=5, isolation_level=None)
+            self._db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+            self._waits(_PATIENCE_MS)
             use_wal(self._db)
             self._db.executescript(_SCHEMA)
             self._head()
@@ -177,8 +181,27 @@ class AuditLog:
         Raises:
             StoreError: As `flush`.
         """
-        if self.pending or (anchor and self._unanchored):
+        if not self.pending and not (anchor and self._unanchored):
+            return
+        if anchor or not self._at_once():
             await asyncio.to_thread(self.flush, anchor=anchor)
+
+    def _at_once(self) -> bool:
+        """Write what waits here and now, where nobody else holds the file: a thread would cost more than the write."""
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            self._waits(0)
+            self._write(False)
+        except sqlite3.Error:
+            return False  # `flush` waits for whoever holds it, and says what is wrong
+        finally:
+            self._waits(_PATIENCE_MS)
+            self._lock.release()
+        return True
+
+    def _waits(self, milliseconds: int) -> None:
+        self._db.execute(f"PRAGMA busy_timeout={milliseconds}")
 
     def flush(self, *, anchor: bool = False) -> None:
         """Write what waits, in one transaction; with `anchor`, down to the disk and with a line in the anchor file.
@@ -282,9 +305,15 @@ def keyed(key: bytes, use: str, data: bytes) -> str:
 
 def _named(key: bytes, value: str) -> str:
     """The name itself where it is one; else its hash: an id may be anything that a caller or a model came up with."""
-    if _NAME.fullmatch(value) and not find_pii(value) and not find_secrets(value):
+    if _is_name(value):
         return value
     return f"hash:{keyed(key, 'name', value.encode())}"
+
+
+@lru_cache(maxsize=16_384)
+def _is_name(value: str) -> bool:
+    """Looked at once: a run's decisions name the same run, thread and tools."""
+    return _NAME.fullmatch(value) is not None and not find_pii(value) and not find_secrets(value)
 
 
 def _plain(value: Any) -> bytes:
