@@ -1,0 +1,125 @@
+"""Content: outgoing text in; what in it came from somewhere that nobody vouched for out.
+
+Looked for are links, addresses and accounts that only untrusted text has brought in, values that a confidential
+result gave, and characters that nobody sees. The cost grows with the text alone, not with what the run has read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from segue.guards.gate.looks import found_in, hides
+from segue.guards.gate.said import Said
+from segue.guards.gate.values import Origin, Values, plain
+from segue.tools.deriving import words_of
+
+_WORD = re.compile(r"[^\W_]+(?:[.@'-][^\W_]+)*")
+_RUN = 6
+"""So many words in a row that stand in a confidential text make a copy of it."""
+_MOST = 20_000
+
+
+class Secrets:
+    """Values that confidential results gave."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, dict[tuple[str, ...], Origin]] = {}
+        """By the first word: all words, and where they were read."""
+        self._count = 0
+
+    def see(self, tool: str, result: Any) -> None:
+        """Take in a confidential result."""
+        self._take(tool, plain(result), "", 0)
+
+    def find(self, text: str, said: Said) -> Origin | None:
+        """The first value that stands in a text, and which the user neither said nor asked for by its name."""
+        if not self.held:
+            return None
+        words = [match[0].lower() for match in _WORD.finditer(text)]
+        for at, word in enumerate(words):
+            for wanted, origin in self.held.get(word, {}).items():
+                if tuple(words[at : at + len(wanted)]) == wanted and not self._wanted(wanted, origin, said):
+                    return origin
+        return None
+
+    def _wanted(self, words: tuple[str, ...], origin: Origin, said: Said) -> bool:
+        named = [word for word in words_of(origin[1].rpartition(".")[2]) if len(word) > 2]
+        return (bool(named) and all(word in said.words for word in named)) or said.phrase(" ".join(words))
+
+    def _take(self, tool: str, value: Any, field: str, depth: int) -> None:
+        if depth > 40 or self._count > _MOST:
+            return
+        if isinstance(value, Mapping):
+            for key, item in value.items():
+                self._take(tool, item, f"{field}.{key}" if field else str(key), depth + 1)
+        elif isinstance(value, list):
+            for item in value:
+                self._take(tool, item, field, depth + 1)
+        elif isinstance(value, str | int | float) and not isinstance(value, bool):
+            self._add(str(value), (tool, field))
+
+    def _add(self, text: str, origin: Origin) -> None:
+        words = [match[0].lower() for match in _WORD.finditer(text)]
+        whole = tuple(words)
+        runs: Iterable[tuple[str, ...]] = ()
+        if len(words) > _RUN:
+            runs = (whole[at : at + _RUN] for at in range(len(words) - _RUN + 1))
+        elif words and (len(text) > 5 or any(char.isdigit() for char in text)) and len(text.strip()) > 3:
+            runs = (whole,)
+        coded = ((word,) for word in words if len(word) > 3 and any(char.isdigit() for char in word))
+        for run in (*runs, *coded):
+            self.held.setdefault(run[0], {}).setdefault(run, origin)
+            self._count += 1
+
+    def to_dict(self) -> list[list[Any]]:
+        """Plain data."""
+        return [[list(words), *origin] for held in self.held.values() for words, origin in held.items()]
+
+    @classmethod
+    def from_dict(cls, data: list[list[Any]]) -> Secrets:
+        """The inverse of `to_dict`."""
+        out = cls()
+        for words, tool, field in data:
+            out.held.setdefault(words[0], {})[tuple(words)] = (tool, field)
+        out._count = len(data)
+        return out
+
+
+def texts(arguments: Mapping[str, Any], names: Iterable[str]) -> Iterable[tuple[str, str]]:
+    """The texts of some arguments, at any depth, as `(argument, text)`."""
+    for name in names:
+        yield from ((name, text) for text in _strings(arguments.get(name), 0))
+
+
+def _strings(value: Any, depth: int) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping) and depth < 40:
+        for key, item in value.items():
+            yield str(key)
+            yield from _strings(item, depth + 1)
+    elif isinstance(value, list | tuple) and depth < 40:
+        for item in value:
+            yield from _strings(item, depth + 1)
+
+
+def foreign(text: str, values: Values, said: Said) -> tuple[str, str, Origin | None] | None:
+    """The first link, address or account in a text that nobody vouches for: kind, form and where it was read.
+
+    What was read nowhere is the model's own, which counts only where nothing has been read that could have moved it.
+    """
+    for kind, key in found_in(text):
+        if (kind, key) in said.values or said.has(key, kind):
+            continue
+        levels = {**values.whole.get((kind, key), {}), **values.inside.get((kind, key), {})}
+        if levels.keys() & {"user", "looked", "trusted", "party", "member", "resolved"}:
+            continue
+        if not levels and (not values.tainted or kind == "account"):
+            continue
+        return kind, key, next(iter(levels.values()), None)
+    return None
+
+
+__all__ = ["Secrets", "foreign", "hides", "texts"]

@@ -1,0 +1,135 @@
+"""Planning without a model: a request and the tools in; the groups that it needs out.
+
+The plan is made of the user's words alone, before anything else is read, so that nothing that is read can widen it. A
+group is in the plan where one clause of the request holds a verb for what one of its tools does and a noun for what
+it does that to. What a document is to say is not in the request: there the gate asks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from segue.guards.gate.lexicon import ACTS, DELEGATES, ENOUGH, MONEY, MONEY_ACTS, THINGS
+from segue.guards.gate.looks import ADDRESS
+from segue.tools.declaration import Declaration
+from segue.tools.deriving import singular, words_of
+
+_CLAUSE = re.compile(r"(?<=[.!?;\n])\s+(?=[A-Z0-9\"'])|\n+")
+_WORD = re.compile(r"[a-z]+(?:[-'][a-z]+)*|[#@]")
+_FILE = re.compile(r"[\w-]+\.(?:docx?|xlsx?|pdf|txt|md|csv|pptx?|png|jpe?g|json|ya?ml|html)\b")
+_JOINTS = frozenset("by in for from to with of at on into via per about a the my our new".split())
+_BEFORE_NOUNS = frozenset(
+    "the an my his her its their our your this that these those of from in by via with any each every last latest next "
+    "previous recent unread received sent which what whose no".split()
+)
+_DELEGATES = re.compile(DELEGATES, re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A plan that was read out of a request."""
+
+    why: Mapping[str, str]
+    """By group: the words that ask for it."""
+    parts: Mapping[str, str]
+    """By group: the part of the request that asks for it, with what is said there of how."""
+    delegated: bool
+    """Whether the request leaves it to a document to say what to do."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What planning knows of a tool."""
+
+    name: str
+    declared: Declaration
+
+
+def propose(texts: Iterable[str], tools: Iterable[Known]) -> Proposed:
+    """The groups of tools that write which a request asks for."""
+    text = "\n".join(texts)
+    clauses = [_read(each) for each in _CLAUSE.split(text) if each.strip()]
+    spoken = frozenset[str]().union(*(each.words for each in clauses))
+    asked: dict[int, dict[str, str]] = {}
+    for tool in tools:
+        if tool.declared.effect == "read":
+            continue
+        for at, clause in enumerate(clauses):
+            if found := _asks(tool.name, clause, spoken):
+                asked.setdefault(at, {}).setdefault(tool.declared.group or tool.name, found)
+    why: dict[str, str] = {}
+    parts: dict[str, str] = {}
+    for at, groups in asked.items():
+        part = _part(at, sorted(asked), clauses)
+        for group, words in groups.items():
+            why.setdefault(group, words)
+            parts[group] = f"{parts[group]}\n{part}" if group in parts else part
+    return Proposed(why, parts, bool(_DELEGATES.search(text)))
+
+
+def delegates(text: str) -> bool:
+    """Whether these words leave it to a document to say what to do."""
+    return bool(_DELEGATES.search(text))
+
+
+@dataclass(frozen=True)
+class _Clause:
+    text: str
+    words: frozenset[str]
+    verbs: frozenset[str]
+    """The words that are not nouns by where they stand: `the email` asks for no sending."""
+
+
+def _part(at: int, asking: list[int], clauses: list[_Clause]) -> str:
+    """A clause that asks for something, with the clauses around it that ask for nothing themselves."""
+    place = asking.index(at)
+    start = 0 if place == 0 else at
+    end = asking[place + 1] if place + 1 < len(asking) else len(clauses)
+    return "\n".join(each.text for each in clauses[start:end])
+
+
+def _read(text: str) -> _Clause:
+    """The words of a clause, without what it quotes: a title that says `delete` asks for nothing."""
+    bare = re.sub(r"(?<!\w)(['\"])(?:(?!\1).){1,300}\1(?!\w)", _kept, text)
+    words = set(_WORD.findall(bare.lower()))
+    words |= {singular(word) for word in words}
+    if ADDRESS.search(text):
+        words.add("@")
+    if _FILE.search(text):
+        words.add(".")
+    line = _WORD.findall(bare.lower())
+    verbs = {word for before, word in zip(["", *line], line, strict=False) if before not in _BEFORE_NOUNS}
+    return _Clause(text, frozenset(words), frozenset(verbs))
+
+
+def _kept(match: re.Match[str]) -> str:
+    return f" {match[0][1:-1]} " if _FILE.search(match[0]) or "@" in match[0] else " "
+
+
+def _asks(name: str, clause: _Clause, spoken: frozenset[str]) -> str:
+    """The words by which a clause asks for a tool; empty where it does not."""
+    verb, *rest = words_of(name) or [""]
+    words = clause.words
+    nouns = {singular(word) for word in rest if word not in _JOINTS}
+    verbs = {verb, *ACTS.get(verb, "").split(), *(MONEY_ACTS.get(verb, "").split() if nouns & MONEY else ())}
+    acts = {word for word in verbs if word in clause.verbs or _inflected(word) & clause.verbs}
+    if not acts:
+        return ""
+    called = {word for noun in nouns for word in (noun, *THINGS.get(noun, "").split())}
+    things = (called & words) - acts
+    if not things and (acts & ENOUGH) & (called | {verb}) | (acts & ENOUGH if nouns & MONEY else set()):
+        return min(acts & ENOUGH)
+    if not things and acts & ENOUGH:
+        things = called & spoken - acts
+    if not things and nouns:
+        return ""
+    return " ".join((min(acts), *sorted(things)[:1]))
+
+
+def _inflected(word: str) -> set[str]:
+    if len(word) < 3:
+        return set()
+    stem = word[:-1] if word.endswith("e") else word
+    return {f"{stem}ing", f"{stem}ed", f"{word}s", f"{word}{word[-1]}ing"}
