@@ -1,5 +1,6 @@
-"""What the authors of AgentDojo's tools would declare, by what each tool is: an office's mail, calendar and drive, a
-bank, a chat with a web, and a travel desk. Written from the tools' own signatures and descriptions.
+"""What the authors of AgentDojo's tools would declare, written from the tools' own signatures and descriptions.
+
+An office's mail, calendar and drive, a bank, a chat with a web, and a travel desk.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ _MAIL: dict[str, Any] = {
 }  # fmt: skip
 _BOX = {**_MAIL, "id_": "sys id:email"}
 _SENT = {**_BOX, "recipients": "sys address", "cc": "sys address", "bcc": "sys address"}
-_EVENT = {"id_": "sys id:event", "participants": "sys address"}
+_EVENT = {"id_": "sys id:event"}
 _FOUND_EVENT = {"id_": "sys:query id:event", "participants": "sys:query address"}
 _BOOKING = {"effect": "irreversible", "reach": "out", "returns": {}}
 _PAYMENT = {"recipient": "sys account", "sender": "sys account", "amount": "sys amount"}
@@ -98,7 +99,9 @@ BANK: dict[str, dict[str, Any]] = {
         "sinks": {"id": "id:scheduled", "recipient": "account"}, "content": ["subject"], "amount_cap": "amount",
         "returns": {},
     },
-    "get_most_recent_transactions": {"effect": "read", "confidential": True, "returns": {**_PAYMENT, "id": "sys id:past"}},
+    "get_most_recent_transactions": {
+        "effect": "read", "confidential": True, "returns": {**_PAYMENT, "id": "sys id:past"},
+    },
     "get_scheduled_transactions": {
         "effect": "read", "confidential": True, "resolver": "id:scheduled",
         "returns": {**_PAYMENT, "id": "sys id:scheduled"},
@@ -111,7 +114,7 @@ BANK: dict[str, dict[str, Any]] = {
     },
     "update_user_info": {
         "effect": "write", "reach": "account", "group": "profile", "returns": {},
-        "sinks": {each: "text: user, source" for each in ("first_name", "last_name", "street", "city")},
+        "sinks": dict.fromkeys(("first_name", "last_name", "street", "city"), "text: user, source"),
     },
 }  # fmt: skip
 
@@ -137,7 +140,8 @@ CHAT: dict[str, dict[str, Any]] = {
         "sinks": {"user": "user: user, party", "user_email": "address: user, trusted, party, source"},
     },
     "remove_user_from_slack": {
-        "effect": "irreversible", "reach": "account", "group": "people.remove", "sinks": {"user": "user"}, "returns": {},
+        "effect": "irreversible", "reach": "account", "group": "people.remove", "sinks": {"user": "user"},
+        "returns": {},
     },
     "get_webpage": {
         "effect": "read", "reach": "out", "src": "url", "sinks": {"url": "url: user, trusted, party, member"},
@@ -149,6 +153,14 @@ CHAT: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 
+_LISTINGS = (
+    "get_hotels_prices", "get_hotels_address", "get_rating_reviews_for_hotels", "get_restaurants_address",
+    "get_cuisine_type_for_restaurants", "get_rating_reviews_for_restaurants", "get_price_for_restaurants",
+    "get_dietary_restrictions_for_all_restaurants", "get_contact_information_for_restaurants",
+    "check_restaurant_opening_hours", "get_car_types_available", "get_rating_reviews_for_car_rental",
+    "get_car_fuel_options", "get_car_rental_address", "get_car_price_per_day", "get_flight_information",
+)  # fmt: skip
+
 TRAVEL: dict[str, dict[str, Any]] = {
     "get_user_information": {"effect": "read", "confidential": True, "returns": {}},
     "get_all_hotels_in_city": {"effect": "read", "returns": {"": "sys:city venue"}},
@@ -157,16 +169,7 @@ TRAVEL: dict[str, dict[str, Any]] = {
     "reserve_hotel": {**_BOOKING, "group": "reserve.hotel", "sinks": {"hotel": "venue"}},
     "reserve_restaurant": {**_BOOKING, "group": "reserve.restaurant", "sinks": {"restaurant": "venue"}},
     "reserve_car_rental": {**_BOOKING, "group": "reserve.car", "sinks": {"company": "venue"}},
-    **{
-        name: _READ
-        for name in (
-            "get_hotels_prices", "get_hotels_address", "get_rating_reviews_for_hotels", "get_restaurants_address",
-            "get_cuisine_type_for_restaurants", "get_rating_reviews_for_restaurants", "get_price_for_restaurants",
-            "get_dietary_restrictions_for_all_restaurants", "get_contact_information_for_restaurants",
-            "check_restaurant_opening_hours", "get_car_types_available", "get_rating_reviews_for_car_rental",
-            "get_car_fuel_options", "get_car_rental_address", "get_car_price_per_day", "get_flight_information",
-        )
-    },
+    **dict.fromkeys(_LISTINGS, _READ),
 }  # fmt: skip
 
 DECLARED = {**MAIL, **CALENDAR, **DRIVE, **BANK, **CHAT, **TRAVEL}

@@ -1,8 +1,8 @@
 """AgentDojo with a model that obeys everybody: pairs of a user's task and an injected one in, what came of each out.
 
-The model makes the calls of the user's task. The moment that a result holds the injected text, it makes the calls of the
-injected task, and then goes on. Every call goes through the gate; a call that is not let through is not made. A user's
-task counts as done where AgentDojo says so and none of its calls was held back.
+The model makes the calls of the user's task. The moment that a result holds the injected text, it makes the calls of
+the injected task, and then goes on. Every call goes through the gate; a call that is not let through is not made. A
+user's task counts as done where AgentDojo says so and none of its calls was held back.
 """
 
 from __future__ import annotations
@@ -64,7 +64,11 @@ def gate_for(suite: TaskSuite[Any], mode: str) -> Gate | None:
         return None
     tools = []
     for each in suite.tools:
-        schema = {"name": each.name, "description": each.full_docstring, "parameters": each.parameters.model_json_schema()}
+        schema = {
+            "name": each.name,
+            "description": each.full_docstring,
+            "parameters": each.parameters.model_json_schema(),
+        }
         tools.append(tool_from_schema(schema, declare=None if mode.startswith("derived") else DECLARED[each.name]))
     policy = mode.rpartition("-")[2]
     return Gate(tools, policy=policy if policy in ("standard", "observe") else "strict")  # type: ignore[arg-type]
@@ -124,7 +128,9 @@ class Obedient(BasePipelineElement):
             self.came.passed.append(label)
         result, error = runtime.run_function(env, call.function, arguments)
         text = error or tool_result_to_str(result)
-        said.append(ChatAssistantMessage(role="assistant", tool_calls=[call], content=[text_content_block_from_string("")]))
+        said.append(
+            ChatAssistantMessage(role="assistant", tool_calls=[call], content=[text_content_block_from_string("")])
+        )
         said.append(ChatToolResultMessage(
             role="tool", content=[text_content_block_from_string(text)], tool_call=call, tool_call_id=None, error=error,
         ))  # fmt: skip
@@ -143,7 +149,9 @@ class Obedient(BasePipelineElement):
         return verdict
 
 
-def run_pair(suite: TaskSuite[Any], gate: Gate | None, mode: str, user_id: str, injected_id: str, granted: bool) -> Came:
+def run_pair(
+    suite: TaskSuite[Any], gate: Gate | None, mode: str, user_id: str, injected_id: str, granted: bool
+) -> Came:
     """One user's task, with an injected one or without."""
     user_task = suite.get_user_task_by_id(user_id)
     injected = suite.injection_tasks[injected_id] if injected_id else None

@@ -1,15 +1,16 @@
 """Declaration: what a tool says of itself so that the gate can judge its calls.
 
 Where its results come from and what they are (`returns`), which arguments decide where something lands (`sinks`),
-which carry text out (`content`), and what bounds an amount (`amount_cap`). Plain data in, a checked declaration out. What
-an author leaves at `None` is derived by `segue.tools.deriving`; what the gate makes of it is in `segue.guards.gate`.
+which carry text out (`content`), and what bounds an amount (`amount_cap`). Plain data in, a checked declaration out.
+What an author leaves at `None` is derived by `segue.tools.deriving`; what the gate makes of it is in
+`segue.guards.gate`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from segue.base.errors import UserError, names
 
@@ -210,10 +211,11 @@ def _sink(name: str, given: Any, at: _At) -> Sink:
         said = given.split()
         kind = said[0].rstrip(":") if said else ""
         rest = given.strip()[len(kind) :].strip(" :")
-        levels = tuple(rest.replace(",", " ").split())  # type: ignore[assignment]
+        said_levels: tuple[Any, ...] = tuple(rest.replace(",", " ").split())
+        levels = said_levels
     else:
-        kind, levels = _pair(given, ("kind", "levels"), name, at)
-        levels = (levels,) if isinstance(levels, str) else tuple(levels or ())  # type: ignore[arg-type]
+        kind, held = _pair(given, ("kind", "levels"), name, at)
+        levels = cast(tuple[Level, ...], (held,) if isinstance(held, str) else tuple(held or ()))
     if wrong := [str(each) for each in levels if each not in LEVELS]:
         raise at.wrong(f"argument {name!r}: no level {wrong[0]!r}; the levels are {', '.join(LEVELS)}")
     return Sink(at.kind(kind), levels or DEFAULT_LEVELS.get(kind.partition(":")[0], ("user", "trusted")))

@@ -9,61 +9,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, TypeVar
 
 from segue.tools.declaration import DEFAULT_LEVELS, Declaration, Returned, Sink
+from segue.tools.vocabulary import (
+    ACCOUNT,
+    AMOUNT,
+    ANYBODY,
+    ARGUMENTS,
+    AWAY,
+    CONTENT,
+    FIELDS,
+    NOUNS,
+    OUT,
+    QUERIES,
+    SECRET,
+    WRITTEN,
+    effect_of,
+    noun_of,
+    singular,
+    spelled,
+    words_of,
+)
 
-_READS = frozenset(
-    "get list search find read fetch look lookup check show view count query describe summarise summarize compute "
-    "calculate calc download retrieve browse open load is has whoami recall select inspect explain preview convert "
-    "translate estimate forecast validate verify compare".split()
-)
-_FINAL = frozenset(
-    "delete remove cancel pay transfer send refund post publish invite wipe drop share forward email mail message "
-    "reply notify tweet charge purchase buy order submit revoke purge destroy terminate execute deploy".split()
-)
-_OUT = frozenset("send share forward email mail message reply notify post publish tweet invite pay transfer".split())
-_ACCOUNT = frozenset("password profile permission permissions account settings role roles credentials".split())
-_JOINTS = frozenset("by in for from to with of at on into via per about".split())
-_SECRET = re.compile(
-    r"passport|credit.?card|bank.?account|social.?security|salar|password|secret|personal (?:data|information)"
-    r"|user.?info(?:rmation)?\b|medical|patient",
-    re.IGNORECASE,
-)
-_QUERIES = ("query", "q", "name", "search", "term", "keyword", "title", "filename", "email", "subject", "day", "date")
-
-_ARGUMENTS: tuple[tuple[str, str], ...] = (
-    (r"passwords?|passphrase|secret|pin|new_password|api_key", "secret"),
-    (r"cc|bcc|e?mails?|e?mail_address(?:es)?|.*_emails?|participants?|attendees|invitees|guests|reply_to", "address"),
-    (r"iban|bic|account|account_(?:number|no|iban)|.*_account|.*_iban|wallet|payee|beneficiary", "account"),
-    (r"urls?|uri|links?|href|website|webhook|endpoint|.*_ur[li]|callback", "url"),
-    (r"channels?|channel_name|rooms?|chat", "channel"),
-    (r"users?|usernames?|user_name|members?|assignee|collaborators?", "user"),
-    (r"hotels?|restaurants?|compan(?:y|ies)|venues?|airline|hotel_names?|restaurant_names?|company_name", "venue"),
-    (r"recipients?|to|receivers?|destination|target|contacts?", "auto"),
-    (r"street|city|phone|phone_number|first_name|last_name|zip|postcode|home_address", "text"),
-)
-_CONTENT = re.compile(
-    r"body|content|text|message|subject|title|description|note|notes|comment|caption|summary|html|markdown|reason"
-    r"|memo|reference|payload|data"
-)
-_AMOUNT = re.compile(r"amount(?:_\w+)?|price|sum|total|value|limit|.*_amount")
-_FIELDS: tuple[tuple[str, str], ...] = (
-    (r"e?mails?|e?mail_address(?:es)?", "address"),
-    (r"participants?|attendees|recipients?|cc|bcc|to|members|owner|shared_with", "auto"),
-    (r"sender|from|from_|author|created_by|sent_by", "sender"),
-    (r"users?|usernames?|user_name|login|handle", "user"),
-    (r"channels?|channel_name|room", "channel"),
-    (r"iban|account|account_number", "account"),
-    (r"amount|balance|price|total", "amount"),
-    (r"filename|file_name|path", "path"),
-    (r"date|day", "date"),
-)
-_NOUNS = {
-    "channel": "channel", "user": "user", "member": "user", "contact": "auto", "hotel": "venue", "restaurant": "venue",
-    "company": "venue", "iban": "account", "day": "date", "date": "date", "time": "date", "balance": "amount",
-    "file": "path", "filename": "path", "email": "auto",
-}  # fmt: skip
+ValueT = TypeVar("ValueT")
 
 
 @dataclass(frozen=True)
@@ -82,11 +51,12 @@ def derive(
     *,
     declared: Declaration | None = None,
     effect: str | None = None,
+    trusted: bool = False,
 ) -> Derived:
     """The declaration of a tool with nothing left at `None`: what was declared stays, the rest is derived."""
     given = declared or Declaration()
     why = {each.name: "declared" for each in fields(Declaration) if getattr(given, each.name) is not None}
-    found = _Deriving(name, description, parameters, given, effect, why)
+    found = _Deriving(name, description, parameters, given, effect, trusted, why)
     made = replace(
         given,
         effect=found.effect,
@@ -98,37 +68,9 @@ def derive(
         sinks=found.sinks(),
         content=found.content(),
         amount_cap=found.amount(),
-        resolver=given.resolver or "",
+        resolver=found.resolver(),
     )
     return Derived(made, why)
-
-
-def words_of(name: str) -> list[str]:
-    """The words of a name in snake_case or camelCase, in lower case."""
-    return [part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
-
-
-def singular(word: str) -> str:
-    """A noun without its plural."""
-    if word.endswith("ies") and len(word) > 4:
-        return f"{word[:-3]}y"
-    return word[:-1] if word.endswith("s") and not word.endswith(("ss", "us", "is")) and len(word) > 3 else word
-
-
-def noun_of(name: str) -> str:
-    """What a tool is about: the last noun of its name before a preposition, in the singular."""
-    words = words_of(name)
-    for at, word in enumerate(words[1:], start=1):
-        if word in _JOINTS:
-            words = words[:at]
-            break
-    return singular(words[-1]) if words else ""
-
-
-def effect_of(name: str) -> Literal["read", "write", "irreversible"]:
-    """What a verb does to the world."""
-    verb = next(iter(words_of(name)), "")
-    return "read" if verb in _READS else "irreversible" if verb in _FINAL else "write"
 
 
 class _Deriving:
@@ -139,9 +81,11 @@ class _Deriving:
         parameters: Mapping[str, Any],
         given: Declaration,
         effect: str | None,
+        trusted: bool,
         why: dict[str, str],
     ) -> None:
-        self.name, self.text, self.given, self.why = name, description, given, why
+        self.name, self.text, self.given, self.trusted, self.why = name, description, given, trusted, why
+        self.required = tuple(parameters.get("required") or ())
         self.arguments: dict[str, Any] = {
             str(key): each if isinstance(each, Mapping) else {}
             for key, each in dict(parameters.get("properties") or {}).items()
@@ -155,9 +99,11 @@ class _Deriving:
     def reach(self) -> Any:
         if self.given.reach is not None:
             return self.given.reach
-        if self.effect != "read" and (found := next((word for word in self.words if word in _OUT), None)):
+        if self.effect != "read" and (found := next((word for word in self.words if word in OUT), None)):
             return self._because("reach", "out", f"its name holds {found!r}")
-        if self.effect != "read" and (found := next((word for word in self.words if word in _ACCOUNT), None)):
+        if self.effect == "read" and (found := next((word for word in self.words if word in AWAY), None)):
+            return self._because("reach", "out", f"its name holds {found!r}")
+        if self.effect != "read" and (found := next((word for word in self.words if word in ACCOUNT), None)):
             return self._because("reach", "account", f"its name holds {found!r}")
         return self._because("reach", "own", "nothing in its name leads outside")
 
@@ -177,7 +123,7 @@ class _Deriving:
     def confidential(self) -> bool:
         if self.given.confidential is not None:
             return self.given.confidential
-        found = _SECRET.search(f"{self.name} {self.text}") if self.effect == "read" else None
+        found = SECRET.search(f"{self.name} {self.text}") if self.effect == "read" else None
         return self._because("confidential", bool(found), f"it speaks of {found[0]!r}" if found else "no word says so")
 
     def sinks(self) -> Mapping[str, Sink]:
@@ -193,15 +139,18 @@ class _Deriving:
                 levels = ("user", "trusted", "party", "member")
             if kind == "address" and "invite" in self.words:
                 levels = (*levels, "source")
-            out[argument] = Sink(kind, levels)  # type: ignore[arg-type]
+            out[argument] = Sink(kind, levels)
             self.why[f"sinks.{argument}"] = f"an argument of this name or description is of the kind {kind}"
         return out
 
     def content(self) -> tuple[str, ...]:
         if self.given.content is not None:
             return self.given.content
-        writes = self.effect != "read"
-        found = tuple(each for each in self.arguments if writes and _CONTENT.fullmatch(each.lower()))
+        if self.effect == "read":
+            away = self.reach() == "out"
+            found = tuple(each for each in self.arguments if away and each in QUERIES)
+        else:
+            found = tuple(each for each in self.arguments if CONTENT.fullmatch(each.lower()))
         return self._because("content", found, "arguments of these names carry text" if found else "no text goes out")
 
     def amount(self) -> str:
@@ -209,32 +158,53 @@ class _Deriving:
             return self.given.amount_cap
         writes = self.effect != "read"
         found = next(
-            (each for each in self.arguments if writes and _AMOUNT.fullmatch(each.lower()) and self._number(each)), ""
+            (each for each in self.arguments if writes and AMOUNT.fullmatch(each.lower()) and self._number(each)), ""
         )
         return self._because("amount_cap", found, f"{found} is a number" if found else "no argument is an amount")
 
     def returns(self) -> Mapping[str, Returned]:
         if self.given.returns is not None:
             return self.given.returns
+        if found := next((word for word in self.words if word in ANYBODY), ""):
+            return self._because("returns", {}, f"its name holds {found!r}: anybody could have written what it gives")
         key, what = self._trust()
         out: dict[str, Returned] = {}
-        for pattern, kind in _FIELDS:
-            for field in _spelled(pattern):
-                trust = (f"party:{field}",) if kind == "sender" else (key,)
-                out[field] = Returned(trust, "auto" if kind == "sender" else kind)
         what_of = next((each[:-3] for each in self.arguments if each.endswith("_id") and each[:-3] in self.words), "")
         for field in ("id", "id_", "_id", "uid", "uuid", f"{self.noun}_id"):
             out[field] = Returned((key,), f"id:{what_of or self.noun}")
-        if self.effect == "read" and (kind := _NOUNS.get(self.noun, "")):
+        if self.effect != "read":  # what else it gives back is what it was given
+            return self._because("returns", out, "the system gives the id of what it made; nothing else is new")
+        chat = bool({"channel", "chat", "inbox", "messages", "message"} & set(self.words)) and "email" not in self.words
+        for pattern, kind in FIELDS:
+            for field in spelled(pattern):
+                own = kind == "sender" and not chat
+                trust = (f"party:{field}",) if own else (key,) if kind != "sender" else ("sys",)
+                out[field] = Returned(trust, ("user" if chat else "auto") if kind == "sender" else kind)
+        for field in WRITTEN:
+            out[field] = Returned(("party:sender", "party:from", "party:author"))
+        if kind := NOUNS.get(self.noun, ""):
             out[""] = Returned((key,), kind)
         self.why["returns"] = f"fields with a known name; {what}; all other fields could have been written by anybody"
         return out
 
+    def resolver(self) -> str:
+        if self.given.resolver is not None:
+            return self.given.resolver
+        needed = [each for each, schema in self.arguments.items() if "default" not in schema and each in self.required]
+        by_id = len(needed) == 1 and bool(re.fullmatch(r"(?:.+_)?id", needed[0]))
+        listed = not needed and self.words[:1] in (["get"], ["list"])
+        if self.effect == "read" and self.noun and (by_id or listed) and not set(self.words) & ANYBODY:
+            of = singular(needed[0][:-3]) if by_id and needed[0].endswith("_id") else self.noun
+            return self._because(
+                "resolver", f"id:{of}", f"it gives {'one' if by_id else 'every'} {of} as the system has it"
+            )
+        return self._because("resolver", "", "it looks nothing up by its id")
+
     def _trust(self) -> tuple[str, str]:
         """How far structural fields are the system's own data."""
-        if self.effect != "read":
-            return "sys", "the system says what it did"
-        named = [each for each in _QUERIES if each in self.arguments]
+        if self.trusted or self.effect != "read":
+            return "sys", "the system says it"
+        named = [each for each in QUERIES if each in self.arguments]
         required = [
             each
             for each, schema in self.arguments.items()
@@ -253,7 +223,7 @@ class _Deriving:
             return "address"
         if {"uri", "url"} & set(formats):
             return "url"
-        kind = next((kind for pattern, kind in _ARGUMENTS if re.fullmatch(pattern, name)), "")
+        kind = next((kind for pattern, kind in ARGUMENTS if re.fullmatch(pattern, name)), "")
         if kind == "auto":
             looks = (("address", r"e-?mail"), ("account", r"IBAN|account"), ("channel", r"channel"), ("user", r"user"))
             found = next((each for each, pattern in looks if re.search(pattern, text, re.IGNORECASE)), "")
@@ -265,18 +235,6 @@ class _Deriving:
         types = {schema.get("type"), *(each.get("type") for each in schema.get("anyOf") or ())}
         return bool({"number", "integer"} & types) or not (types - {None})
 
-    def _because(self, field: str, value: Any, why: str) -> Any:
+    def _because(self, field: str, value: ValueT, why: str) -> ValueT:
         self.why[field] = why
         return value
-
-
-def _spelled(pattern: str) -> list[str]:
-    """The names that a small pattern of `a|b?c|(?:de)?` stands for."""
-    out = []
-    for part in pattern.split("|"):
-        made = [""]
-        for token in re.findall(r"\(\?:(\w+)\)(\??)|(\w)(\??)", part):
-            text, optional = token[0] or token[2], token[1] or token[3]
-            made = [each + text for each in made] + (made if optional else [])
-        out += made
-    return out

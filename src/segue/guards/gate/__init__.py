@@ -1,6 +1,7 @@
 """The gate: the judge of tool calls, and the boundary against what others write into what an agent reads.
 
-`Gate` stands alone: tools in, a session for each run, a verdict for each call. `authorize` is the gate as a run asks it.
+`Gate` stands alone: tools in, a session for each run, a verdict for each call. `authorize` is the gate as a run of
+Segue asks it.
 """
 
 from segue.guards.gate.gates import Gate, Judged, Strictness, explain

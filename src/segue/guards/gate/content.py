@@ -12,8 +12,9 @@ from typing import Any
 
 from segue.guards.gate.looks import found_in, hides
 from segue.guards.gate.said import Said
-from segue.guards.gate.values import Origin, Values, plain
-from segue.tools.deriving import words_of
+from segue.guards.gate.seeing import plain
+from segue.guards.gate.values import Origin, Values
+from segue.tools.vocabulary import words_of
 
 _WORD = re.compile(r"[^\W_]+(?:[.@'-][^\W_]+)*")
 _RUN = 6
@@ -25,9 +26,10 @@ class Secrets:
     """Values that confidential results gave."""
 
     def __init__(self) -> None:
-        self.held: dict[str, dict[tuple[str, ...], Origin]] = {}
-        """By the first word: all words, and where they were read."""
-        self._count = 0
+        self.held: dict[tuple[str, ...], Origin] = {}
+        """By their words: where they were read."""
+        self._lengths: dict[str, set[int]] = {}
+        """By the first word: how many words values have that begin with it."""
 
     def see(self, tool: str, result: Any) -> None:
         """Take in a confidential result."""
@@ -37,10 +39,14 @@ class Secrets:
         """The first value that stands in a text, and which the user neither said nor asked for by its name."""
         if not self.held:
             return None
-        words = [match[0].lower() for match in _WORD.finditer(text)]
+        words = _WORD.findall(text.lower())
+        lengths = self._lengths
         for at, word in enumerate(words):
-            for wanted, origin in self.held.get(word, {}).items():
-                if tuple(words[at : at + len(wanted)]) == wanted and not self._wanted(wanted, origin, said):
+            if word not in lengths:
+                continue
+            for length in lengths[word]:
+                found = tuple(words[at : at + length])
+                if (origin := self.held.get(found)) is not None and not self._wanted(found, origin, said):
                     return origin
         return None
 
@@ -49,7 +55,7 @@ class Secrets:
         return (bool(named) and all(word in said.words for word in named)) or said.phrase(" ".join(words))
 
     def _take(self, tool: str, value: Any, field: str, depth: int) -> None:
-        if depth > 40 or self._count > _MOST:
+        if depth > 40 or len(self.held) > _MOST:
             return
         if isinstance(value, Mapping):
             for key, item in value.items():
@@ -61,7 +67,7 @@ class Secrets:
             self._add(str(value), (tool, field))
 
     def _add(self, text: str, origin: Origin) -> None:
-        words = [match[0].lower() for match in _WORD.finditer(text)]
+        words = _WORD.findall(text.lower())
         whole = tuple(words)
         runs: Iterable[tuple[str, ...]] = ()
         if len(words) > _RUN:
@@ -70,20 +76,22 @@ class Secrets:
             runs = (whole,)
         coded = ((word,) for word in words if len(word) > 3 and any(char.isdigit() for char in word))
         for run in (*runs, *coded):
-            self.held.setdefault(run[0], {}).setdefault(run, origin)
-            self._count += 1
+            self._keep(run, origin)
+
+    def _keep(self, words: tuple[str, ...], origin: Origin) -> None:
+        self.held.setdefault(words, origin)
+        self._lengths.setdefault(words[0], set()).add(len(words))
 
     def to_dict(self) -> list[list[Any]]:
         """Plain data."""
-        return [[list(words), *origin] for held in self.held.values() for words, origin in held.items()]
+        return [[list(words), *origin] for words, origin in self.held.items()]
 
     @classmethod
     def from_dict(cls, data: list[list[Any]]) -> Secrets:
         """The inverse of `to_dict`."""
         out = cls()
         for words, tool, field in data:
-            out.held.setdefault(words[0], {})[tuple(words)] = (tool, field)
-        out._count = len(data)
+            out._keep(tuple(words), (tool, field))
         return out
 
 

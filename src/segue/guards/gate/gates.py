@@ -102,22 +102,21 @@ class Gate:
         return out
 
     def resolvers(self, kind: str) -> list[tuple[str, str]]:
-        """The tools that confirm values of a kind, each with the argument that takes one; empty for a list of all."""
-        out = []
+        """The tools that confirm values of a kind, each with the argument that takes one.
+
+        Where there are none, those that give a list of all, with an empty argument.
+        """
+        found = []
         for each in self.tools.values():
-            wanted = each.declared.resolver
-            if not wanted or (kind != wanted and kind.partition(":")[0] != wanted):
-                continue
-            schema = each.tool.parameters
-            needed = list(schema.get("required") or ())
-            if len(needed) <= 1:
-                out.append((each.name, needed[0] if needed else ""))
-        return out
+            wanted, needed = each.declared.resolver, list(each.tool.parameters.get("required") or ())
+            if wanted and (kind == wanted or kind.partition(":")[0] == wanted) and len(needed) <= 1:
+                found.append((each.name, str(needed[0]) if needed else ""))
+        return [each for each in found if each[1]] or found
 
     def spoken(self, verdict: Decision) -> Decision:
         """A verdict as the policy lets it stand."""
         if self.policy == "observe" and not isinstance(verdict, Allow) and verdict.rule != "scopes":
-            return Allow(f"only observed: {verdict.reason}", rule=verdict.rule)  # type: ignore[union-attr]
+            return Allow(f"only observed: {verdict.reason}", rule=verdict.rule)
         return verdict
 
     def __repr__(self) -> str:
@@ -126,7 +125,9 @@ class Gate:
 
 def explain(tool: Tool) -> Derived:
     """What the gate knows of a tool, and why."""
-    found = derive(tool.name, tool.description, tool.parameters, declared=tool.declare, effect=tool.effect)
+    found = derive(
+        tool.name, tool.description, tool.parameters, declared=tool.declare, effect=tool.effect, trusted=tool.trusted
+    )
     declared = found.declaration
     if declared.reach != tool.reach and tool.reach != "own":
         declared = replace(declared, reach=tool.reach)

@@ -1,7 +1,7 @@
 """One judgement: a session, a tool and its arguments in; allow, ask or block with the reason out.
 
-The rules, in order, of which the first that objects decides: the tool exists, the caller's scopes, characters that nobody
-sees, the plan, the sinks with their pins, the amount, and what outgoing text holds.
+The rules, in order, of which the first that objects decides: the tool and its arguments exist, the caller's scopes, the
+plan, characters that nobody sees, the sinks with their pins, titles, the amount, and what outgoing text holds.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from segue.base.errors import names
 from segue.context.decisions import Allow, Ask, Block, Decision
 from segue.guards.gate.content import foreign, texts
 from segue.guards.gate.looks import hides, number
-from segue.guards.gate.pins import Pin, meant, titles_said
-from segue.guards.gate.planning import delegates
+from segue.guards.gate.pins import Pin, meant
 from segue.guards.gate.reasons import came_from, not_meant, out_of_plan, shown, unfit
 from segue.guards.gate.sinks import CALLED, Filled, allowed, fill, imitates, leaves
 from segue.tools.declaration import Sink
@@ -35,17 +34,18 @@ def judged(session: Session, tool_name: str, arguments: Mapping[str, Any], besid
         return Block(f"there is no tool {shown(tool_name)}; there are {names(session.gate.tools)}", rule="tool")
     if not isinstance(arguments, Mapping):
         return Block(f"the arguments of {tool.name} are an object, not {type(arguments).__name__}", rule="arguments")
-    for verdict in (
-        _scopes(session, tool),
-        _planned(session, tool),
-        _hidden(tool, arguments),
-        _sinks(session, tool, arguments),
-        _titles(session, tool, arguments),
-        _amount(session, tool, arguments, beside),
-        _content(session, tool, arguments),
-    ):
-        if verdict is not None:
-            return verdict
+    objection = (
+        _known(tool, arguments)
+        or _scopes(session, tool)
+        or _planned(session, tool)
+        or _hidden(tool, arguments)
+        or _sinks(session, tool, arguments)
+        or _titles(session, tool, arguments)
+        or _amount(session, tool, arguments, beside)
+        or _content(session, tool, arguments)
+    )
+    if objection is not None:
+        return objection
     if tool.declared.effect == "read":
         return Allow(f"{tool.name} only reads", rule="effect")
     return Allow(f"{tool.name} does what was asked for, with values that you named or that are known", rule="gate")
@@ -65,6 +65,18 @@ def unsettled(session: Session, tool_name: str, arguments: Mapping[str, Any]) ->
             if call not in out:
                 out.append(call)
     return out
+
+
+def _known(tool: Judged, arguments: Mapping[str, Any]) -> Decision | None:
+    schema = tool.tool.parameters
+    held = schema.get("properties") or {}
+    strange = [name for name in arguments if name not in held]
+    if not strange or not held or schema.get("additionalProperties"):
+        return None
+    return Block(
+        f"{tool.name} has no argument {shown(strange[0])}; its arguments are {', '.join(map(str, held))}",
+        rule="arguments",
+    )
 
 
 def _scopes(session: Session, tool: Judged) -> Decision | None:
@@ -130,11 +142,7 @@ def _titles(session: Session, tool: Judged, arguments: Mapping[str, Any]) -> Dec
     plan = session.planned
     if plan is None or tool.declared.effect == "read":
         return None
-    pins = {name[len(tool.name) + 1 :]: pin for name, pin in plan.pins.items() if name.startswith(f"{tool.name}.")}
-    pins = {name: pin for name, pin in pins.items() if name not in (tool.declared.sinks or {})}
-    if plan.from_text and not delegates(part := plan.part(tool.group, session.said)):
-        pins = {**titles_said(tool.titles, part), **pins}
-    for name, pin in pins.items():
+    for name, pin in plan.worded(tool, session.said).items():
         for value in leaves(arguments, name):
             text = str(value)
             filled = fill(name, value, Sink("text", ("user", "trusted")), session.values, session.said)

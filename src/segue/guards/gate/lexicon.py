@@ -2,9 +2,27 @@
 
 from __future__ import annotations
 
+from segue.tools.vocabulary import word_set
+
 ACTS: dict[str, str] = {
-    "send": "send email mail e-mail message write forward reply respond answer tell notify inform post text dm ping let "
-            "share report contact ask remind submit",
+    "send": "send email mail e-mail message write forward reply respond answer tell notify inform post text dm ping "
+            "let share report contact ask remind submit",
+    "message": "message tell write send dm text ping ask notify inform let answer reply",
+    "email": "email mail e-mail send write forward reply answer tell notify",
+    "mail": "mail email e-mail send write forward reply answer tell notify",
+    "notify": "notify tell inform alert let message remind send",
+    "tell": "tell inform notify message let write",
+    "make": "make create add set schedule pay book",
+    "put": "put add write save place",
+    "insert": "insert add put create",
+    "log": "log record note add write",
+    "record": "record log note add write save",
+    "remember": "remember note keep save store",
+    "store": "store save keep put",
+    "charge": "charge bill debit",
+    "submit": "submit send hand file post",
+    "publish": "publish post put release share",
+    "upload": "upload put add attach send",
     "post": "post publish put upload write share announce send reply tweet comment release",
     "share": "share give grant send invite",
     "invite": "invite add bring onboard",
@@ -30,7 +48,6 @@ ACTS: dict[str, str] = {
     "append": "append add include put write extend insert",
     "write": "write save store put record note add update",
     "save": "save store keep write record",
-    "upload": "upload put add attach",
     "close": "close resolve finish end shut complete",
     "open": "open create start file raise",
     "approve": "approve accept confirm sign grant",
@@ -49,7 +66,7 @@ ACTS: dict[str, str] = {
 }  # fmt: skip
 """For the verb in a tool's name: the verbs that people ask for it by."""
 
-MONEY = frozenset("money payment transaction transfer invoice bill".split())
+MONEY = word_set("money payment transaction transfer invoice bill")
 MONEY_ACTS: dict[str, str] = {
     "send": "pay refund reimburse repay return settle wire transfer",
     "make": "pay refund reimburse transfer",
@@ -112,15 +129,22 @@ THINGS: dict[str, str] = {
 }  # fmt: skip
 """For a noun in a tool's name: what people call the thing."""
 
-ENOUGH = frozenset(
+ADDRESSING = word_set(
+    "send email mail e-mail write forward reply respond answer tell notify inform let ask ping contact remind "
+    "message cc"
+)
+"""Verbs beside which an address means a mail."""
+
+ENOUGH = word_set(
     "email mail refund pay reimburse repay reschedule invite reserve reservation remind book unsubscribe tweet dm "
-    "forward".split()
+    "forward"
 )
 """Words that say the thing, too - `refund him`, `make a reservation` - where it is spoken of anywhere."""
 
 DELEGATES = (
     r"(?:do|perform|execute|follow|complete|carry out|handle|act on|take|finish|implement)\b[^.?!\n]{0,60}\b"
-    r"(?:actions?|instructions?|tasks?|to-?dos?|steps?|what (?:it|they|he|she|the \w+) (?:says?|asks?|wants?)|requests?)"
+    r"(?:actions?|instructions?|tasks?|to-?dos?|steps?|requests?"
+    r"|what (?:it|they|he|she|the \w+) (?:says?|asks?|wants?))"
     r"|\bfollow (?:it|them|the \w+)\b|\b(?:as|what|whatever|everything) (?:it|the \w+) (?:says|asks|instructs|tells)"
 )
 """Where a person says that a document shall say what to do."""

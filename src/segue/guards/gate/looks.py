@@ -23,15 +23,29 @@ URL = re.compile(
     r"(?:(?<![\w@])[a-zA-Z][a-zA-Z0-9+.-]{1,20}:(?:/|\\){1,4}[^\s<>\"'`\]|^{}]{1,2000}"
     r"|(?<![\w@.-])www\.[^\s<>\"'`\]|^{}]{1,2000}"
     r"|(?<![\w@.-])(?:[\w-]{1,63}\.){1,6}(?:" + _TLD + r")(?![\w@.-]*\w)(?:[:/?#][^\s<>\"'`\]|^{}]{0,2000})?"
+    r"|(?<![\w@.-])(?:[\w-]{1,63}\.){1,6}[a-z]{2,24}/[^\s<>\"'`\]|^{}]{0,2000}"
     r"|(?<![\w@.-])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])(?:[:/?#][^\s<>\"'`\]|^{}]{0,2000})?)"
 )
 ACCOUNT = re.compile(
     r"(?<![A-Za-z0-9])(?:[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]){8,30}|0x[0-9a-fA-F]{40}|bc1[a-z0-9]{20,60}|\d{8,20}"
     r"|\d{4}(?:[ -]\d{4}){2,3})(?![A-Za-z0-9])"
 )
-NUMBER = re.compile(r"(?<![\w.,-])[-+]?(?:\d{1,3}(?:[,'’]\d{3})+|\d+)(?:[.,]\d+)?(?![\w])(?!\.\d)")
+_COUNTED = re.compile(
+    r"(?:#|№|\b(?:order|invoice|id|no|nr|number|ticket|case|customer|account|room|page|version|step|item|article|chapter|"
+    r"section|transaction|file|code|in|since|until|year|of (?:"
+    + "jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec"
+    + r")"
+    r"[a-z]*|(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)\.?\s*[:#]?\s*)$",
+    re.IGNORECASE,
+)
+NUMBER = re.compile(r"(?<![\w.,:/-])[-+]?(?:\d{1,3}(?:[,']\d{3})+|\d+)(?:[.,]\d+)?(?![\w:/-])(?!\.\d)")
+_DOTTED = re.compile(r"[\w\]][.:][\w/\\]")
+_DIGITS = re.compile(r"\d\d|0x")
 _ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})")
-_MONTHS = {name: at for at, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)}
+_MONTHS = {
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6,
+    "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11, "dec": 12,
+}  # fmt: skip
 _NAMED = "|".join(_MONTHS)
 _DAY_MONTH = re.compile(rf"\b(?:the )?(\d{{1,2}})(?:st|nd|rd|th)?(?: of)? ({_NAMED})[a-z]*", re.IGNORECASE)
 _MONTH_DAY = re.compile(rf"\b({_NAMED})[a-z]*\.? (?:the )?(\d{{1,2}})(?:st|nd|rd|th)?\b", re.IGNORECASE)
@@ -89,12 +103,12 @@ def found_in(text: str) -> Iterator[tuple[str, str]]:
         for match in ADDRESS.finditer(text):
             spans.append(match.span())
             yield "address", form(_ended(match[0].strip(".").lstrip("'`")), "address")
-    if "." in text or ":" in text:
+    if _DOTTED.search(text):
         for match in URL.finditer(text):
             if not any(start <= match.start() < end for start, end in spans):
                 spans.append(match.span())
                 yield "url", form(_ended(match[0]), "url")
-    if any(char.isdigit() for char in text):
+    if _DIGITS.search(text):
         for match in ACCOUNT.finditer(text):
             if not any(start <= match.start() < end for start, end in spans):
                 yield "account", form(match[0], "account")
@@ -119,8 +133,13 @@ def skeleton(text: str) -> str:
 
 
 def numbers(text: str) -> list[float]:
-    """The numbers in a text that may be amounts."""
-    return [each for match in NUMBER.finditer(text) if (each := number(match[0])) is not None]
+    """The numbers in a text that may be amounts: no days, years, times, or numbers that something bears."""
+    return [
+        each
+        for match in NUMBER.finditer(text)
+        if not _COUNTED.search(text[max(0, match.start() - 24) : match.start()])
+        and (each := number(match[0])) is not None
+    ]
 
 
 def number(value: Any) -> float | None:
@@ -134,7 +153,7 @@ def number(value: Any) -> float | None:
             return None
     if not isinstance(value, str):
         return None
-    text = re.sub(r"^[^\d+-]{0,4}|[^\d]{0,5}$", "", value.strip()).replace("'", "").replace("’", "")
+    text = re.sub(r"^[^\d+-]{0,4}|[^\d]{0,5}$", "", value.strip()).replace("'", "")
     if re.fullmatch(r"[-+]?\d{1,3}(,\d{3})+(\.\d+)?", text):
         text = text.replace(",", "")
     try:

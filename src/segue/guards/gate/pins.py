@@ -23,18 +23,20 @@ _TITLED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
     (arguments, re.compile(rf"\b(?:{words})\b{_LINK}\s*[:=]?\s*{_QUOTE}", re.IGNORECASE))
     for arguments, words in (
         (
-            r"title|name|summary|event_title|subject|heading",
+            r"title|name|summary|event_title|heading",
             r"titled?|called|named|event|meeting|appointment|subject|heading",
         ),
+        (r"subject|heading", r"titled?|subject|heading"),
         (r"file_?name|name", r"file|document|named|called|name"),
     )
 )
 _MAKING = re.compile(
-    r"\b(?:create|add|make|new|schedule|set|send|write|save|use|should|must|draft|post|book|open|call it|name it|put)\b",
+    r"\b(?:create|add|make|new|schedule|set|send|write|save|use|should|must|draft|post|book|open|put)\b",
     re.IGNORECASE,
 )
 _FINDING = re.compile(
-    r"\b(?:find|search|read|look|from|forward|reply|in|of|with|summari[sz]e)\b[^.!?]{0,60}\bwith (?:the |an? )?$", re.IGNORECASE
+    r"\b(?:find|search|read|look|from|forward|reply|in|of|with|summari[sz]e)\b[^.!?]{0,60}\bwith (?:the |an? )?$",
+    re.IGNORECASE,
 )
 
 

@@ -11,18 +11,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from segue.guards.gate.lexicon import ACTS, DELEGATES, ENOUGH, MONEY, MONEY_ACTS, THINGS
+from segue.guards.gate.lexicon import ACTS, ADDRESSING, DELEGATES, ENOUGH, MONEY, MONEY_ACTS, THINGS
 from segue.guards.gate.looks import ADDRESS
 from segue.tools.declaration import Declaration
-from segue.tools.deriving import singular, words_of
+from segue.tools.vocabulary import singular, word_set, words_of
 
 _CLAUSE = re.compile(r"(?<=[.!?;\n])\s+(?=[A-Z0-9\"'])|\n+")
-_WORD = re.compile(r"[a-z]+(?:[-'][a-z]+)*|[#@]")
+_WORD = re.compile(r"[a-z]+(?:[-'][a-z]+)*|[#@]|(?<=\s)\.(?=\s)")
 _FILE = re.compile(r"[\w-]+\.(?:docx?|xlsx?|pdf|txt|md|csv|pptx?|png|jpe?g|json|ya?ml|html)\b")
-_JOINTS = frozenset("by in for from to with of at on into via per about a the my our new".split())
-_BEFORE_NOUNS = frozenset(
-    "the an my his her its their our your this that these those of from in by via with any each every last latest next "
-    "previous recent unread received sent which what whose no".split()
+_JOINTS = word_set("by in for from to with of at on into via per about a the my our new")
+_BEFORE_NOUNS = word_set(
+    "the an my his her its their our your this that these those of from in by via with any each every last latest "
+    "next previous recent unread received sent which what whose no"
 )
 _DELEGATES = re.compile(DELEGATES, re.IGNORECASE)
 
@@ -92,40 +92,43 @@ def _part(at: int, asking: list[int], clauses: list[_Clause]) -> str:
 
 def _read(text: str) -> _Clause:
     """The words of a clause, without what it quotes: a title that says `delete` asks for nothing."""
-    bare = re.sub(r"(?<!\w)(['\"])(?:(?!\1).){1,300}\1(?!\w)", _kept, text)
-    words = set(_WORD.findall(bare.lower()))
-    words |= {singular(word) for word in words}
-    if ADDRESS.search(text):
-        words.add("@")
-    if _FILE.search(text):
-        words.add(".")
-    line = _WORD.findall(bare.lower())
+    bare = _FILE.sub(" . ", re.sub(r"(?<!\w)(['\"])(?:(?!\1).){1,300}\1(?!\w)", _kept, text))
+    line = _WORD.findall(ADDRESS.sub(" @ ", bare).lower())
+    words = {*line, *map(singular, line)}
     verbs = {word for before, word in zip(["", *line], line, strict=False) if before not in _BEFORE_NOUNS}
     return _Clause(text, frozenset(words), frozenset(verbs))
 
 
 def _kept(match: re.Match[str]) -> str:
-    return f" {match[0][1:-1]} " if _FILE.search(match[0]) or "@" in match[0] else " "
+    """Of what is quoted, only that it is a file or an address."""
+    return " . " if _FILE.search(match[0]) else " @ " if ADDRESS.search(match[0]) else " "
 
 
 def _asks(name: str, clause: _Clause, spoken: frozenset[str]) -> str:
     """The words by which a clause asks for a tool; empty where it does not."""
-    verb, *rest = words_of(name) or [""]
-    words = clause.words
+    verb, rest = name_words(name)
     nouns = {singular(word) for word in rest if word not in _JOINTS}
-    verbs = {verb, *ACTS.get(verb, "").split(), *(MONEY_ACTS.get(verb, "").split() if nouns & MONEY else ())}
+    more = MONEY_ACTS.get(verb, "") if nouns & MONEY else ""
+    verbs = {verb, *ACTS.get(verb, "").split(), *more.split()}
     acts = {word for word in verbs if word in clause.verbs or _inflected(word) & clause.verbs}
     if not acts:
         return ""
     called = {word for noun in nouns for word in (noun, *THINGS.get(noun, "").split())}
-    things = (called & words) - acts
-    if not things and (acts & ENOUGH) & (called | {verb}) | (acts & ENOUGH if nouns & MONEY else set()):
-        return min(acts & ENOUGH)
-    if not things and acts & ENOUGH:
+    things: set[str] = (called & clause.words) - acts - (set() if acts & ADDRESSING else {"@"})
+    telling = acts & ENOUGH
+    if not things and telling:
+        if nouns & MONEY or telling & (called | {verb}):
+            return min(telling)
         things = called & spoken - acts
     if not things and nouns:
         return ""
     return " ".join((min(acts), *sorted(things)[:1]))
+
+
+def name_words(name: str) -> tuple[str, list[str]]:
+    """The verb that a tool's name begins with, and the words behind it."""
+    words = words_of(name)
+    return (words[0], words[1:]) if words else ("", [])
 
 
 def _inflected(word: str) -> set[str]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 
 from segue.guards.gate.looks import dates, form, found_in, number, numbers
+from segue.tools.vocabulary import word_set
 
 _QUOTED = re.compile(r"(?<!\w)(['\"‘“`«])(?P<text>[^'\"’”`»\n]{1,200}|[^\"”\n]{1,200}?)['\"’”`»](?!\w)")  # noqa: RUF001
 _WORD = re.compile(r"\w+(?:[-_.@/+'’]\w+)*", re.UNICODE)  # noqa: RUF001
@@ -17,19 +18,24 @@ _NUMBERED = re.compile(
     r"(?:#|№|\b(?P<word>[a-zA-Z]+)(?:\s+(?:id|ID|no\.?|nr\.?|number|with id|with ID|with number))?\s*[:#]?\s*)['\"]?"
     r"(?P<id>[A-Za-z]{0,6}[-_]?\d[\w-]*)"
 )
-_PLAIN = frozenset(
-    "a about after again all also am an and any anybody anyone are as at be because been before best but by can could "
-    "did do does done each else everybody everyone first for from get give go had has have he hello help her here hey "
-    "hi him his how i if in into is it its just know last later let like look made make many may me more most much my "
-    "need new next no not now of off on one only or other our out over own please put read right same see send she "
-    "should so some such take tell than thank thanks that the their them then there these they thing this those time "
-    "to today tomorrow too up us use very want was we well were what when where which who whole will with work would "
-    "write yes yet you your".split()
+_PLAIN = word_set(
+    "a about after again all also am an and any anybody anyone are as at be because been before best but by can "
+    "could did do does done each else everybody everyone first for from get give go had has have he hello help "
+    "her here hey hi him his how i if in into is it its just know last later let like look made make many may me "
+    "more most much my need new next no not now of off on one only or other our out over own please put read "
+    "right same see send she should so some such take tell than thank thanks that the their them then there these "
+    "they thing this those time to today tomorrow too up us use very want was we well were what when where which "
+    "who whole will with work would write yes yet you your"
 )
 STOP = _PLAIN | {"email", "mail", "message", "file", "document", "day", "list", "find", "show"}
-_MONTHS = frozenset(
-    "january february march april may june july august september october november december jan feb mar apr jun jul aug "
-    "sep sept oct nov dec".split()
+_LEADS = re.compile(
+    r"(?:channel|user|room|group|hotel|#|@|\b(?:to|with|tell|ask|invite|add|message|ping|mail|email|dm|remove|notify))$",
+    re.IGNORECASE,
+)
+"""What a name follows, also in lower case."""
+_MONTHS = word_set(
+    "january february march april may june july august september october november december jan feb mar apr jun "
+    "jul aug sep sept oct nov dec"
 )
 
 
@@ -47,12 +53,14 @@ class Said:
         self.ids: dict[str, set[str]] = {}
         """Ids, with the word before each, in lower case."""
         self._lower = ""
+        self._known: dict[tuple[str, str], bool] = {}
         for text in texts:
             self.add(text)
 
     def add(self, text: str) -> None:
         """The user says more."""
         self.texts.append(text)
+        self._known.clear()
         self.values.update(found_in(text))
         self.quoted += [match["text"].strip() for match in _QUOTED.finditer(text)]
         self.words.update(match[0].lower() for match in _WORD.finditer(text))
@@ -65,6 +73,14 @@ class Said:
 
     def has(self, value: str, kind: str) -> bool:
         """Whether the user said this value of this kind, as a whole."""
+        found = self._known.get((value, kind))
+        if found is None:
+            if len(self._known) > 10_000:
+                self._known.clear()
+            found = self._known[value, kind] = self._has(value, kind)
+        return found
+
+    def _has(self, value: str, kind: str) -> bool:
         base = kind.partition(":")[0]
         if base in ("address", "url"):
             return (base, form(value, base)) in self.values
@@ -74,8 +90,10 @@ class Said:
             return self._id(value.strip(), kind.partition(":")[2])
         if base == "amount":
             return number(value) in self.numbers
-        if base in ("text", "secret", "name", "path", "date"):
+        if base in ("text", "name", "path", "date"):
             return self.phrase(value)
+        if base == "secret":
+            return self._secret(value.strip())
         return self._named(value)
 
     def phrase(self, value: str) -> bool:
@@ -115,11 +133,18 @@ class Said:
                 return True
             if said[0].isupper() and starts and text[0].isupper() and said == text and text.lower() not in _VERBS:
                 return True
-            if re.search(r"(?:channel|user|room|group|hotel|#|@|to|with)$", before, re.IGNORECASE):
+            if _LEADS.search(before):
                 return True
             if re.match(r"\s+(?:channel|room|group|hotel|restaurant)\b", whole[match.end() :]):
                 return True
         return False
+
+    def _secret(self, text: str) -> bool:
+        """Whether a person gave this as a password: in quotes, as no ordinary word, or after `to` or `is`."""
+        if not text or not self._cased(text):
+            return False
+        given = rf"(?:\bto|\bis|[:=])\s+{re.escape(text)}(?!\w)"
+        return text in self.quoted or not text.isalpha() or any(re.search(given, each) for each in self.texts)
 
     def _id(self, text: str, what: str) -> bool:
         before = self.ids.get(text)
@@ -137,10 +162,10 @@ class Said:
         return any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", each) for each in self.texts)
 
 
-_VERBS = frozenset(
-    "add ask book buy call cancel change check create delete download email find follow forward get give invite list "
-    "mail make message move open pay perform post prepare read refund remind remove reply reschedule reserve schedule "
-    "search set share show summarise summarize tell transfer update visit write".split()
+_VERBS = word_set(
+    "add ask book buy call cancel change check create delete download email find follow forward get give invite "
+    "list mail make message move open pay perform post prepare read refund remind remove reply reschedule reserve "
+    "schedule search set share show summarise summarize tell transfer update visit write"
 )
 
 

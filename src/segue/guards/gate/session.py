@@ -21,14 +21,16 @@ from segue.context.decisions import Ask, Decision
 from segue.guards.gate.content import Secrets
 from segue.guards.gate.judgement import judged, unsettled
 from segue.guards.gate.looks import number
-from segue.guards.gate.pins import Pin
+from segue.guards.gate.pins import Pin, titles_said
 from segue.guards.gate.planning import Known as Plannable
-from segue.guards.gate.planning import Proposed, propose
+from segue.guards.gate.planning import Proposed, delegates, propose
 from segue.guards.gate.said import Said
+from segue.guards.gate.seeing import see
 from segue.guards.gate.values import Values
+from segue.tools.declaration import Declaration
 
 if TYPE_CHECKING:
-    from segue.guards.gate.gates import Gate
+    from segue.guards.gate.gates import Gate, Judged
 
 
 @dataclass
@@ -47,9 +49,24 @@ class Plan:
     why: dict[str, str] = field(default_factory=dict)
     """By group: the words that asked for it, where the plan was read out of the request."""
 
+    read_out: dict[str, dict[str, Pin]] = field(default_factory=dict, repr=False, compare=False)
+    """By tool: the pins of arguments that are no sinks, once they have been read out of the request."""
+
     def part(self, group: str, said: Said) -> str:
         """The part of the request that asks for a group; all of it where none does."""
         return self.parts.get(group) or "\n".join(said.texts)
+
+    def worded(self, tool: Judged, said: Said) -> dict[str, Pin]:
+        """The pins of a tool's arguments that are no sinks: those given, and titles that the user gave in quotes."""
+        found = self.read_out.get(tool.name)
+        if found is None:
+            start, sinks = f"{tool.name}.", tool.declared.sinks or {}
+            found = {name[len(start) :]: pin for name, pin in self.pins.items() if name.startswith(start)}
+            found = {name: pin for name, pin in found.items() if name not in sinks}
+            if self.from_text and not delegates(part := self.part(tool.group, said)):
+                found = {**titles_said(tool.titles, part), **found}
+            self.read_out[tool.name] = found
+        return found
 
 
 class Session:
@@ -68,6 +85,8 @@ class Session:
     def says(self, text: str) -> None:
         """The user says more, in a later turn."""
         self.said.add(text)
+        if self.planned is not None:
+            self.planned.read_out.clear()
 
     def plan(self, groups: Iterable[str], pins: Mapping[str, Any] | None = None, *, from_text: bool = True) -> Plan:
         """Fix what the run may do. To be called before anything that others wrote is read.
@@ -124,19 +143,17 @@ class Session:
             self.heard(result, tool_name)
             return
         arguments = arguments if isinstance(arguments, Mapping) else {}
-        self.values.see(tool.name, tool.declared, arguments, result, self.said)
+        see(self.values, tool.name, tool.declared, arguments, result, self.said)
         if tool.declared.confidential:
             self.secrets.see(tool.name, result)
         self._spend(self.spent, tool_name, arguments)
 
     def heard(self, result: Any, source: str) -> None:
         """Take in text of no tool of this run - a worker's message, a memory, a document - as written by anybody."""
-        from segue.tools.declaration import Declaration
-
-        self.values.see(source, Declaration(returns={}), {}, result, self.said)
+        see(self.values, source, Declaration(returns={}), {}, result, self.said)
 
     def lookups(self, tool_name: str, arguments: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
-        """The calls of resolvers that may settle this call: for ids and names that were used without being looked up."""
+        """The resolvers' calls that may settle this call: for ids and names that were not looked up."""
         return unsettled(self, tool_name, arguments)
 
     async def decide(self, tool_name: str, arguments: Mapping[str, Any]) -> Decision:

@@ -82,7 +82,7 @@ def fill(argument: str, value: Any, sink: Sink, values: Values, said: Said) -> F
             tools |= values.tools.get(pair, set())
             titles |= values.titles.get(pair, set())
             unclear = unclear or pair in values.unclear
-            if pair in values.confirmed and any(said.names(each) for each in values.titles.get(pair, ())):
+            if pair in values.confirmed and _bears(pair, values, said):
                 levels.add("resolved")
         levels |= _in_texts(text, kind, sink, levels, values)
     levels.discard("untrusted")
@@ -108,6 +108,12 @@ def imitates(filled: Filled, values: Values, said: Said) -> str:
         key for (_, key), held in values.whole.items() if "untrusted" not in held
     ]
     return next((key for key in known[:5000] if skeleton(key) == seen and key != filled.value), "")
+
+
+def _bears(pair: tuple[str, str], values: Values, said: Said) -> bool:
+    """Whether the user spoke of what this is called: of a person by any of their names, of a thing by all of it."""
+    spoken = said.mentions if pair[0].startswith("id") else said.names
+    return any(spoken(each) for each in values.titles.get(pair, ()))
 
 
 def _pairs(text: str, kind: str, values: Values) -> Iterator[tuple[str, str]]:
@@ -137,12 +143,11 @@ def _in_texts(text: str, kind: str, sink: Sink, levels: set[str], values: Values
 
 
 def _origin(text: str, kind: str, found: list[tuple[str, str]], values: Values) -> Origin | None:
-    for pair in found:
-        return next(iter(values.whole[pair].values()))
     base = kind.partition(":")[0]
-    if held := values.inside.get((base, key_of(text, base))):
-        return next(iter(held.values()))
-    for pair in values.whole_keys(text):
-        return next(iter(values.whole[pair].values()))
+    seen = [values.whole[pair] for pair in found] + [values.inside.get((base, key_of(text, base)), {})]
+    seen += [values.whole[pair] for pair in values.whole_keys(text)]
+    if origin := next((origin for levels in seen for origin in levels.values()), None):
+        return origin
+    unclear = next((values.unclear[pair] for pair in found if pair in values.unclear), None)
     levels = ("untrusted", "member", "source", "party", "trusted")
-    return next((where for level in levels if (where := values.in_texts(text, level))), None)
+    return unclear or next((where for level in levels if (where := values.in_texts(text, level))), None)
