@@ -4,9 +4,44 @@
 Segue asks it.
 """
 
-from segue.guards.gate.gates import Gate, Judged, Strictness, explain
-from segue.guards.gate.pins import Pin
-from segue.guards.gate.running import authorize, gate
-from segue.guards.gate.session import Plan, Session
+from __future__ import annotations
 
-__all__ = ["Gate", "Judged", "Pin", "Plan", "Session", "Strictness", "authorize", "explain", "gate"]
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from segue.guards.gate.running import authorize, authorizer, gate
+
+if TYPE_CHECKING:
+    from segue.guards.gate.gates import Gate, Judged, Strictness, explain
+    from segue.guards.gate.pins import Pin
+    from segue.guards.gate.session import Plan, Session
+
+_LAZY = {
+    "Gate": "gates",
+    "Judged": "gates",
+    "Pin": "pins",
+    "Plan": "session",
+    "Session": "session",
+    "Strictness": "gates",
+    "explain": "gates",
+}
+"""The module of each name that is loaded when it is asked for."""
+
+__all__ = [
+    "Gate",
+    "Judged",
+    "Pin",
+    "Plan",
+    "Session",
+    "Strictness",
+    "authorize",
+    "authorizer",
+    "explain",
+    "gate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"segue.guards.gate.{_LAZY[name]}"), name)
