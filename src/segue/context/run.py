@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from segue.memory.documents.index import Index
     from segue.router.forecast import Forecast
     from segue.router.types import Generation, GenerationRequest, OnDelta
-    from segue.tools.tool import Tool
     from segue.tracing.artefacts import ArtefactStore
     from segue.tracing.audit import AuditLog
     from segue.tracing.tracer import Tracer
@@ -154,7 +153,7 @@ class RunContext(Generic[DepsT]):
     """The graph was started without a run: this one lasts for the call, and tells nothing apart beyond it."""
     labelled: Sequence[Message] = field(default=(), repr=False, compare=False)
     """Where tool calls are judged: the conversation up to them, labelled. The gate judges by it."""
-    toolset: Sequence[Tool] = field(default=(), repr=False, compare=False)
+    toolset: Sequence[Any] = field(default=(), repr=False, compare=False)
     """Where tool calls are judged: the tools of the agent that asks for them."""
     words: tuple[str, ...] = field(default=(), repr=False, compare=False)
     """The user's own words, also where a planner's or another agent's task is what the agent was given."""

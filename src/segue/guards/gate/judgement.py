@@ -118,7 +118,7 @@ def _sinks(session: Session, tool: Judged, arguments: Mapping[str, Any]) -> Deci
         pin = plan.pins.get(f"{tool.name}.{filled.argument}") if plan else None
         if pin is not None and (pin.values or pin.like) and pin.holds(filled):
             continue  # the plan step wrote this very value
-        if not allowed(filled, sink):
+        if not allowed(filled, sink) or (plan and plan.delegated and _only_source(filled, tool)):
             if session.gate.lenient and not session.values.tainted and filled.origin is None:
                 continue
             if copied := imitates(filled, session.values, session.said):
@@ -136,6 +136,12 @@ def _sinks(session: Session, tool: Judged, arguments: Mapping[str, Any]) -> Deci
             if not meant(filled, sink, session.said, part, session.values.named):
                 return Ask(not_meant(tool.name, filled, "you named another one"), rule="pin")
     return None
+
+
+def _only_source(filled: Filled, tool: Judged) -> bool:
+    """Whether nothing but a document says where a write of a delegated request goes."""
+    far = filled.kind.partition(":")[0] in ("address", "account", "url", "secret", "auto")
+    return far and tool.declared.effect != "read" and not filled.levels - {"source", "member"}
 
 
 def _titles(session: Session, tool: Judged, arguments: Mapping[str, Any]) -> Decision | None:

@@ -66,7 +66,7 @@ ACTS: dict[str, str] = {
 }  # fmt: skip
 """For the verb in a tool's name: the verbs that people ask for it by."""
 
-MONEY = word_set("money payment transaction transfer invoice bill")
+MONEY = word_set("money fund funds payment transaction transfer")
 MONEY_ACTS: dict[str, str] = {
     "send": "pay refund reimburse repay return settle wire transfer",
     "make": "pay refund reimburse transfer",
@@ -89,6 +89,9 @@ THINGS: dict[str, str] = {
     "note": "note notes",
     "money": "money pay paid payment bill invoice rent refund difference share fee amount price transfer transaction "
              "euro euros eur dollar dollars usd owe debt",
+    "sms": "sms text message",
+    "fund": "fund funds money euro euros eur dollar dollars usd",
+    "funds": "fund funds money euro euros eur dollar dollars usd",
     "payment": "payment payments pay bill invoice rent money subscription refund",
     "transaction": "transaction transactions payment payments transfer rent bill subscription standing order orders "
                    "recurring",
@@ -137,12 +140,20 @@ ADDRESSING = word_set(
 
 ENOUGH = word_set(
     "email mail refund pay reimburse repay reschedule invite reserve reservation remind book unsubscribe tweet dm "
-    "forward"
+    "forward text"
 )
 """Words that say the thing, too - `refund him`, `make a reservation` - where it is spoken of anywhere."""
 
+PAYING = word_set("pay refund reimburse repay")
+GENERIC = word_set(
+    "send create add make set update delete remove post write change move open close cancel put insert log record save "
+    "store edit modify start stop run execute do apply submit upload manage handle process"
+)
+"""Verbs of tools that say nothing without the thing. Any other one, that no second tool begins with, is enough."""
+
 DELEGATES = (
-    r"(?:do|perform|execute|follow|complete|carry out|handle|act on|take|finish|implement)\b[^.?!\n]{0,60}\b"
+    r"(?:do|perform|execute|follow|complete|carry out|handle|act on|take|finish|implement)\b"
+    r"(?![^.?!\n]{0,40}\b(?:following|below|these)\b)[^.?!\n]{0,60}\b"
     r"(?:actions?|instructions?|tasks?|to-?dos?|steps?|requests?"
     r"|what (?:it|they|he|she|the \w+) (?:says?|asks?|wants?))"
     r"|\bfollow (?:it|them|the \w+)\b|\b(?:as|what|whatever|everything) (?:it|the \w+) (?:says|asks|instructs|tells)"

@@ -8,10 +8,21 @@ it does that to. What a document is to say is not in the request: there the gate
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from segue.guards.gate.lexicon import ACTS, ADDRESSING, DELEGATES, ENOUGH, MONEY, MONEY_ACTS, THINGS
+from segue.guards.gate.lexicon import (
+    ACTS,
+    ADDRESSING,
+    DELEGATES,
+    ENOUGH,
+    GENERIC,
+    MONEY,
+    MONEY_ACTS,
+    PAYING,
+    THINGS,
+)
 from segue.guards.gate.looks import ADDRESS
 from segue.tools.declaration import Declaration
 from segue.tools.vocabulary import singular, word_set, words_of
@@ -19,6 +30,12 @@ from segue.tools.vocabulary import singular, word_set, words_of
 _CLAUSE = re.compile(r"(?<=[.!?;\n])\s+(?=[A-Z0-9\"'])|\n+")
 _WORD = re.compile(r"[a-z]+(?:[-'][a-z]+)*|[#@]|(?<=\s)\.(?=\s)")
 _FILE = re.compile(r"[\w-]+\.(?:docx?|xlsx?|pdf|txt|md|csv|pptx?|png|jpe?g|json|ya?ml|html)\b")
+_QUESTION = re.compile(
+    r"\s*(?:and |so |hey |hi )?(?:how (?:much|many|long|often)|when|where|who|which|why"
+    r"|what(?:'s| is| are| was| did| do)|did|does|is|are|was|were|has|have)\b",
+    re.IGNORECASE,
+)
+"""What asks for an answer and for nothing to be done."""
 _JOINTS = word_set("by in for from to with of at on into via per about a the my our new")
 _BEFORE_NOUNS = word_set(
     "the an my his her its their our your this that these those of from in by via with any each every last latest "
@@ -53,11 +70,12 @@ def propose(texts: Iterable[str], tools: Iterable[Known]) -> Proposed:
     clauses = [_read(each) for each in _CLAUSE.split(text) if each.strip()]
     spoken = frozenset[str]().union(*(each.words for each in clauses))
     asked: dict[int, dict[str, str]] = {}
-    for tool in tools:
-        if tool.declared.effect == "read":
-            continue
+    writing = [tool for tool in tools if tool.declared.effect != "read"]
+    verbs = Counter(name_words(tool.name)[0] for tool in writing)
+    for tool in writing:
+        own = verbs[name_words(tool.name)[0]] == 1
         for at, clause in enumerate(clauses):
-            if found := _asks(tool.name, clause, spoken):
+            if found := _asks(tool.name, clause, spoken, own=own):
                 asked.setdefault(at, {}).setdefault(tool.declared.group or tool.name, found)
     why: dict[str, str] = {}
     parts: dict[str, str] = {}
@@ -95,6 +113,8 @@ def _read(text: str) -> _Clause:
     bare = _FILE.sub(" . ", re.sub(r"(?<!\w)(['\"])(?:(?!\1).){1,300}\1(?!\w)", _kept, text))
     line = _WORD.findall(ADDRESS.sub(" @ ", bare).lower())
     words = {*line, *map(singular, line)}
+    if _QUESTION.match(text):
+        return _Clause(text, frozenset(words), frozenset())
     verbs = {word for before, word in zip(["", *line], line, strict=False) if before not in _BEFORE_NOUNS}
     return _Clause(text, frozenset(words), frozenset(verbs))
 
@@ -104,8 +124,8 @@ def _kept(match: re.Match[str]) -> str:
     return " . " if _FILE.search(match[0]) else " @ " if ADDRESS.search(match[0]) else " "
 
 
-def _asks(name: str, clause: _Clause, spoken: frozenset[str]) -> str:
-    """The words by which a clause asks for a tool; empty where it does not."""
+def _asks(name: str, clause: _Clause, spoken: frozenset[str], *, own: bool) -> str:
+    """The words by which a clause asks for a tool; empty where it does not. `own`: no other tool has its verb."""
     verb, rest = name_words(name)
     nouns = {singular(word) for word in rest if word not in _JOINTS}
     more = MONEY_ACTS.get(verb, "") if nouns & MONEY else ""
@@ -117,10 +137,10 @@ def _asks(name: str, clause: _Clause, spoken: frozenset[str]) -> str:
     things: set[str] = (called & clause.words) - acts - (set() if acts & ADDRESSING else {"@"})
     telling = acts & ENOUGH
     if not things and telling:
-        if nouns & MONEY or telling & (called | {verb}):
+        if (nouns & MONEY and telling & PAYING) or telling & (called | {verb}):
             return min(telling)
         things = called & spoken - acts
-    if not things and nouns:
+    if not things and nouns and not (own and verb in acts and verb not in GENERIC):
         return ""
     return " ".join((min(acts), *sorted(things)[:1]))
 
