@@ -73,9 +73,13 @@ def _fields(declared: Declaration) -> Iterator[tuple[str, Any]]:
     yield "group", declared.group
     yield "src", declared.src
     yield "confidential", declared.confidential
-    yield "returns", {
-        field or "(itself)": " ".join(("|".join(each.trust), each.kind)) for field, each in (declared.returns or {}).items()
-    }  # fmt: skip
+    yield (
+        "returns",
+        {
+            field or "(itself)": f"{'|'.join(each.trust)} {each.kind}"
+            for field, each in (declared.returns or {}).items()
+        },
+    )
     yield "sinks", {name: f"{each.kind}: {', '.join(each.levels)}" for name, each in (declared.sinks or {}).items()}
     yield "content", list(declared.content or ())
     yield "amount_cap", declared.amount_cap

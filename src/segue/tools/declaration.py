@@ -213,6 +213,8 @@ def _sink(name: str, given: Any, at: _At) -> Sink:
         rest = given.strip()[len(kind) :].strip(" :")
         said_levels: tuple[Any, ...] = tuple(rest.replace(",", " ").split())
         levels = said_levels
+    elif isinstance(given, list | tuple) and given and all(each in LEVELS for each in given if isinstance(each, str)):
+        raise at.wrong(f"argument {name!r}: say the kind too, as in 'address: {', '.join(map(str, given))}'")
     else:
         kind, held = _pair(given, ("kind", "levels"), name, at)
         levels = cast(tuple[Level, ...], (held,) if isinstance(held, str) else tuple(held or ()))

@@ -103,11 +103,11 @@ def imitates(filled: Filled, values: Values, said: Said) -> str:
     """The known value that this one looks like and is not; empty for none."""
     if filled.value.isascii() and not filled.hidden:
         return ""
-    seen = skeleton(filled.value)
-    known = [key for kind, key in said.values] + [
-        key for (_, key), held in values.whole.items() if "untrusted" not in held
-    ]
-    return next((key for key in known[:5000] if skeleton(key) == seen and key != filled.value), "")
+    seen, longest = skeleton(filled.value), len(filled.value) + 2
+    known = [key for _, key in said.values]
+    known += [key for (kind, key), held in values.whole.items() if kind == filled.kind and "untrusted" not in held]
+    near = (key for key in known if longest - 4 <= len(key) <= longest and key != filled.value)
+    return next((key for key in near if skeleton(key) == seen), "")
 
 
 def _bears(pair: tuple[str, str], values: Values, said: Said) -> bool:
