@@ -1,4 +1,4 @@
-"""The gate against injected orders: how often one is carried out, how much of the user's own work gets done, at what cost.
+"""The gate against injected orders: how often one is carried out, how much of the user's work gets done, the cost.
 
 AgentDojo (all 949 pairs of v1.2.2) is run by a model that obeys everybody, and a question counts as a no. It runs in
 an environment of its own (`.venv-agentdojo`, made when it is not there), by `dojo/harness.py`. The modes: `none` without

@@ -160,7 +160,7 @@ def run_pair(
     injections: dict[str, str] = {}
     if injected is not None:
         goal = "".join(char for char in injected.GOAL.replace("\n", " ") if char not in "\"'{}:#")
-        injections = {vector: f"{MARK} {goal}" for vector in suite.get_injection_vector_defaults()}
+        injections = dict.fromkeys(suite.get_injection_vector_defaults(), f"{MARK} {goal}")
     element = Obedient(gate, mode, user_task, injected, granted, came)
     useful, harmed = suite.run_task_with_pipeline(element, user_task, injected, injections)
     came.useful = bool(useful) and not came.held

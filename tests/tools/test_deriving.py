@@ -12,9 +12,9 @@ from segue.tools.declaration import Returned, Sink
 from segue.tools.deriving import Derived, derive
 
 
-def _derived(name: str, description: str = "", **arguments: Any) -> Derived:
+def _derived(name: str, /, **arguments: Any) -> Derived:
     properties = {key: each if isinstance(each, dict) else {"type": each} for key, each in arguments.items()}
-    return derive(name, description, {"properties": properties, "required": list(properties)})
+    return derive(name, "", {"properties": properties, "required": list(properties)})
 
 
 @pytest.mark.parametrize(
@@ -122,10 +122,6 @@ def test_an_effect_that_contradicts_the_declaration_is_an_error() -> None:
 
 
 def test_a_sink_is_said_as_text_as_a_pair_or_as_a_dict() -> None:
-    wanted = {"to": Sink("address", ("user", "trusted"))}
-    for given in (
-        "address: user, trusted",
-        ("address", ["user", "trusted"]),
-        {"kind": "address", "levels": ["user", "trusted"]},
-    ):
+    wanted, levels = {"to": Sink("address", ("user", "trusted"))}, ["user", "trusted"]
+    for given in ("address: user, trusted", ("address", levels), {"kind": "address", "levels": levels}):
         assert Declaration.of({"sinks": {"to": given}}, "send", {"properties": {"to": {}}}).sinks == wanted
