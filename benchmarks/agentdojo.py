@@ -1,7 +1,7 @@
 """The gate against injected orders: how often one is carried out, how much of the user's work gets done, the cost.
 
 AgentDojo (all 949 pairs of v1.2.2) is run by a model that obeys everybody, and a question counts as a no. It runs in
-an environment of its own (`.venv-agentdojo`, made when it is not there), by `dojo/harness.py`. The modes: `none` without
+an environment of its own (`.venv-agentdojo`, made when missing), by `dojo/harness.py`. The modes: `none` without
 a gate; `sinks` with what the tools declare and no plan; `own` with the plan that the gate reads out of the request;
 `truth` with the groups of the right calls, with and without pins from the request; `derived` with nothing declared by
 an author; `own` again under the other policies. `granted` is a person who lets the user's own calls pass. Then the
