@@ -170,18 +170,18 @@ def _amount(session: Session, tool: Judged, arguments: Mapping[str, Any], beside
     amount = number(arguments[name])
     if amount is None:
         return Ask(f"{tool.name} has {shown(arguments[name])} as {name}, which is no amount", rule="amount")
-    said, usual = session.said.numbers, HEADROOM * session.values.largest
+    plan, said, usual = session.planned, session.said.numbers, HEADROOM * session.values.largest
+    if plan and plan.from_text and (named := plan.sums(tool.group, session.said)):
+        usual, said = max(named), list(named)
     moved = session.moved(beside).get(tool.group, 0.0)
     most = max(usual, sum(said))
+    known = f"the most that you named or that is usual is {usual:g}"
     if abs(amount) > usual and abs(amount) not in said:
-        return Ask(
-            f"{tool.name} has {shown(arguments[name])} as {name}; you named no such amount, and the most that is usual "
-            f"is {usual:g}",
-            rule="amount",
-        )
+        return Ask(f"{tool.name} has {shown(arguments[name])} as {name}, and {known}", rule="amount")
     if moved + abs(amount) > most * (1 + 1e-9):
+        known = f"over the {most:g} that you named or that is usual"
         return Ask(
-            f"{tool.name} would bring what this run moves to {moved + abs(amount):g}, over the {most:g} that is usual",
+            f"{tool.name} would bring what this run moves to {moved + abs(amount):g}, {known}",
             rule="amount",
         )
     return None

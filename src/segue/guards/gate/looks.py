@@ -39,6 +39,13 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 NUMBER = re.compile(r"(?<![\w.,:/-])[-+]?(?:\d{1,3}(?:[,']\d{3})+|\d+)(?:[.,]\d+)?(?![\w:/-])(?!\.\d)")
+_AMOUNT = r"(?:\d{1,3}(?:[,']\d{3})+|\d+)(?:[.,]\d{1,2})?"
+_SUM = re.compile(
+    rf"(?:[€$£¥]|\b(?:EUR|USD|GBP|CHF|JPY))\s?(?P<one>{_AMOUNT})(?![\w%])"
+    rf"|(?<![\w.,])(?P<two>{_AMOUNT})\s?(?:[€$£¥]|(?:EUR|USD|GBP|CHF|JPY|euros?|dollars?|pounds?|francs?|bucks)\b)"
+    rf"|\b(?:pay|send|transfer|refund|wire|give|repay)\s+(?:[a-z]+\s+){{0,2}}(?P<three>{_AMOUNT})(?![\w%.,]*[\w%])",
+    re.IGNORECASE,
+)
 _DOTTED = re.compile(r"[\w\]][.:][\w/\\]")
 _DIGITS = re.compile(r"\d\d|0x")
 _ISO = re.compile(r"\b(\d{4})-(\d{1,2})-(\d{1,2})")
@@ -140,6 +147,12 @@ def numbers(text: str) -> list[float]:
         if not _COUNTED.search(text[max(0, match.start() - 24) : match.start()])
         and (each := number(match[0])) is not None
     ]
+
+
+def sums(text: str) -> list[float]:
+    """The sums of money that a text names: numbers beside a currency, or right behind a verb of paying."""
+    found = (match["one"] or match["two"] or match["three"] for match in _SUM.finditer(text))
+    return [each for text in found if (each := number(text)) is not None]
 
 
 def number(value: Any) -> float | None:

@@ -75,7 +75,7 @@ def propose(texts: Iterable[str], tools: Iterable[Known]) -> Proposed:
     for tool in writing:
         own = verbs[name_words(tool.name)[0]] == 1
         for at, clause in enumerate(clauses):
-            if found := _asks(tool.name, clause, spoken, own=own):
+            if found := _asks(tool, clause, spoken, own=own):
                 asked.setdefault(at, {}).setdefault(tool.declared.group or tool.name, found)
     why: dict[str, str] = {}
     parts: dict[str, str] = {}
@@ -124,10 +124,12 @@ def _kept(match: re.Match[str]) -> str:
     return " . " if _FILE.search(match[0]) else " @ " if ADDRESS.search(match[0]) else " "
 
 
-def _asks(name: str, clause: _Clause, spoken: frozenset[str], *, own: bool) -> str:
+def _asks(tool: Known, clause: _Clause, spoken: frozenset[str], *, own: bool) -> str:
     """The words by which a clause asks for a tool; empty where it does not. `own`: no other tool has its verb."""
-    verb, rest = name_words(name)
+    verb, rest = name_words(tool.name)
     nouns = {singular(word) for word in rest if word not in _JOINTS}
+    if any(sink.kind == "channel" for sink in (tool.declared.sinks or {}).values()):
+        nouns.add("channel")
     more = MONEY_ACTS.get(verb, "") if nouns & MONEY else ""
     verbs = {verb, *ACTS.get(verb, "").split(), *more.split()}
     acts = {word for word in verbs if word in clause.verbs or _inflected(word) & clause.verbs}

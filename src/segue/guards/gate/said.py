@@ -117,7 +117,7 @@ class Said:
         return any(len(word) > 2 and word in self.words and word not in STOP for word in _bare(value))
 
     def _named(self, value: str) -> bool:
-        text = value.strip()
+        text = value.strip().lstrip("#@")
         if len(text) < 2 or text.replace(" ", "").isdigit() or _around(text.lower(), self._lower) is None:
             return False
         if any(text.lower() == each.lower().lstrip("#@") for each in self.quoted):

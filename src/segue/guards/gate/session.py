@@ -20,7 +20,7 @@ from segue.base.principal import Principal
 from segue.context.decisions import Ask, Decision
 from segue.guards.gate.content import Secrets
 from segue.guards.gate.judgement import judged, unsettled
-from segue.guards.gate.looks import number
+from segue.guards.gate.looks import number, sums
 from segue.guards.gate.pins import Pin, titles_said
 from segue.guards.gate.planning import Known as Plannable
 from segue.guards.gate.planning import Proposed, delegates, propose
@@ -52,9 +52,18 @@ class Plan:
     read_out: dict[str, dict[str, Pin]] = field(default_factory=dict, repr=False, compare=False)
     """By tool: the pins of arguments that are no sinks, once they have been read out of the request."""
 
+    read_out_sums: dict[str, list[float]] = field(default_factory=dict, repr=False, compare=False)
+
     def part(self, group: str, said: Said) -> str:
         """The part of the request that asks for a group; all of it where none does."""
         return self.parts.get(group) or "\n".join(said.texts)
+
+    def sums(self, group: str, said: Said) -> list[float]:
+        """The sums of money that the part of the request names which asks for a group."""
+        found = self.read_out_sums.get(group)
+        if found is None:
+            found = self.read_out_sums[group] = sums(self.part(group, said))
+        return found
 
     def worded(self, tool: Judged, said: Said) -> dict[str, Pin]:
         """The pins of a tool's arguments that are no sinks: those given, and titles that the user gave in quotes."""
@@ -87,6 +96,7 @@ class Session:
         self.said.add(text)
         if self.planned is not None:
             self.planned.read_out.clear()
+            self.planned.read_out_sums.clear()
 
     def plan(self, groups: Iterable[str], pins: Mapping[str, Any] | None = None, *, from_text: bool = True) -> Plan:
         """Fix what the run may do. To be called before anything that others wrote is read.

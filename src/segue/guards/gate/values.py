@@ -25,7 +25,7 @@ _CASELESS = ("user", "channel", "venue")
 def key_of(text: str, kind: str) -> str:
     """What a value of a kind is looked up by."""
     base = kind.partition(":")[0]
-    return text.strip().lower() if base in _CASELESS else form(text, base)
+    return text.strip().lstrip("#@").lower() if base in _CASELESS else form(text, base)
 
 
 class Values:
