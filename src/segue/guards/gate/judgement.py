@@ -170,9 +170,9 @@ def _amount(session: Session, tool: Judged, arguments: Mapping[str, Any], beside
     amount = number(arguments[name])
     if amount is None:
         return Ask(f"{tool.name} has {shown(arguments[name])} as {name}, which is no amount", rule="amount")
-    plan, said, usual = session.planned, session.said.numbers, HEADROOM * session.values.largest
-    if plan and plan.from_text and (named := plan.sums(tool.group, session.said)):
-        usual, said = max(named), list(named)
+    said, usual = session.said.numbers, HEADROOM * session.values.largest
+    if named := session.sums(tool.group):
+        usual, said = max(named), named
     moved = session.moved(beside).get(tool.group, 0.0)
     most = max(usual, sum(said))
     known = f"the most that you named or that is usual is {usual:g}"

@@ -52,18 +52,9 @@ class Plan:
     read_out: dict[str, dict[str, Pin]] = field(default_factory=dict, repr=False, compare=False)
     """By tool: the pins of arguments that are no sinks, once they have been read out of the request."""
 
-    read_out_sums: dict[str, list[float]] = field(default_factory=dict, repr=False, compare=False)
-
     def part(self, group: str, said: Said) -> str:
         """The part of the request that asks for a group; all of it where none does."""
         return self.parts.get(group) or "\n".join(said.texts)
-
-    def sums(self, group: str, said: Said) -> list[float]:
-        """The sums of money that the part of the request names which asks for a group."""
-        found = self.read_out_sums.get(group)
-        if found is None:
-            found = self.read_out_sums[group] = sums(self.part(group, said))
-        return found
 
     def worded(self, tool: Judged, said: Said) -> dict[str, Pin]:
         """The pins of a tool's arguments that are no sinks: those given, and titles that the user gave in quotes."""
@@ -90,13 +81,14 @@ class Session:
         self.planned: Plan | None = None
         self.spent: dict[str, float] = {}
         """What calls have moved, by group."""
+        self._sums: dict[str, list[float]] = {}
 
     def says(self, text: str) -> None:
         """The user says more, in a later turn."""
         self.said.add(text)
+        self._sums.clear()
         if self.planned is not None:
             self.planned.read_out.clear()
-            self.planned.read_out_sums.clear()
 
     def plan(self, groups: Iterable[str], pins: Mapping[str, Any] | None = None, *, from_text: bool = True) -> Plan:
         """Fix what the run may do. To be called before anything that others wrote is read.
@@ -122,6 +114,7 @@ class Session:
         fixed = frozenset(known[each].group if each in known else each for each in groups)
         parts = {group: part for group, part in found.parts.items() if group in fixed}
         self.planned = Plan(fixed, made, from_text, found.delegated, parts)
+        self._sums.clear()
         return self.planned
 
     def plan_from_text(self, pins: Mapping[str, Any] | None = None) -> Plan:
@@ -178,6 +171,14 @@ class Session:
             except Exception:
                 continue  # it knows nothing of it
         return self.judge(tool_name, arguments)
+
+    def sums(self, group: str) -> list[float]:
+        """The sums of money that the user named in the part of the request that asks for a group."""
+        found = self._sums.get(group)
+        if found is None:
+            part = self.planned.part(group, self.said) if self.planned else "\n".join(self.said.texts)
+            found = self._sums[group] = sums(part)
+        return found
 
     def moved(self, beside: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, float]:
         """What calls have moved by group, together with those that have no result yet."""
