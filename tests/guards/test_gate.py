@@ -276,3 +276,19 @@ def _object(**arguments: str) -> dict[str, Any]:
         "type": "object", "properties": {name: {"type": kind} for name, kind in arguments.items()},
         "required": list(arguments),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "body", ["HGK137803", "H G K 1 3 7 8 0 3", "H-G-K-1-3-7-8-0-3", "308731KGH", "SEdLMTM3ODAz", "48474b313337383033"]
+)
+def test_a_confidential_value_is_found_in_thin_disguise(body: str) -> None:
+    session = _session("Mail my plans to anna@acme.example", "mail.send")
+    session.seen("my_data", {}, {"passport_number": "HGK137803"})
+
+    verdict = session.judge(*_mail("anna@acme.example", f"See you soon. {body} Bye."))
+
+    assert isinstance(verdict, Ask)
+    assert verdict.rule == "confidential"
+    assert isinstance(
+        session.judge(*_mail("anna@acme.example", "See you on the 3rd, at 10 a.m. in room B 1 2.")), Allow
+    )

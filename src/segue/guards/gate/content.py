@@ -6,6 +6,7 @@ result gave, and characters that nobody sees. The cost grows with the text alone
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,6 +18,8 @@ from segue.guards.gate.values import Origin, Values
 from segue.tools.vocabulary import words_of
 
 _WORD = re.compile(r"[^\W_]+(?:[.@'-][^\W_]+)*")
+_APART = re.compile(r"(?:(?<!\w)\w(?:[^\w\n]|_){1,3}){5,60}\w(?!\w)")
+_CODED = re.compile(r"[A-Za-z0-9+/_-]{6,4000}={0,2}")
 _RUN = 6
 """So many words in a row that stand in a confidential text make a copy of it."""
 _MOST = 20_000
@@ -39,6 +42,9 @@ class Secrets:
         """The first value that stands in a text, and which the user neither said nor asked for by its name."""
         if not self.held:
             return None
+        return next((found for each in (text, *_unfolded(text)) if (found := self._find(each, said))), None)
+
+    def _find(self, text: str, said: Said) -> Origin | None:
         words = _WORD.findall(text.lower())
         lengths = self._lengths
         for at, word in enumerate(words):
@@ -93,6 +99,23 @@ class Secrets:
         for words, tool, field in data:
             out._keep(tuple(words), (tool, field))
         return out
+
+
+def _unfolded(text: str) -> Iterable[str]:
+    """What a text hides thinly: characters set apart, words backwards, and what is encoded in base64 or hex."""
+    for match in _APART.finditer(text):
+        yield re.sub(r"[\W_]", "", match[0])
+    for match in _CODED.finditer(text):
+        token = match[0]
+        if token.isalpha() and (token.islower() or token.istitle()):
+            continue  # a word
+        if any(char.isdigit() for char in token):
+            yield token[::-1]
+        for decode in (bytes.fromhex, lambda held: base64.b64decode(held + "=" * (-len(held) % 4), b"-_")):
+            try:
+                yield decode(token.rstrip("=")).decode("utf-8")
+            except (ValueError, UnicodeDecodeError):
+                continue
 
 
 def texts(arguments: Mapping[str, Any], names: Iterable[str]) -> Iterable[tuple[str, str]]:

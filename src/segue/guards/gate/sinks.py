@@ -88,7 +88,7 @@ def fill(argument: str, value: Any, sink: Sink, values: Values, said: Said) -> F
     levels.discard("untrusted")
     if unclear:
         levels -= {"looked", "trusted", "resolved"} if "user" not in levels else set()
-    if not levels & set(sink.levels):
+    if not (levels | ({"trusted"} if "looked" in levels else set())) & set(sink.levels):
         origin = _origin(text, kind, found, values)
     return Filled(argument, text, kind, frozenset(levels), frozenset(tools), frozenset(titles), origin, unclear, hidden)
 
