@@ -81,7 +81,7 @@ def adaptive() -> dict[str, float]:
 
 
 def gate_us() -> float:
-    """Microseconds of CPU of one judgement, the median over several kinds of calls, with 1,000 labelled values in the run."""
+    """Microseconds of CPU of one judgement with 1,000 labelled values in the run, the median over kinds of calls."""
     _, tools = _office()
     from segue.guards.gate import Gate
 

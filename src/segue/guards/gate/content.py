@@ -20,6 +20,7 @@ from segue.tools.vocabulary import words_of
 _WORD = re.compile(r"[^\W_]+(?:[.@'-][^\W_]+)*")
 _APART = re.compile(r"(?:(?<!\w)\w(?:[^\w\n]|_){1,3}){5,60}\w(?!\w)")
 _CODED = re.compile(r"[A-Za-z0-9+/_-]{6,4000}={0,2}")
+_ODD = re.compile(r"\d|[a-z][A-Z]")
 _RUN = 6
 """So many words in a row that stand in a confidential text make a copy of it."""
 _MOST = 20_000
@@ -42,10 +43,15 @@ class Secrets:
         """The first value that stands in a text, and which the user neither said nor asked for by its name."""
         if not self.held:
             return None
-        return next((found for each in (text, *_unfolded(text)) if (found := self._find(each, said))), None)
-
-    def _find(self, text: str, said: Said) -> Origin | None:
         words = _WORD.findall(text.lower())
+        if found := self._find(words, said):
+            return found
+        for each in _unfolded(text, words):
+            if found := self._find(_WORD.findall(each.lower()), said):
+                return found
+        return None
+
+    def _find(self, words: list[str], said: Said) -> Origin | None:
         lengths = self._lengths
         for at, word in enumerate(words):
             if word not in lengths:
@@ -101,11 +107,12 @@ class Secrets:
         return out
 
 
-def _unfolded(text: str) -> Iterable[str]:
+def _unfolded(text: str, words: list[str]) -> Iterable[str]:
     """What a text hides thinly: characters set apart, words backwards, and what is encoded in base64 or hex."""
-    for match in _APART.finditer(text):
-        yield re.sub(r"[\W_]", "", match[0])
-    for match in _CODED.finditer(text):
+    if text.count("-") + text.count("_") > 4 or list(map(len, words)).count(1) > 4:
+        for match in _APART.finditer(text):
+            yield re.sub(r"[\W_]", "", match[0])
+    for match in _CODED.finditer(text) if _ODD.search(text) else ():
         token = match[0]
         if token.isalpha() and (token.islower() or token.istitle()):
             continue  # a word
