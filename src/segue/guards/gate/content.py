@@ -125,10 +125,16 @@ def _unfolded(text: str, words: list[str]) -> Iterable[str]:
                 continue
 
 
-def texts(arguments: Mapping[str, Any], names: Iterable[str]) -> Iterable[tuple[str, str]]:
+def texts(arguments: Mapping[str, Any], names: Iterable[str]) -> list[tuple[str, str]]:
     """The texts of some arguments, at any depth, as `(argument, text)`."""
+    out: list[tuple[str, str]] = []
     for name in names:
-        yield from ((name, text) for text in _strings(arguments.get(name), 0))
+        value = arguments.get(name)
+        if isinstance(value, str):
+            out.append((name, value))
+        elif value is not None:
+            out += [(name, text) for text in _strings(value, 0)]
+    return out
 
 
 def _strings(value: Any, depth: int) -> Iterable[str]:

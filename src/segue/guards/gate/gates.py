@@ -46,6 +46,12 @@ class Judged:
         return self.declared.group or self.name
 
     @cached_property
+    def watched(self) -> tuple[str, ...]:
+        """The arguments that are sinks, or hold one, or carry text out."""
+        held = {path.partition(".")[0] for path in self.declared.sinks or ()} | set(self.declared.content or ())
+        return tuple(sorted(held))
+
+    @cached_property
     def leaves_home(self) -> bool:
         """Whether others may read what it is given."""
         return self.declared.reach == "out" or any(

@@ -95,8 +95,7 @@ def _planned(session: Session, tool: Judged) -> Decision | None:
 
 
 def _hidden(tool: Judged, arguments: Mapping[str, Any]) -> Decision | None:
-    watched = {path.partition(".")[0] for path in tool.declared.sinks or ()} | set(tool.declared.content or ())
-    for name, text in texts(arguments, sorted(watched)):
+    for name, text in texts(arguments, tool.watched):
         if hides(text):
             return Block(
                 f"{tool.name} would use {shown(text)} as {name}, which holds characters that nobody sees", rule="hidden"
