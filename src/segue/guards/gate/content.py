@@ -20,6 +20,8 @@ from segue.tools.vocabulary import words_of
 _WORD = re.compile(r"[^\W_]+(?:[.@'-][^\W_]+)*")
 _APART = re.compile(r"(?:(?<!\w)\w(?:[^\w\n]|_){1,3}){5,60}\w(?!\w)")
 _CODED = re.compile(r"[A-Za-z0-9+/_-]{6,4000}={0,2}")
+_JOINTS = re.compile(r"[.@'-]{2}")
+_SPACED = {code: " " for code in range(128) if not chr(code).isalnum() and chr(code) not in ".@'-"}
 _ODD = re.compile(r"\d|[a-z][A-Z]")
 _RUN = 6
 """So many words in a row that stand in a confidential text make a copy of it."""
@@ -43,11 +45,11 @@ class Secrets:
         """The first value that stands in a text, and which the user neither said nor asked for by its name."""
         if not self.held:
             return None
-        words = _WORD.findall(text.lower())
+        words = _words(text)
         if found := self._find(words, said):
             return found
         for each in _unfolded(text, words):
-            if found := self._find(_WORD.findall(each.lower()), said):
+            if found := self._find(_words(each), said):
                 return found
         return None
 
@@ -79,7 +81,7 @@ class Secrets:
             self._add(str(value), (tool, field))
 
     def _add(self, text: str, origin: Origin) -> None:
-        words = _WORD.findall(text.lower())
+        words = _words(text)
         whole = tuple(words)
         runs: Iterable[tuple[str, ...]] = ()
         if len(words) > _RUN:
@@ -105,6 +107,13 @@ class Secrets:
         for words, tool, field in data:
             out._keep(tuple(words), (tool, field))
         return out
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text in lower case; what joins the parts of one - a dot, a hyphen - stays in it."""
+    if text.isascii() and not _JOINTS.search(text):  # the same, in a fraction of the time
+        return [word for each in text.lower().translate(_SPACED).split() if (word := each.strip(".@'-"))]
+    return _WORD.findall(text.lower())
 
 
 def _unfolded(text: str, words: list[str]) -> Iterable[str]:
