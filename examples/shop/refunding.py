@@ -23,6 +23,8 @@ HERE = Path(__file__).resolve().parent
 RULE = HERE / "handbook" / "damaged-on-arrival.md"
 KEYS = "CREATE TABLE IF NOT EXISTS refund_keys (key TEXT PRIMARY KEY, record TEXT NOT NULL)"
 """The shop keeps the key of each refund beside it: that is what a refund is looked up by after a stop."""
+ORDER = {"returns": {"order_id": "sys:order_id id:order", "email": "sys:order_id address"}, "resolver": "id:order"}
+"""What the gate is told of an order: its number and its customer's address are the shop's own."""
 TODAY = "2026-10-31"
 """The shop's last day: the example does not depend on the day it is run on."""
 
@@ -67,7 +69,7 @@ def cite(first: str, last: str = "") -> str:
 def refund_tools(shop: Path) -> list[Tool]:
     """The three tools over one database."""
 
-    @tool(effect="read", timeout_s=10)
+    @tool(effect="read", timeout_s=10, declare=ORDER)
     def look_up_order(order_id: int) -> dict[str, Any]:
         """Look up an order: its customer, lines, payments, refunds and support cases.
 
@@ -97,7 +99,7 @@ def refund_tools(shop: Path) -> list[Tool]:
                 ),
             }
 
-    @tool(effect="read", timeout_s=10)
+    @tool(effect="read", timeout_s=10, declare={"returns": {}})
     def check_damage_refund(order_id: int) -> dict[str, Any]:
         """Check whether the policy for items damaged on arrival allows a refund of an order, without refunding it.
 
@@ -115,7 +117,8 @@ def refund_tools(shop: Path) -> list[Tool]:
         return None if known is None else json.loads(known["record"])
 
     @tool(
-        effect="write", reach="account", approval=True, idempotency_key="order_id", reconcile=find_refund, timeout_s=10
+        effect="write", reach="account", approval=True, idempotency_key="order_id", reconcile=find_refund, timeout_s=10,
+        declare={"sinks": {"order_id": "id:order"}, "returns": {}},
     )  # fmt: skip
     def refund_order(ctx: RunContext[Any], order_id: int) -> dict[str, Any]:
         """Refund the item of an order that arrived damaged, at the price of its line; a team lead approves it first.

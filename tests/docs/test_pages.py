@@ -11,6 +11,7 @@ from tests.docs.pages import DOCS, ROOT, anchors, links, name_of, pages
 
 import segue
 from segue.base import errors
+from segue.guards.settings import GuardsSection
 from segue.memory.documents.by_url import DocumentsSection
 from segue.router import errors as endpoint_errors
 from segue.router.settings import DeploymentSettings, PriceSettings, RouteSettings
@@ -67,6 +68,7 @@ def test_every_public_name_is_explained_in_the_docs() -> None:
         WebhookSection,
         EmailSection,
         LoggingSection,
+        GuardsSection,
         JobsSection,
         ServerSection,
         DocumentsSection,

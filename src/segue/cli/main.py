@@ -35,6 +35,7 @@ def build() -> Any:
         serve,
         simulate,
         threads,
+        tools,
         trace,
         vllm,
         worker,
@@ -48,7 +49,7 @@ def build() -> Any:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for module in (run, chat, dev, serve, resume, threads, checkpoints, fork, worker, trace, check, new, doctor):
+    for module in (run, chat, dev, serve, resume, threads, checkpoints, fork, worker, trace, check, tools, new, doctor):
         app.command(module.__name__.rpartition(".")[2])(module.command)
 
     app.add_typer(audit.app, name="audit")

@@ -21,6 +21,7 @@ from segue.context.questions import put
 from segue.tracing.logs import RunLog, run_log
 
 if TYPE_CHECKING:
+    from segue.base.messages import Message
     from segue.context.events import Event
     from segue.memory.documents.index import Index
     from segue.router.forecast import Forecast
@@ -156,6 +157,12 @@ class RunContext(Generic[DepsT]):
     """The fork that the run is in; empty outside one. In a fork each write is asked about first."""
     borrowed: bool = False
     """The graph was started without a run: this one lasts for the call, and tells nothing apart beyond it."""
+    labelled: Sequence[Message] = field(default=(), repr=False, compare=False)
+    """Where tool calls are judged: the conversation up to them, labelled. The gate judges by it."""
+    toolset: Sequence[Any] = field(default=(), repr=False, compare=False)
+    """Where tool calls are judged: the tools of the agent that asks for them."""
+    words: tuple[str, ...] = field(default=(), repr=False, compare=False)
+    """The user's own words, also where a planner's or another agent's task is what the agent was given."""
     own_ledger: MemoryLedger = field(default_factory=MemoryLedger, repr=False, compare=False)
     """The effects of this run, where the services keep none."""
 

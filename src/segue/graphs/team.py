@@ -10,7 +10,7 @@ a worker pauses the run at the end of its wave.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.constants import END
@@ -19,6 +19,7 @@ from langgraph.types import Send
 from segue.base.errors import OperatorError, RunStopped
 from segue.base.labels import Labels
 from segue.base.messages import Message, append, enter, open_calls, text_of, tool_result
+from segue.base.words import user_words
 from segue.context.events import PlanMade, TaskFinished, TaskStarted
 from segue.context.run import RunContext
 from segue.graphs.budgeting import before_answer, in_budget
@@ -105,6 +106,8 @@ class WorkerTask(TypedDict):
     """The results that the task depends on."""
     spent: dict[str, Any] | None
     """Of a budget of the team's own: what had been spent when the task was sent."""
+    words: NotRequired[list[str]]
+    """What the user said, for the gate."""
 
 
 def team_graph(spec: TeamSpec) -> Graph:
@@ -213,11 +216,17 @@ def _refused(call: Any, why: str) -> Message:
 def _dispatch(state: TeamState) -> Goto:
     plan, results = state["plan"], state.get("results") or {}
     wave, number = next_wave(plan, results), state.get("wave", 0) + 1
-    spent = state.get("spent")
+    spent, words = state.get("spent"), list(user_words(state["messages"]))
     sends = [
         Send(
             task["worker"],
-            {"task": task, "wave": number, "needs": [results[each] for each in task["depends_on"]], "spent": spent},
+            {
+                "task": task,
+                "wave": number,
+                "needs": [results[each] for each in task["depends_on"]],
+                "spent": spent,
+                "words": words,
+            },
         )
         for task in wave
     ]
@@ -238,6 +247,7 @@ def _worker_node(worker: Worker, spec: TeamSpec) -> Any:
         inspect = inspector(rails, ctx.inspect)
         shows = (*ctx.shows, *at_output(rails))
         ctx = ctx.at(agent=worker.name, task_id=task["id"], effects=effects, inspect=inspect, shows=shows)
+        ctx = ctx.at(words=ctx.words or tuple(state.get("words") or ()))
         at = {"run_id": ctx.run_id, "task_id": task["id"], "worker": worker.name}
         ctx.emit(TaskStarted(at=ctx.now(), task=task["task"], wave=state["wave"], **at))
         with in_budget(spec.budget, state, ctx):

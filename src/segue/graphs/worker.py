@@ -16,6 +16,7 @@ from langgraph.constants import END
 
 from segue.base.errors import RunStopped
 from segue.base.messages import Message, ToolCall, append, open_calls, text_of
+from segue.base.words import user_words
 from segue.context.events import ToolFinished
 from segue.context.run import RunContext
 from segue.graphs.asking import ask
@@ -151,6 +152,8 @@ async def _act(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Go
             ))  # fmt: skip
         return Goto("generate", update={"messages": told}, because="the same calls gave the same results before")
     calls = _next_calls(asked, tools)
+    words = ctx.words or user_words(state["messages"])
+    ctx = ctx.at(labelled=state["messages"], toolset=tools, words=words)
     results = await execute_tool_calls(calls, tools, ctx, max_parallel=spec.max_parallel_tools)
     failed = sum(result.failed for result in results)
     reason = f"{len(results)} tool result{'s' if len(results) > 1 else ''}"

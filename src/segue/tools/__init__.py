@@ -7,14 +7,27 @@ decided in `segue.graphs`.
 from typing import TYPE_CHECKING, Any
 
 from segue.tools.calls import ToolResult
+from segue.tools.declaration import Declaration
 from segue.tools.execution import execute_tool_calls
+from segue.tools.foreign import tool_from_schema
 from segue.tools.tool import Tool, tool
 from segue.tools.toolset import FunctionToolset, Toolset, as_toolset
 
 if TYPE_CHECKING:
     from segue.tools.asking_people import ask_person
 
-__all__ = ["FunctionToolset", "Tool", "ToolResult", "Toolset", "as_toolset", "ask_person", "execute_tool_calls", "tool"]
+__all__ = [
+    "Declaration",
+    "FunctionToolset",
+    "Tool",
+    "ToolResult",
+    "Toolset",
+    "as_toolset",
+    "ask_person",
+    "execute_tool_calls",
+    "tool",
+    "tool_from_schema",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -122,7 +122,7 @@ async def _elsewhere(item: Ready, ctx: RunContext[Any]) -> str:
 
 async def _decide(item: Ready, ctx: RunContext[Any]) -> Decision:
     if ctx.services.authorize is not None:
-        return await ctx.services.authorize(item.tool, item.arguments, ctx)
+        return await ctx.services.authorize(item.tool, item.arguments, ctx.at(tool_call_id=item.call["id"]))
     return own_rules(item.tool, item.arguments, ctx)
 
 

@@ -7,7 +7,7 @@ It returns what the call would have returned, or `None` where it did not take ef
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from segue.base.errors import UserError, names
@@ -28,7 +28,7 @@ def named(fn: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
     return {each.name: arguments[each.name] for each in parameters if each.name in arguments}
 
 
-def check_reconcile(name: str, parameters: dict[str, Any], fn: Any) -> None:
+def check_reconcile(name: str, parameters: Mapping[str, Any], fn: Any) -> None:
     """Whether it can be called with the arguments of the tool.
 
     Raises:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from segue.base.errors import UserError
 from segue.base.ids import derived_id
 from segue.context.run import RunContext
+from segue.tools.declaration import Declaration
 from segue.tools.reconciling import check_reconcile
 from segue.tools.schema import argument_values, canonical, read_signature, without_titles
 
@@ -66,6 +67,10 @@ class Tool:
     delegates: bool = False
     """Whether it is another agent, which may wait for a person in the middle of its work; what ran before it is in a
     checkpoint then, so that it is not run again."""
+
+    declare: Declaration | None = None
+    """What it says of itself to the gate: what its results are, which arguments decide where something lands. What
+    is not said is derived from names, types and descriptions."""
 
     of: Any = None
     """The toolset that it is a tool of, where that can be asked for more than calls."""
@@ -150,7 +155,7 @@ class Tool:
 
         parameters = without_titles(parameters)
         parameters.pop("description", None)
-        options = _normal(theirs.name, parameters, overrides)
+        options = normal_options(theirs.name, parameters, overrides)
         return cls(name=theirs.name, description=theirs.description, parameters=parameters, fn=call, **options)
 
 
@@ -171,6 +176,7 @@ def tool(
     retry_safe: bool = False,
     reconcile: Callable[..., Any] | None = None,
     trusted: bool = False,
+    declare: Declaration | Mapping[str, Any] | None = None,
     name: str | None = None,
     description: str | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
@@ -184,7 +190,7 @@ def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Tool | Call
     Args:
         fn: A sync or async function; its first parameter may be a `RunContext`. A sync one runs in a thread.
         options: The fields of `Tool`: effect, reach, timeout_s, approval, approval_expires_s, idempotency_key,
-            scopes, retry_safe, reconcile, trusted, name, description.
+            scopes, retry_safe, reconcile, trusted, declare, name, description.
 
     Raises:
         UserError: The function or an option does not make a tool; the message says why.
@@ -196,15 +202,12 @@ def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Tool | Call
 
 def _build(fn: Callable[..., Any], /, **options: Any) -> Tool:
     if isinstance(fn, Tool):
-        return replace(fn, **_normal(fn.name, fn.parameters, options))
+        return replace(fn, **normal_options(fn.name, fn.parameters, options))
     if not callable(fn) or isinstance(fn, type):
         what = f"the class {fn.__name__}" if isinstance(fn, type) else type(fn).__name__
         raise UserError(f"@tool is for functions, not for {what}")
     name = options.pop("name", None) or getattr(fn, "__name__", type(fn).__name__)
-    if not _NAME.fullmatch(name):
-        raise UserError(
-            f"{name!r} is no name for a tool: letters, digits, _ and -, at most 64, not starting with a digit"
-        )
+    check_name(name)
     signature = read_signature(fn, name=name)
     description = options.pop("description", None) or signature.description
     if not description:
@@ -218,16 +221,39 @@ def _build(fn: Callable[..., Any], /, **options: Any) -> Tool:
         fn=fn,
         takes_ctx=signature.takes_ctx,
         arguments=signature.arguments,
-        **_normal(name, signature.parameters, options),
+        **normal_options(name, signature.parameters, options),
     )
 
 
-def _normal(name: str, parameters: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+def check_name(name: str) -> None:
+    """Look at a tool's name.
+
+    Raises:
+        UserError: No model server would take it.
+    """
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"{name!r} is no name for a tool: letters, digits, _ and -, at most 64, not starting with a digit"
+        )
+
+
+def normal_options(name: str, parameters: Mapping[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a tool that an author gave, checked and in the form that a tool keeps.
+
+    Raises:
+        UserError: One is unknown or unusable; the message names the tool and the option.
+    """
     known = set(Tool.__dataclass_fields__) - {"fn", "parameters", "arguments", "takes_ctx"}
     unknown = set(options) - known
     if unknown:
         raise UserError(f"tool {name!r}: no option {sorted(unknown)[0]!r}; there are {', '.join(sorted(known))}")
     out = dict(options)
+    if out.get("declare") is not None:
+        out["declare"] = declared = Declaration.of(out["declare"], name, parameters)
+        for option in ("effect", "reach"):
+            said = getattr(declared, option)
+            if said is not None and out.setdefault(option, said) != said:
+                raise UserError(f"tool {name!r}: {option}={out[option]!r}, but it is declared as {said!r}")
     if "idempotency_key" in out:
         keys = (out["idempotency_key"],) if isinstance(out["idempotency_key"], str) else tuple(out["idempotency_key"])
         missing = [key for key in keys if key not in parameters.get("properties", {})]
@@ -250,7 +276,7 @@ def _normal(name: str, parameters: dict[str, Any], options: dict[str, Any]) -> d
     return out
 
 
-def _check_approval(name: str, parameters: dict[str, Any], approval: Any) -> None:
+def _check_approval(name: str, parameters: Mapping[str, Any], approval: Any) -> None:
     if isinstance(approval, bool):
         return
     if not callable(approval):

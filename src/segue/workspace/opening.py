@@ -17,7 +17,7 @@ from segue.agents.runnable import Runnable
 from segue.base.errors import SegueError, StoreError, UserError
 from segue.base.ports import Clock, SystemClock
 from segue.context.run import Services
-from segue.guards.gate import authorize
+from segue.guards.gate import authorizer
 from segue.router import RouterCore
 from segue.router.rollout import Shares
 from segue.tools.ledger import open_ledger
@@ -160,7 +160,7 @@ class OpenWorkspace:
             artefacts=self.artefacts,
             clock=self._clock,
             redact=redactor(self.settings.redaction.model),
-            authorize=authorize,
+            authorize=authorizer(self.settings.guards.gate),
             audit=self.audit,
             notifier=self.notifier,
             ledger=self.ledger,

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from segue.base.errors import ConfigError
+from segue.guards.settings import GuardsSection
 from segue.memory.documents.by_url import DocumentsSection
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, SpendingSettings, named
 from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
@@ -94,6 +95,7 @@ class WorkspaceSettings(BaseSettings):
     notify: NotifySection = NotifySection()
     logging: LoggingSection = LoggingSection()
     documents: DocumentsSection = DocumentsSection()
+    guards: GuardsSection = GuardsSection()
     jobs: JobsSection = JobsSection()
     server: ServerSection = ServerSection()
 

@@ -116,7 +116,7 @@ class CRM(Toolset):
             """
             return await self.find_contacts(text, limit=max(1, min(limit, MAX_FOUND)))
 
-        return self._tool(find_contacts, "read")
+        return self._tool(find_contacts, "read", declare={"returns": _contact("text")})
 
     @property
     def get_tool(self) -> Tool:
@@ -130,7 +130,8 @@ class CRM(Toolset):
             """
             return await self.get_contact(contact_id)
 
-        return self._tool(get_contact, "read")
+        declare = {"returns": _contact("contact_id"), "resolver": "id:contact"}
+        return self._tool(get_contact, "read", declare=declare)
 
     @property
     def activities_tool(self) -> Tool:
@@ -145,7 +146,7 @@ class CRM(Toolset):
             """
             return await self.list_activities(contact_id, limit=max(1, min(limit, 100)))
 
-        return self._tool(list_activities, "read")
+        return self._tool(list_activities, "read", declare={"returns": {}})
 
     @property
     def note_tool(self) -> Tool:
@@ -162,7 +163,7 @@ class CRM(Toolset):
                 contact_id, kind="note", summary=text, on_date=_today(ctx), key=ctx.idempotency_key
             )
 
-        return self._tool(add_note, "write", retry_safe=True)
+        return self._tool(add_note, "write", retry_safe=True, declare=_ON_A_CONTACT)
 
     @property
     def tier_tool(self) -> Tool:
@@ -177,7 +178,7 @@ class CRM(Toolset):
             """
             return await self.update_tier(contact_id, tier)
 
-        return self._tool(update_tier, "write", retry_safe=True)
+        return self._tool(update_tier, "write", retry_safe=True, declare=_ON_A_CONTACT)
 
     @property
     def owner_tool(self) -> Tool:
@@ -192,11 +193,20 @@ class CRM(Toolset):
             """
             return await self.update_owner(contact_id, owner)
 
-        return self._tool(update_owner, "write", retry_safe=True)
+        return self._tool(update_owner, "write", retry_safe=True, declare=_ON_A_CONTACT)
 
     def _tool(self, fn: Any, effect: str, **options: Any) -> Tool:
         name = f"{fn.__name__}_{self.name}" if self.name else fn.__name__
         return tool(fn, name=name, effect=effect, reach="own", timeout_s=15.0, **options)
+
+
+_ON_A_CONTACT = {"sinks": {"contact_id": "id:contact"}, "returns": {}}
+"""What the gate is told of the tools that write: which contact they write to must be one that was meant."""
+
+
+def _contact(found_by: str) -> dict[str, str]:
+    """What the gate is told of a contact's fields; notes and names could have been written by anybody."""
+    return {"contact_id": f"sys:{found_by} id:contact", "email": f"sys:{found_by} address"}
 
 
 def _today(ctx: RunContext[Any]) -> str:
