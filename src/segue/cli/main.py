@@ -30,6 +30,7 @@ def build() -> Any:
         keys,
         models,
         new,
+        policy,
         resume,
         run,
         serve,
@@ -55,6 +56,7 @@ def build() -> Any:
     app.add_typer(audit.app, name="audit")
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(effects.app, name="effects")
+    app.add_typer(policy.app, name="policy")
     app.command("eval")(evaluate.command)
     app.command("simulate")(simulate.command)
     app.add_typer(evals.app, name="evals")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class GuardsSection(BaseModel):
@@ -16,3 +16,5 @@ class GuardsSection(BaseModel):
     """`standard`: the calls of tools that declare something are judged by what they declare, once the run has read
     what others could have written. `strict`: every tool is, by what it declares and what is derived, from the first
     call on, within a plan that is read out of the request. `observe`: as `strict`, and nothing is held back."""
+    tools: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """`[guards.tools.NAME]`: what a tool declares, over what its code says. See `segue.tools.Declaration`."""

@@ -160,7 +160,7 @@ class OpenWorkspace:
             artefacts=self.artefacts,
             clock=self._clock,
             redact=redactor(self.settings.redaction.model),
-            authorize=authorizer(self.settings.guards.gate),
+            authorize=authorizer(self.settings.guards.gate, self.settings.guards.tools),
             audit=self.audit,
             notifier=self.notifier,
             ledger=self.ledger,

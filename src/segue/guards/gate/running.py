@@ -8,6 +8,7 @@ task, the scopes of the principal, where the arguments come from (`judgement`), 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from segue.base.errors import names
 from segue.base.messages import open_calls
 from segue.context.decisions import Allow, Ask, Block, Decision
 from segue.context.run import Authorize, RunContext
+from segue.guards.gate.declaring import as_declared
 from segue.tools.calls import Ready
 from segue.tools.judging import own_rules
 from segue.tools.running import repeatable
@@ -28,11 +30,14 @@ KEPT = 64
 """Sessions that are kept between calls; one that is not is made again from the messages."""
 
 
-def authorizer(policy: Strictness = "standard") -> Authorize:
-    """The gate as the port that `tools.execution` calls, with a policy."""
-    kept = _Sessions(policy)
+def authorizer(policy: Strictness = "standard", declared: Mapping[str, Mapping[str, Any]] | None = None) -> Authorize:
+    """The gate as the port that `tools.execution` calls, with a policy; `declared` is what settings say of tools."""
+    declared = declared or {}
+    kept = _Sessions(policy, declared)
 
     async def authorize(tool: Tool, arguments: dict[str, Any], ctx: RunContext[Any]) -> Decision:
+        if tool.name in declared:
+            tool = as_declared(tool, declared)
         first = gate(tool, arguments, ctx)
         if isinstance(first, Block) or not ctx.labelled or (policy == "standard" and tool.declare is None):
             return first
@@ -112,8 +117,9 @@ class _Kept:
 class _Sessions:
     """The sessions of the runs that are under way."""
 
-    def __init__(self, policy: Strictness) -> None:
+    def __init__(self, policy: Strictness, declared: Mapping[str, Mapping[str, Any]]) -> None:
         self._policy: Strictness = policy
+        self._declared = declared
         self._held: OrderedDict[tuple[str, str, str], _Kept] = OrderedDict()
 
     def of(self, ctx: RunContext[Any]) -> Session:
@@ -124,7 +130,8 @@ class _Sessions:
         key = (ctx.run_id, ctx.place.rpartition("|")[0], ctx.agent)
         kept = self._held.get(key)
         if kept is None or not kept.goes_on(ctx):
-            made = Gate(ctx.toolset, policy=self._policy).begin(ctx.words, principal=None)
+            tools = [as_declared(tool, self._declared) for tool in ctx.toolset]
+            made = Gate(tools, policy=self._policy).begin(ctx.words, principal=None)
             if self._policy != "standard":
                 made.plan_from_text()
             kept = self._held[key] = _Kept(made, tuple(ctx.toolset), ctx.words, 0, "")
