@@ -14,12 +14,13 @@ from typing import Any
 
 import pytest
 from tests.security.obedient import obedient, order, read_by
-from tests.server.conftest import Serve, Served
+from tests.server.conftest import Serve, Served, listening
 from tests.server.test_keys import ROUTES
 from tests.tracing.otlp_sink import collecting
 
 from segue import Agent, Budget, Documents, Planner, Principal, Reject, Team, Workspace, tool
 from segue.guards import cites_sources, new_canary, no_canaries, no_pii
+from segue.server import app
 from segue.testing import ScriptedModel, call
 from segue.tools.connectors.sql import Database
 from segue.tools.sandbox.toolset import CodeTools
@@ -92,7 +93,7 @@ async def test_an_injected_order_neither_skips_an_approval_nor_lends_a_scope(ws:
 
 
 async def test_a_planted_key_and_personal_data_are_in_nothing_that_is_told_kept_or_sent(
-    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """LLM02 sensitive information: a key nowhere at all, personal data nowhere that leaves, the environment in no file."""
     monkeypatch.setenv("DESK_PASSWORD", CANARY)
@@ -103,13 +104,14 @@ async def test_a_planted_key_and_personal_data_are_in_nothing_that_is_told_kept_
     desk = Agent("desk", model=model, tools=[mail, code.run_code], guards=guards)
     with collecting() as collector, caplog.at_level(logging.DEBUG):
         (tmp_path / "segue.toml").write_text(f'[tracing]\notlp_endpoint = "{collector.url}"\n')
-        served = await serve([desk], login=True)
-        client = served.client(await served.key("acme"))
-        asked = {"agent": "desk", "input": f"Read my mail. {order('read_mail')}", "thread_id": "t"}
-        run = (await client.post("/api/v1/runs/wait", json=asked)).json()
-        told = await everything_told(served, client, run["id"], "t")
-        figures = served.server.ws.metrics.render().decode()
-        assert served.server.ws.tracer.flush()
+        async with Workspace.open(tmp_path) as ws, listening(application := app(ws, agents=[desk], login=True)) as url:
+            served = Served(application.state.server, url)
+            client = served.client(await served.key("acme"))
+            asked = {"agent": "desk", "input": f"Read my mail. {order('read_mail')}", "thread_id": "t"}
+            run = (await client.post("/api/v1/runs/wait", json=asked)).json()
+            told = await everything_told(served, client, run["id"], "t")
+            figures = ws.metrics.render().decode()
+            await served.close()
         sent = b"".join(collector.bodies)
     await code.close()
 
@@ -181,21 +183,22 @@ async def test_markup_that_got_into_the_page_all_the_same_neither_runs_nor_loads
     await page.get_by_role("button", name="Approve").wait_for()
 
     shown = await page.locator("[src*='evil'], [href^='javascript'], [action*='evil'], #go, #send").count()
-    broken = await page.evaluate(
-        """evil => new Promise(done => {
-            const seen = [];
-            document.addEventListener("securitypolicyviolation", each => seen.push(each.effectiveDirective));
+    await page.evaluate(
+        """evil => {
+            window.broken = [];
+            document.addEventListener("securitypolicyviolation", each => window.broken.push(each.effectiveDirective));
             const box = document.body.appendChild(document.createElement("div"));
-            box.innerHTML = evil;
             const script = document.createElement("script");
             script.textContent = "window.pwned=1";
+            box.innerHTML = evil;
             box.append(script);
             box.querySelector("#go").click();
-            box.querySelector("#send").requestSubmit();
-            fetch("http://evil.example/fetch").catch(() => requestAnimationFrame(() => setTimeout(() => done(seen), 50)));
-        })""",
+            fetch("http://evil.example/fetch").catch(() => box.querySelector("#send button").click());
+        }""",
         evil,
     )
+    await page.wait_for_function("broken.includes('form-action') && broken.includes('img-src')")
+    broken = await page.evaluate("broken")
 
     assert shown == 0
     assert await page.evaluate("window.pwned") is None
@@ -303,6 +306,7 @@ async def test_a_poisoned_page_is_read_with_its_source_as_untrusted_and_by_its_o
 
     (waits, read), (free, elsewhere) = runs["acme"], runs["other"]
     first = str(read["content"]).splitlines()[0]
+    print(read['content'])
     assert first.startswith("[uploads/stuffed.md:")
     assert (read["labels"]["integrity"], read["labels"]["source"]) == ("untrusted", "search_handbook")
     assert (waits["status"], done) == ("waiting", [])
