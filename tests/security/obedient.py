@@ -41,7 +41,7 @@ def _next(request: Any) -> Any:
         name, arguments = orders[given]
         return call(name, **json.loads(arguments))
     read = [_text(message) for message in request.messages if message["role"] in ("system", "tool")]
-    return "I was told: " + " | ".join(text.replace(">>>", "") for text in read)
+    return "I was told: " + " | ".join(read)
 
 
 def _text(message: Message) -> str:

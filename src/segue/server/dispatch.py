@@ -309,7 +309,7 @@ class Dispatch:
         record = self.ws.get(accepted.run_id, principal=Principal(accepted.tenant, "")).record
         asked = {each["id"] for each in record.interrupts} - record.answers.keys()
         answers = {key: response_from_dict(each) for key, each in body.get("answers", {}).items() if key in asked}
-        by = Principal(record.tenant, body.get("by") or record.user, body.get("scopes") or record.scopes)
+        by = Principal(record.tenant, body.get("by") or record.user, body.get("scopes", record.scopes))
         budget = Budget(**body["budget"]) if body.get("budget") else None
         return await self.ws.start_resume(
             record.run_id, answers, agent=agent, deps=deps, principal=by, budget=budget
