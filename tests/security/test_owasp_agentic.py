@@ -357,7 +357,7 @@ async def test_a_dead_model_is_asked_a_bounded_number_of_times(tmp_path: Path) -
     async with WireServer() as server:
         server.script(*[error_reply(500, "broken") for _ in range(200)])
         (tmp_path / "segue.toml").write_text(
-            f'[router]\ndetect = false\nwait_s = 1\n[deployments.dead]\nbase_url = "{server.url}"\nmodel = "m"\n'
+            f'[router]\ndetect = false\nwait_s = 1\n[deployments.dead]\nendpoint = "{server.url}"\nmodel = "m"\n'
         )
         async with Workspace.open(tmp_path) as ws:
             runs = await asyncio.gather(*(ws.run(Agent("desk"), "Hello.") for _ in range(4)), return_exceptions=True)
