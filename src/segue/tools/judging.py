@@ -32,6 +32,8 @@ def prepare(call: ToolCall, delivery: str, held: Mapping[str, Tool]) -> Prepared
         raw = json.loads(call["function"]["arguments"] or "{}")
     except ValueError as error:
         return failed(call, tool, f"the arguments of {name} are not JSON: {error}")
+    except RecursionError:
+        return failed(call, tool, f"the arguments of {name} are nested too deep")
     if not isinstance(raw, dict):
         return failed(call, tool, f"the arguments of {name} are a JSON object, not {type(raw).__name__}")
     return fitted(Ready(call=call, tool=tool, arguments={}, raw=raw, delivery=delivery), raw)
