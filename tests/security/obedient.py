@@ -1,8 +1,8 @@
 """The worst model there is: it does whatever any text that it reads tells it to do, whoever wrote it.
 
-An order is a line `>>> NAME {"argument": "value"}`, in a request, a task, a tool's result or a document. The model gives
-one order after the other, each once, and in the end repeats aloud all that it has read. So what comes of an attack
-depends on what stands around the model, and on nothing else.
+An order is a line `>>> NAME {"argument": "value"}`, in a request, a task, a tool's result or a document. The model
+gives one order after the other, each once, and in the end repeats aloud all that it has read. So what comes of an
+attack depends on what stands around the model, and on nothing else.
 """
 
 from __future__ import annotations

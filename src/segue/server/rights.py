@@ -1,7 +1,7 @@
-"""Current rights: a user in; what the user may now, out. A run that waited, or whose server died, goes on with no more.
+"""Current rights: a user in; what the user may now, out. A run that waited, or lost its server, goes on with no more.
 
-`[jobs.owners]` is asked first, then the keys that count. Who never had either - a program that ran an agent for a user of
-its own - keeps what the run was given.
+`[jobs.owners]` is asked first, then the keys that count. Who never had either - somebody a program ran an agent
+for - keeps what the run was given.
 """
 
 from __future__ import annotations

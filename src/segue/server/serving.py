@@ -167,8 +167,8 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
             shared=bool(ws.database_url),
         )  # fmt: skip
         server = Server(
-            ws=ws, settings=settings, store=store, keys=keys, rights=rights, registry=registry, hub=hub, dispatch=dispatch,
-            evals=await stack.enter_async_context(open_evals(ws)), drain_s=setup.drain_s,
+            ws=ws, settings=settings, store=store, keys=keys, rights=rights, registry=registry, hub=hub,
+            dispatch=dispatch, evals=await stack.enter_async_context(open_evals(ws)), drain_s=setup.drain_s,
         )  # fmt: skip
         await store.forget(server.now() - settings.keep_events_days * DAY_S)
         await _in_background(hub.run(), stack)
