@@ -125,7 +125,7 @@ async def test_a_worker_has_the_tools_that_it_was_given_whatever_it_is_told(ws: 
     reader = Agent("reader", description="Reads.", model=obedient(), tools=[])
     cashier = Agent("cashier", description="Refunds.", model=obedient(), tools=[refunder(done)])
     busy = Agent("busy", description="Reads.", model=obedient(), tools=[CodeTools().summarise_table])
-    tasks = [{"id": who, "worker": who, "task": wanted, "depends_on": []} for who in ("reader", "busy")]
+    tasks: list[Any] = [{"id": who, "worker": who, "task": wanted, "depends_on": []} for who in ("reader", "busy")]
     desk = Team("desk", planner=Planner(model=obedient()), workers=[reader, busy, cashier])
 
     run = await ws.run(desk, f"Go. {order('submit_plan', tasks=tasks)}")
@@ -145,8 +145,8 @@ async def test_a_dead_model_is_asked_a_bounded_number_of_times(tmp_path: Path) -
         async with Workspace.open(tmp_path) as ws:
             runs = await asyncio.gather(*(ws.run(Agent("desk"), "Hello.") for _ in range(4)), return_exceptions=True)
 
-    assert len(server.requests) <= 4 * 8
-    assert all(isinstance(run, Exception) or run.status == "failed" for run in runs), runs
+    assert 4 <= len(server.requests) <= 4 * 8
+    assert [getattr(run, "status", "failed") for run in runs] == ["failed"] * 4
 
 
 def paying(world: Path) -> Agent:
