@@ -13,6 +13,7 @@ import socket
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.router.wire_server import WireServer, error_reply
