@@ -15,6 +15,7 @@ from segue.base.errors import BadInput
 from segue.base.ids import derived_id, new_id
 from segue.base.known import KnownIds
 from segue.base.labels import Integrity, Labels, plain_labels
+from segue.base.pairs import paired
 
 if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage, BaseMessage
@@ -133,7 +134,9 @@ def enter(message: Message, *, source: str = "") -> Message:
     if role not in _INTEGRITY:
         raise BadInput(f"a message needs a role out of {', '.join(sorted(_INTEGRITY))}; this one has {role!r}")
     content = message.setdefault("content", None)
-    if not (content is None or isinstance(content, str)):
+    if isinstance(content, str):
+        message["content"] = paired(content)
+    elif content is not None:
         if not isinstance(content, list):
             raise BadInput(f"a message's content is text, a list of parts or None, not {type(content).__name__}")
         _check_parts(content)

@@ -100,5 +100,5 @@ def _canonical(arguments: str) -> str:
     """The arguments, however they were spaced and ordered."""
     try:
         return json.dumps(json.loads(arguments or "{}"), sort_keys=True)
-    except ValueError:
+    except (ValueError, RecursionError):
         return arguments

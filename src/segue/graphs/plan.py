@@ -92,7 +92,7 @@ def read_plan(arguments: str, workers: Sequence[str], done: Mapping[str, bool], 
     try:
         items = json.loads(arguments)["tasks"]
         tasks = [_task(item) for item in items]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise PlanInvalid(
             f"submit_plan takes {{tasks: [{{id, worker, task, depends_on}}]}}; this does not read so: {error}"
         ) from None

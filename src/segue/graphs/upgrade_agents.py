@@ -75,7 +75,7 @@ def _call(tool: Tool, call: ToolCall, asked: bool, by_rail: bool) -> Iterator[Fi
     except ValidationError as error:
         yield from _arguments(tool, error)
         return
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return  # what the model wrote is told back to it, before as after
     needs = tool.needs_approval(arguments)
     if asked and not needs and not by_rail:

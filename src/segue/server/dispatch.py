@@ -29,6 +29,7 @@ from segue.server.hub import Hub, ended
 from segue.server.keys import Key
 from segue.server.presence import Presence
 from segue.server.registry import Registry
+from segue.server.rights import CurrentRights
 from segue.server.store import Accepted, ServerStore
 from segue.workspace.answering import answers_for
 from segue.workspace.run import RunHandle
@@ -75,6 +76,7 @@ class Dispatch:
         registry: Registry,
         presence: Presence,
         *,
+        rights: CurrentRights,
         deps: Deps | None,
         most: int,
         shared: bool = False,
@@ -82,7 +84,7 @@ class Dispatch:
         """`most`: runs at a time of a key that has no limit of its own. `shared`: whether other servers may live."""
         self.ws, self.store, self.hub, self.registry = ws, store, hub, registry
         self._presence, self._shared = presence, shared
-        self._deps, self._most = deps, most
+        self._rights, self._deps, self._most = rights, deps, most
         self._left: set[tuple[str, str]] = set()
         """What is left to others, since its agent is not served here."""
         self._handles: dict[tuple[str, str], RunHandle] = {}
@@ -117,7 +119,8 @@ class Dispatch:
         """Accept that a run goes on, by answers where it waits for some, and go on with it.
 
         Raises:
-            NotNow: It cannot go on: it is completed or under way, or a later run went on with its thread.
+            NotNow: It cannot go on: it is completed or under way, a later run went on with its thread, or whoever it
+                acts for has no rights any more.
             NotThere: Its agent is not served any more.
             BadInput: An answer cannot be given, or the budget is none. The run waits on.
             TooMany: As `begin`.
@@ -126,6 +129,7 @@ class Dispatch:
         allowance = Budget(**budget) if budget else None
         check_state(record, busy=False)
         answers_for(record, answers, key.principal, now=self._now(), budget=allowance)
+        await self._narrow(record)
         agent = self.registry.get(record.agent)
         deps = await self._made(agent, _principal(record))
         body = {
@@ -291,6 +295,7 @@ class Dispatch:
             return False
         try:
             agent = self.registry.find(accepted.agent) or self.registry.by_source(record.source)
+            await self._narrow(record)
             handle = await self._start(accepted, agent, await self._made(agent, _principal(record)))
         except StoreError:
             raise
@@ -309,7 +314,7 @@ class Dispatch:
         record = self.ws.get(accepted.run_id, principal=Principal(accepted.tenant, "")).record
         asked = {each["id"] for each in record.interrupts} - record.answers.keys()
         answers = {key: response_from_dict(each) for key, each in body.get("answers", {}).items() if key in asked}
-        by = Principal(record.tenant, body.get("by") or record.user, body.get("scopes") or record.scopes)
+        by = Principal(record.tenant, body.get("by") or record.user, body.get("scopes", record.scopes))
         budget = Budget(**body["budget"]) if body.get("budget") else None
         return await self.ws.start_resume(
             record.run_id, answers, agent=agent, deps=deps, principal=by, budget=budget
@@ -396,6 +401,10 @@ class Dispatch:
         task = asyncio.get_running_loop().create_task(forget())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _narrow(self, record: RunRecord) -> None:
+        if await self._rights.narrow(record):
+            await self.ws.records.keep(record)
 
     def _must_have_room(self, key: Key) -> None:
         most = key.concurrent_runs or self._most

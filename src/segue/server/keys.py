@@ -109,9 +109,16 @@ class Keys:
         return key
 
     async def rights(self, tenant: str, user: str, *, now: float) -> Sequence[str] | None:
-        """What a user may now by all keys that count; `None` where there are none."""
-        found = [each for each in await self.all() if (each.tenant, each.user) == (tenant, user) and each.counts(now)]
+        """What a user may now by all keys that count and do more than look; `None` where there are none."""
+        found = [each for each in await self._of(tenant, user) if each.counts(now) and not each.read_only]
         return sorted({scope for each in found for scope in each.scopes}) if found else None
+
+    async def known(self, tenant: str, user: str) -> bool:
+        """Whether a user ever had a key."""
+        return bool(await self._of(tenant, user))
+
+    async def _of(self, tenant: str, user: str) -> list[Key]:
+        return [each for each in await self.all() if (each.tenant, each.user) == (tenant, user)]
 
     async def _put(self, digest: str, key: Key, at: float) -> None:
         body = {name: getattr(key, name) for name in Key.__dataclass_fields__}

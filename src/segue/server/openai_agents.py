@@ -19,7 +19,7 @@ from segue.base.usage import Usage
 from segue.context.events import TextAdded, TextReset
 from segue.server.dispatch import Wanted
 from segue.server.keys import Key
-from segue.server.openai_waiting import answer_in, asking, open_requests, run_named
+from segue.server.openai_waiting import answer_in, asking, asks, open_requests, run_named
 from segue.server.openai_wire import DONE, ChatAsked, Chunks
 from segue.server.serving import Server
 
@@ -54,7 +54,7 @@ async def begin(server: Server, asked: ChatAsked, who: Key, thread_id: str) -> T
         return Turn(record=await server.dispatch.begin(wanted, who))
     request = open_requests(waiting)[0]
     answer = answer_in(text_of(coerce(asked.messages[-1].plain())), request)
-    if answer is None:
+    if answer is None or not (thread_id or asks(_said_last(asked), waiting)):
         return Turn(record=waiting, again=True)
     return Turn(record=await server.dispatch.resume(waiting, {request.id: answer}, who))
 
@@ -65,12 +65,17 @@ def _waiting(server: Server, asked: ChatAsked, who: Key, thread_id: str) -> RunR
         held = server.ws.records.newest(who.tenant, limit=1, thread_id=thread_id)
         found = held[0] if held else None
     else:
-        said = [each for each in asked.messages if each.role == "assistant"]
-        run_id = run_named(text_of(coerce(said[-1].plain()))) if said else ""
+        run_id = run_named(_said_last(asked))
         found = server.ws.records.get(who.tenant, run_id) if run_id else None
     if found is None or found.status != "waiting" or asked.messages[-1].role != "user" or not open_requests(found):
         return None
     return found
+
+
+def _said_last(asked: ChatAsked) -> str:
+    """The last answer in the conversation; empty where there is none."""
+    said = [each for each in asked.messages if each.role == "assistant"]
+    return text_of(coerce(said[-1].plain())) if said else ""
 
 
 def _newest(asked: ChatAsked) -> list[dict[str, Any]]:

@@ -38,6 +38,11 @@ def asking(record: RunRecord) -> str:
     return f"{_question(held[0])}{more}\n\n[waits: {record.run_id}]" if held else f"[waits: {record.run_id}]"
 
 
+def asks(text: str, record: RunRecord) -> bool:
+    """Whether a text ends with what the run waits for: a model may be made to say a run's mark behind other words."""
+    return " ".join(text.split()).endswith(" ".join(asking(record).split()))
+
+
 def _question(request: InterruptRequest) -> str:
     what = f"`{request.tool}` with `{orjson.dumps(request.arguments, default=str).decode()}`"
     why = f" {request.reason}" if request.reason else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,7 +18,7 @@ from segue.agents.runnable import Runnable
 from segue.base.errors import ConfigError, SegueError
 from segue.evals.store import EvalStore, open_evals
 from segue.jobs.jobs import Jobs
-from segue.jobs.opening import open_jobs, rights_of
+from segue.jobs.opening import open_jobs
 from segue.jobs.planning import Planning
 from segue.jobs.worker import Worker
 from segue.memory.database import open_database
@@ -31,6 +31,7 @@ from segue.server.hub import Hub
 from segue.server.keys import Key, Keys
 from segue.server.presence import Presence
 from segue.server.registry import Registry
+from segue.server.rights import CurrentRights
 from segue.server.store import DAY_S, ServerStore, place_of
 from segue.workspace.sections import ServerSection
 from segue.workspace.workspace import Workspace
@@ -68,6 +69,7 @@ class Server:
     settings: ServerSection
     store: ServerStore
     keys: Keys
+    rights: CurrentRights
     registry: Registry
     hub: Hub
     dispatch: Dispatch
@@ -158,12 +160,15 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
             keep_alive_s=settings.keep_alive_s, grace_s=_GRACE_S if ws.database_url else 0.0,
         )  # fmt: skip
         deps = setup.deps or _deps(settings.deps)
+        keys = Keys(store)
+        rights = CurrentRights(ws.settings.jobs, keys, ws.services.clock.now)
         dispatch = Dispatch(
-            ws, store, hub, registry, presence, deps=deps, most=settings.concurrent_runs, shared=bool(ws.database_url)
-        )
+            ws, store, hub, registry, presence, rights=rights, deps=deps, most=settings.concurrent_runs,
+            shared=bool(ws.database_url),
+        )  # fmt: skip
         server = Server(
-            ws=ws, settings=settings, store=store, keys=Keys(store), registry=registry, hub=hub, dispatch=dispatch,
-            evals=await stack.enter_async_context(open_evals(ws)), drain_s=setup.drain_s,
+            ws=ws, settings=settings, store=store, keys=keys, rights=rights, registry=registry, hub=hub,
+            dispatch=dispatch, evals=await stack.enter_async_context(open_evals(ws)), drain_s=setup.drain_s,
         )  # fmt: skip
         await store.forget(server.now() - settings.keep_events_days * DAY_S)
         await _in_background(hub.run(), stack)
@@ -218,15 +223,10 @@ async def _working(server: Server, stack: AsyncExitStack) -> None:
     """Open jobs and work them off; opening takes a while, and nothing but schedules waits for it."""
     opened: asyncio.Future[Jobs] = asyncio.get_running_loop().create_future()
     server.working, stop = opened, asyncio.Event()
-    held = rights_of(server.ws.settings.jobs)
-
-    async def rights(tenant: str, user: str) -> Sequence[str] | None:
-        found = await held(tenant, user)
-        return await server.keys.rights(tenant, user, now=server.now()) if found is None else found
 
     async def work() -> None:
         try:
-            async with open_jobs(server.ws, rights=rights) as jobs:
+            async with open_jobs(server.ws, rights=server.rights.of) as jobs:
                 worker = Worker(jobs, load=server.registry.by_source)
                 opened.set_result(jobs)
                 stopping = asyncio.create_task(_stop(worker, stop))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from segue.base.ids import derived_id
 from segue.base.labels import Labels
+from segue.base.pairs import paired
 from segue.base.messages import Message, ToolCall, tool_result
 from segue.context.decisions import InterruptRequest
 from segue.context.effects import Came, Effect
@@ -143,7 +144,7 @@ def ledgered(tool: Tool | None) -> bool:
 
 def failed(call: ToolCall, tool: Tool | None, why: str) -> ToolResult:
     """A failed result, which the model reads."""
-    return ToolResult(call=call, tool=tool, content=f"error: {why}", failed=True)
+    return ToolResult(call=call, tool=tool, content=f"error: {paired(why)}", failed=True)
 
 
 def given(call: ToolCall, tool: Tool | None, came: Came, source: Source, reason: str) -> ToolResult:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from segue.base.errors import names
 from segue.base.messages import ToolCall
+from segue.base.pairs import paired
 from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
 from segue.context.run import RunContext
 from segue.tools.calls import Asked, Prepared, Ready, ToolResult, failed
@@ -29,9 +30,11 @@ def prepare(call: ToolCall, delivery: str, held: Mapping[str, Tool]) -> Prepared
     if tool is None:
         return failed(call, None, f"no tool named {name!r} on this agent; it has: {names(held)}")
     try:
-        raw = json.loads(call["function"]["arguments"] or "{}")
+        raw = paired(json.loads(call["function"]["arguments"] or "{}"))
     except ValueError as error:
         return failed(call, tool, f"the arguments of {name} are not JSON: {error}")
+    except RecursionError:
+        return failed(call, tool, f"the arguments of {name} are nested too deep")
     if not isinstance(raw, dict):
         return failed(call, tool, f"the arguments of {name} are a JSON object, not {type(raw).__name__}")
     return fitted(Ready(call=call, tool=tool, arguments={}, raw=raw, delivery=delivery), raw)

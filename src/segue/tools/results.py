@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json, to_jso
 from segue.base.errors import UserError
 from segue.base.labels import atoms as atoms_of
 from segue.base.messages import ToolCall
+from segue.base.pairs import paired
 from segue.context.run import RunContext
 from segue.tools.calls import ToolResult
 from segue.tools.tool import Tool
@@ -92,7 +93,7 @@ def _encoded(tool_name: str, value: Any) -> bytes:
         try:
             return _to_json(value)
         except (PydanticSerializationError, UnicodeEncodeError):
-            return _to_json(_paired(to_jsonable_python(value, bytes_mode="base64")))
+            return _to_json(paired(to_jsonable_python(value, bytes_mode="base64")))
     except (PydanticSerializationError, TypeError, ValueError) as error:
         raise UserError(
             f"tool {tool_name!r} returned a {type(value).__name__} that cannot be serialised ({error}).",
@@ -102,11 +103,3 @@ def _encoded(tool_name: str, value: Any) -> bytes:
 
 def _to_json(value: Any) -> bytes:
     return to_json(value, bytes_mode="base64", inf_nan_mode="strings", by_alias=True)
-
-
-def _paired(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        return {_paired(key): _paired(item) for key, item in value.items()}
-    return [_paired(item) for item in value] if isinstance(value, list) else value

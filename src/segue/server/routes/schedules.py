@@ -69,14 +69,14 @@ async def get_schedule(name: str, server: Here, who: Who) -> ScheduleTold:
 
 @router.patch("/schedules/{name}")
 async def change_schedule(name: str, asked: ScheduleChanged, server: Here, who: Who) -> ScheduleTold:
-    """Change a schedule, from now on."""
+    """Change a schedule, from now on. Who changes what it asks or may spend is whom its firings act for."""
     planning = await server.planning()
     kept = await _kept(planning, name, who)
     changes: dict[str, Any] = {each: getattr(asked, each) for each in _SAME if getattr(asked, each) is not None}
     if asked.input is not None or asked.budget is not None:
         run = kept.schedule.run
         budget = run.budget if asked.budget is None else asked.budget.limits()
-        changes["run"] = replace(run, request=asked.input or run.request, budget=budget)
+        changes["run"] = replace(run, request=asked.input or run.request, budget=budget, user=who.user)
     return _told(await planning.change(name, tenant=who.tenant, **changes))
 
 
