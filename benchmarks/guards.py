@@ -2,9 +2,10 @@
 
 The first two are of the gate with the plan that it reads out of the request itself (`benchmarks/agentdojo.py`, in an
 environment of its own, a quarter of an hour), the attacks are those of `tests/guards/attacks.py`, with pins.
-`pii_*`, `secrets_*` and `injection_*` are of `benchmarks/detectors.py`; `rail_ms_per_kb` is the slowest of `no_pii` and
-`no_secrets` on texts of about 1 KB, a median. `stream_leaked_bytes` counts what of planted values was shown over every
-cut of labelled texts into single characters and into random pieces, `stream_late` the most characters that were held.
+`pii_*`, `secrets_*` and `injection_*` are of `benchmarks/detectors.py`; `rail_ms_per_kb` is the slower of `no_pii` and
+`no_secrets` on 1 KB that holds one labelled text, a median, and `…_dense` on 1 KB of nothing but those.
+`stream_leaked_bytes` counts what of planted values was shown, over cuts of labelled texts into single characters and
+into random pieces, `stream_late` the most characters that were held.
 The last line is one JSON object; `--quick` leaves AgentDojo out.
 """
 
@@ -28,6 +29,9 @@ import detectors
 from segue.guards import StreamGuard, no_pii, no_secrets, pii, secrets
 
 TEXTS = 150
+WORDS = (
+    "The customer writes about an order, which has not come, and asks for the money back. We answered on Monday. " * 20
+)
 
 
 def planted() -> list[tuple[str, list[str]]]:
@@ -60,12 +64,15 @@ def _cut(text: str, pick: random.Random) -> list[str]:
     return [text[a:b] for a, b in zip([0, *at], [*at, len(text)], strict=True)]
 
 
-def rail_ms_per_kb() -> float:
-    """Milliseconds for a kilobyte, of the slower of the two."""
+def rail_ms_per_kb(*, dense: bool) -> float:
+    """Milliseconds for a kilobyte, of the slower: of labelled texts alone, or of one within ordinary words."""
     took = []
     for name, rail in (("pii", no_pii()), ("secrets", no_secrets())):
         texts = [text for text, _ in detectors.labelled(name)]
-        blocks = ["\n".join(texts[at : at + 12])[:1024] for at in range(0, len(texts) - 12, 12)]
+        if dense:
+            blocks = ["\n".join(texts[at : at + 12])[:1024] for at in range(0, len(texts) - 12, 12)]
+        else:
+            blocks = [f"{WORDS[:512]}{text[:512]}\n{WORDS}"[:1024] for text in texts[::6]]
         times = []
         for block in blocks * 3:
             began = time.perf_counter()
@@ -86,7 +93,8 @@ def main() -> None:
     else:
         figures |= agentdojo.figures()
     figures |= detectors.figures()
-    figures["rail_ms_per_kb"] = rail_ms_per_kb()
+    figures["rail_ms_per_kb"] = rail_ms_per_kb(dense=False)
+    figures["rail_ms_per_kb_dense"] = rail_ms_per_kb(dense=True)
     figures |= asyncio.run(streamed())
     figures = {name: round(value, 4) for name, value in figures.items()}
     for name, value in figures.items():
