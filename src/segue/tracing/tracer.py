@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -139,6 +139,15 @@ class Tracer:
             self._wake.wait(self._interval_s)
             self._wake.clear()
             self._drain()
+            for sink in self.sinks:
+                if tick := getattr(sink, "tick", None):
+                    self._told(tick)
+
+    def _told(self, tick: Callable[[], None]) -> None:
+        try:
+            tick()
+        except Exception:
+            _log.warning("a trace sink failed", exc_info=True)
 
     def _drain(self) -> None:
         while self._ring:
