@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 import httpx
+import pytest
 from tests.server.conftest import Serve, events
 
 from segue import Agent, tool
@@ -231,3 +232,18 @@ async def test_what_is_wrong_is_refused_in_one_shape(serve: Serve) -> None:
 async def _async(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
     for each in chunks:
         yield each
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_client_s_traceparent_is_the_parent_of_its_run_where_the_settings_take_it(
+    serve: Serve, taken: bool
+) -> None:
+    served = await serve(traceparent=taken)
+    header = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+
+    asked = {"agent": "desk", "input": "hello"}
+    run = (await served.client().post("/api/v1/runs/wait", json=asked, headers=header)).json()
+
+    record = served.server.ws.get(run["id"]).record
+    assert (record.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736") is taken
+    assert record.parent_span_id == ("00f067aa0ba902b7" if taken else "")

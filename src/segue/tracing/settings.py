@@ -79,6 +79,8 @@ class TracingSection(BaseModel):
     """Runs that cost more are kept whatever the share; `None` for none."""
     keep_above_s: float | None = Field(default=None, ge=0)
     """Runs that took longer are kept whatever the share; `None` for none."""
+    bridge: bool = True
+    """Whether spans of the program's own OpenTelemetry nest in ours, and ours in theirs."""
     otlp_endpoint: Url = ""
     """An OTLP endpoint over HTTP, the whole URL; empty for none. More than one: `[tracing.otlp.NAME]`."""
     otlp_headers: Headers = Field(default_factory=dict)

@@ -21,7 +21,9 @@ from segue.guards.gate import authorize
 from segue.router import RouterCore
 from segue.router.rollout import Shares
 from segue.tools.ledger import open_ledger
+from segue.tracing.bridge import Parent, parent_in
 from segue.tracing.redaction import redactor
+from segue.tracing.spans import new_trace_id
 from segue.workspace.checks import writable
 from segue.workspace.keeping import database_url, open_state, open_stores
 from segue.workspace.routing import LazyRouter
@@ -170,6 +172,14 @@ class OpenWorkspace:
         self._graphs.clear()
         for agent in opened:
             await agent.close()
+
+    def _trace(self, traceparent: str = "") -> Parent:
+        """The trace of a new run: under the span that is named, else that is current, else one of its own."""
+        bridge = self.tracer.bridge if self._stack is not None else None
+        found = parent_in(traceparent) if traceparent else None
+        if found is None and bridge is not None:
+            found = bridge.around()
+        return found or Parent(new_trace_id(), "")
 
     def _must_be_open(self) -> None:
         if self._stack is None:

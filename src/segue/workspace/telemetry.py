@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segue.router.secrets import resolve
+from segue.tracing.bridge import Bridge
 from segue.tracing.build import langfuse_parts, otlp_exporters, sampled, sampling_of, watched
 from segue.tracing.metrics import Metrics
 from segue.tracing.otlp import OtlpExporter
@@ -47,6 +48,7 @@ def open_telemetry(settings: WorkspaceSettings, folder: Path, traces: TraceStore
 
     tracing = settings.tracing
     tracer = Tracer(capacity=tracing.capacity)
+    tracer.bridge = Bridge() if tracing.bridge else None
     langfuse, scores = langfuse_parts(settings.langfuse, settings.redaction, tracer.runs, secret, environ)
     exporters = otlp_exporters(tracing, settings.redaction, tracer.runs, secret)
     metrics = Metrics(redact=redactor(settings.redaction.metrics))
