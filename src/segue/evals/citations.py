@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
+from segue.base.citations import CITED, Cited, citations_in
 from segue.evals.case import Case
 from segue.evals.case import Citation as Expected
 from segue.evals.trial import Score, Trial
-
-_CITED = re.compile(r"\[([^\[\]\s:]+(?: [^\[\]\s:]+)*):(\d+)(?:[-\u2013](\d+))?\]")
-
-
-@dataclass(frozen=True)
-class Cited:
-    """A place that a text cites: `[handbook/returns.md:12-18]`."""
-
-    source: str
-    first: int
-    last: int
-
-    def within(self, other: Cited) -> bool:
-        """Whether all of its lines are the other's, too."""
-        return self.source == other.source and other.first <= self.first and self.last <= other.last
-
-    def __str__(self) -> str:
-        return f"[{self.source}:{self.first}-{self.last}]"
-
-
-def citations_in(text: str) -> list[Cited]:
-    """The citations of a text, in their order, each once."""
-    found = [Cited(path, int(first), int(last or first)) for path, first, last in _CITED.findall(text)]
-    return list(dict.fromkeys(found))
-
 
 def shown_by(trial: Trial) -> dict[Cited, str]:
     """What the tools of a trial showed, each citation with the text behind it up to the next one."""
     shown: dict[Cited, str] = {}
     for step in trial.results():
         text = str(step["result"])
-        places = list(_CITED.finditer(text))
+        places = list(CITED.finditer(text))
         for index, place in enumerate(places):
             end = places[index + 1].start() if index + 1 < len(places) else len(text)
             alone = len(places) == 1
@@ -81,3 +54,6 @@ def _missing(expected: Expected, cited: list[Cited], shown: dict[Cited, str]) ->
 def _says(cited: Cited, text: str, shown: dict[Cited, str]) -> bool:
     wanted = " ".join(text.casefold().split())
     return any(wanted in " ".join(held.casefold().split()) for place, held in shown.items() if cited.within(place))
+
+
+__all__ = ["Cited", "citations_in", "score_citations", "shown_by"]

@@ -62,6 +62,15 @@ class OtlpSection(BaseModel):
     """The share of the runs that is sent; `None` for `[tracing] sample`."""
 
 
+class TenantTracingSection(BaseModel):
+    """`[tracing.tenants.NAME]`: what holds for one tenant."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep_days: float = Field(gt=0)
+    """How long the spans of its runs are kept here."""
+
+
 class TracingSection(BaseModel):
     """`[tracing]`: where spans go."""
 
@@ -79,6 +88,10 @@ class TracingSection(BaseModel):
     """Runs that cost more are kept whatever the share; `None` for none."""
     keep_above_s: float | None = Field(default=None, ge=0)
     """Runs that took longer are kept whatever the share; `None` for none."""
+    keep_days: float | None = Field(default=None, gt=0)
+    """How long the spans of runs are kept in the local store; `None` for ever."""
+    tenants: dict[str, TenantTracingSection] = Field(default_factory=dict)
+    """Tenants that have another `keep_days`."""
     bridge: bool = True
     """Whether spans of the program's own OpenTelemetry nest in ours, and ours in theirs."""
     otlp_endpoint: Url = ""

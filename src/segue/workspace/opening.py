@@ -30,6 +30,7 @@ from segue.workspace.routing import LazyRouter
 from segue.workspace.run import RunHandle
 from segue.workspace.settings import WorkspaceSettings, environment, read
 from segue.workspace.spending import FILE, Spending
+from segue.workspace.sweeping import swept
 from segue.workspace.telemetry import open_telemetry
 from segue.workspace.turns import ThreadTurns
 from segue.workspace.watching import open_audit, open_logging, open_notifiers
@@ -133,6 +134,7 @@ class OpenWorkspace:
         telemetry = open_telemetry(self.settings, self.folder, self.traces)
         self.tracer, self.metrics, self.scores = telemetry.tracer, telemetry.metrics, telemetry.scores
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
+        await swept(self.settings.tracing, self.traces, self._clock, stack)
         open_logging(self.settings.logging, logged, stack)
         self.notifier = open_notifiers(self.settings.notify, logged, environ, stack)
         self.audit = await open_audit(self.settings.audit, self.data_dir, environ, stack)

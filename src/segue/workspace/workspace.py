@@ -16,11 +16,13 @@ from segue.context.run import RunContext
 from segue.tracing import About
 from segue.workspace.accepting import Accepting
 from segue.workspace.effects import Effects
+from segue.workspace.forgetting import Forgetting
+from segue.workspace.lineage import Lineages
 from segue.workspace.travel import Travel
 from segue.workspace.upgrade import Upgrades
 
 
-class Workspace(Travel, Effects, Upgrades, Accepting):
+class Workspace(Travel, Effects, Upgrades, Accepting, Forgetting, Lineages):
     """Where runs happen. Use it as a context manager: `async with Workspace.open() as ws`."""
 
     @asynccontextmanager
