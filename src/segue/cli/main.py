@@ -16,6 +16,7 @@ def build() -> Any:
     import typer
 
     from segue.cli import (
+        alerts,
         audit,
         chat,
         check,
@@ -51,6 +52,7 @@ def build() -> Any:
     for module in (run, chat, dev, serve, resume, threads, checkpoints, fork, worker, trace, check, new, doctor):
         app.command(module.__name__.rpartition(".")[2])(module.command)
 
+    app.add_typer(alerts.app, name="alerts")
     app.add_typer(audit.app, name="audit")
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(effects.app, name="effects")

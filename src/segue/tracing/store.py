@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from segue.base.rows import Rows, Tables, in_both, inserted
+from segue.tracing.observed import KINDS
 from segue.tracing.redaction import Redaction, Redactor
-from segue.tracing.spans import SpanRow
+from segue.tracing.spans import SpanKind, SpanRow
 from segue.tracing.uses import SCHEMA as USES
 from segue.tracing.uses import Use, uses_in
 
@@ -24,6 +25,8 @@ _SCHEMA = in_both(
         end_ns INTEGER NOT NULL, status TEXT NOT NULL, attributes BLOB NOT NULL) WITHOUT ROWID""",
     "CREATE INDEX IF NOT EXISTS @spans_by_run ON @spans (tenant, run_id, start_ns)",
     "CREATE INDEX IF NOT EXISTS @spans_generations ON @spans (tenant, start_ns) WHERE kind = 'generation'",
+    "CREATE INDEX IF NOT EXISTS @spans_by_time ON @spans (start_ns)"
+    " WHERE kind IN ('run', 'generation', 'tool', 'verdict')",
 )
 
 
@@ -51,6 +54,11 @@ class TraceStore:
         self._redaction = Redaction(redact)
         schema = {dialect: (*_SCHEMA[dialect], *USES[dialect]) for dialect in _SCHEMA}
         self._tables = Tables(place, schema)
+
+    @property
+    def rows(self) -> Rows:
+        """The database that they lie in, for what lies beside them."""
+        return self._tables.rows
 
     def write(self, rows: Sequence[SpanRow]) -> None:
         """Keep a batch; a span that is there already is left as it is.
@@ -90,6 +98,29 @@ class TraceStore:
             (tenant, limit),
         )
         return [SpanRow._make((*row[:-1], orjson.loads(row[-1]), None)) for row in rows]
+
+    def between(
+        self, begin_ns: int, end_ns: int, *, tenant: str = "", kinds: Sequence[SpanKind] = KINDS, limit: int = 200_000
+    ) -> list[SpanRow]:
+        """The runs, generations, tool calls and verdicts that began in a stretch of time, newest first. Blocks.
+
+        Args:
+            begin_ns: Since 1970, inclusive.
+            end_ns: Exclusive.
+            tenant: Whose; empty for all tenants.
+            kinds: Which of the four.
+            limit: How many at most; the newest are taken.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        whose, held = ("AND tenant = ?", (tenant,)) if tenant else ("", ())
+        rows = self._tables.execute(
+            "SELECT * FROM @spans WHERE kind IN ('run', 'generation', 'tool', 'verdict') AND start_ns >= ? "
+            f"AND start_ns < ? {whose} ORDER BY start_ns DESC LIMIT ?",
+            (begin_ns, end_ns, *held, limit),
+        )
+        return [SpanRow._make((*row[:-1], orjson.loads(row[-1]), None)) for row in rows if row[5] in kinds]
 
     def uses(self, run_id: str, *, tenant: str) -> list[Use]:
         """The documents and artefacts that the tool calls of a run gave to the model, in their order. Blocks.
@@ -154,8 +185,10 @@ class TraceStore:
         Raises:
             StoreError: They cannot be taken out.
         """
-        who, held = ("tenant = ?", (tenant,)) if tenant is not None else ("1 = 1", ())
-        if tenant is None and but:
+        who, held = "1 = 1", tuple[str, ...]()
+        if tenant is not None:
+            who, held = "tenant = ?", (tenant,)
+        elif but:
             who, held = f"tenant NOT IN ({', '.join('?' * len(but))})", tuple(but)
         count = 0
         old = f"SELECT tenant, run_id FROM @spans WHERE {who} GROUP BY tenant, run_id HAVING max(start_ns) < ? LIMIT ?"

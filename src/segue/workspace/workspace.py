@@ -15,6 +15,7 @@ from segue.base.principal import LOCAL
 from segue.context.run import RunContext
 from segue.tracing import About
 from segue.workspace.accepting import Accepting
+from segue.workspace.alerting import Alerting
 from segue.workspace.effects import Effects
 from segue.workspace.forgetting import Forgetting
 from segue.workspace.lineage import Lineages
@@ -22,7 +23,7 @@ from segue.workspace.travel import Travel
 from segue.workspace.upgrade import Upgrades
 
 
-class Workspace(Travel, Effects, Upgrades, Accepting, Forgetting, Lineages):
+class Workspace(Travel, Effects, Upgrades, Accepting, Forgetting, Lineages, Alerting):
     """Where runs happen. Use it as a context manager: `async with Workspace.open() as ws`."""
 
     @asynccontextmanager
