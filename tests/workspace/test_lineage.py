@@ -9,7 +9,7 @@ import pytest
 
 from segue import Agent, BadInput, Documents, Principal, Workspace, tool
 from segue.testing import ScriptedModel, call
-from segue.workspace.run import Run
+from segue.agents.run import Run
 
 CITED = "Within 30 days [handbook/returns.md:1-3]."
 

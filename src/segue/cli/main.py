@@ -23,6 +23,7 @@ def build() -> Any:
         checkpoints,
         dev,
         doctor,
+        drift,
         effects,
         evals,
         evaluate,
@@ -49,7 +50,7 @@ def build() -> Any:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for module in (run, chat, dev, serve, resume, threads, checkpoints, fork, worker, trace, check, new, doctor):
+    for module in (run, chat, dev, serve, resume, threads, checkpoints, fork, worker, trace, drift, check, new, doctor):
         app.command(module.__name__.rpartition(".")[2])(module.command)
 
     app.add_typer(alerts.app, name="alerts")

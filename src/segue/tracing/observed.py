@@ -85,10 +85,6 @@ class Observed:
             found[each.run_id] += float("nan") if cost is None and each.status == "ok" else cost or 0.0
         return [cost for cost in found.values() if cost == cost]
 
-    def tokens(self, kind: str) -> list[float]:
-        """`input` or `output` tokens of each generation."""
-        return self._of_generations(f"gen_ai.usage.{kind}_tokens")
-
     def tool_failures(self) -> list[float]:
         """1 for each tool call that failed, else 0."""
         return [float(each.status == "error") for each in self.tools]
@@ -98,22 +94,12 @@ class Observed:
         return [float(each.attributes.get("segue.verdict") == verdict) for each in self.verdicts]
 
     def best_scores(self) -> list[float]:
-        """The best score of each search that found something."""
-        held = (each.attributes.get("segue.retrieval.scores") for each in self.tools)
-        return [float(max(scores)) for scores in held if scores]
-
-    def tool_names(self) -> list[str]:
-        """Of each call."""
-        return [each.name for each in self.tools]
-
-    def models(self) -> list[str]:
-        """Of each generation that was answered."""
-        held = (each.attributes.get("gen_ai.response.model") for each in self.generations)
-        return [str(model) for model in held if model]
-
-    def verdict_names(self) -> list[str]:
-        """Rail and verdict, of each."""
-        return [f"{each.name}: {each.attributes.get('segue.verdict', '')}" for each in self.verdicts]
+        """By run, the mean over its searches of the best score of each that found something."""
+        found: dict[str, list[float]] = defaultdict(list)
+        for each in self.tools:
+            if scores := each.attributes.get("segue.retrieval.scores"):
+                found[each.run_id].append(float(max(scores)))
+        return [sum(scores) / len(scores) for scores in found.values()]
 
     def _of_generations(self, attribute: str) -> list[float]:
         held = (each.attributes.get(attribute) for each in self.generations)
