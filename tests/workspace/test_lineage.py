@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from segue import Agent, BadInput, Documents, Principal, Workspace, tool
-from segue.testing import ScriptedModel, call
 from segue.agents.run import Run
+from segue.testing import ScriptedModel, call
 
 CITED = "Within 30 days [handbook/returns.md:1-3]."
 

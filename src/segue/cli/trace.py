@@ -22,6 +22,10 @@ def command(
     forget: Annotated[bool, typer.Option("--forget", help="Take the run's spans and artefacts out.")] = False,
     forget_user: Annotated[str, typer.Option(help="The same for all runs on behalf of a user.")] = "",
     sweep: Annotated[bool, typer.Option("--sweep", help="Take out now what is older than keep_days.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write all that is known of the run to this file, sealed.")
+    ] = None,
+    verify: Annotated[Path | None, typer.Option(help="Say whether this file is as it was sealed.")] = None,
     tenant: Annotated[str, typer.Option(help="Whose runs; the single user of this machine if not given.")] = "",
 ) -> None:
     """Print the trace of a run as a tree: times, tokens, cost, and why each edge was taken."""
@@ -29,19 +33,25 @@ def command(
 
     from segue.base.errors import BadInput
 
+    if verify is not None:
+        from segue.cli.trace_export import verify as intact
+
+        if not intact(folder, verify):
+            raise typer.Exit(1)
+        return
     if forget and run_id == "last":
         raise BadInput("say which run to forget: segue trace RUN --forget")
     asyncio.run(
         _trace(
             folder, run_id, tenant=tenant, listed=listed, limit=limit, lineage=lineage, used=used, version=version,
-            forget=forget, forget_user=forget_user, sweep=sweep,
+            forget=forget, forget_user=forget_user, sweep=sweep, export=export,
         )
     )  # fmt: skip
 
 
 async def _trace(folder: Path, run_id: str, *, tenant: str, listed: bool, limit: int, **asked: Any) -> None:
     from segue.base.principal import LOCAL, Principal
-    from segue.cli import trace_more
+    from segue.cli import trace_export, trace_more
     from segue.cli.session import open_workspace
 
     whose = Principal(tenant, LOCAL.user) if tenant else LOCAL
@@ -56,6 +66,8 @@ async def _trace(folder: Path, run_id: str, *, tenant: str, listed: bool, limit:
             trace_more.show_runs(ws, whose, limit)
         elif asked["lineage"]:
             await trace_more.show_lineage(ws, _chosen(ws, run_id, whose), whose)
+        elif asked["export"] is not None:
+            await trace_export.export(ws, _chosen(ws, run_id, whose), whose, asked["export"])
         else:
             await _show(ws, _chosen(ws, run_id, whose), whose)
 

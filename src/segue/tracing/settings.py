@@ -141,6 +141,8 @@ class RedactionSection(BaseModel):
     langfuse: Classes = ALL
     otlp: Classes = ALL
     metrics: Classes = ALL
+    exports: Classes = ALL
+    """Files that runs are exported to."""
 
     @model_validator(mode="after")
     def _secrets_nowhere(self) -> RedactionSection:

@@ -16,14 +16,13 @@ from segue.context.run import RunContext
 from segue.tracing import About
 from segue.workspace.accepting import Accepting
 from segue.workspace.alerting import Alerting
-from segue.workspace.effects import Effects
+from segue.workspace.exporting import Exporting
 from segue.workspace.forgetting import Forgetting
 from segue.workspace.lineage import Lineages
-from segue.workspace.travel import Travel
 from segue.workspace.upgrade import Upgrades
 
 
-class Workspace(Travel, Effects, Upgrades, Accepting, Forgetting, Lineages, Alerting):
+class Workspace(Exporting, Upgrades, Accepting, Forgetting, Lineages, Alerting):
     """Where runs happen. Use it as a context manager: `async with Workspace.open() as ws`."""
 
     @asynccontextmanager
