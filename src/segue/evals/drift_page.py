@@ -49,6 +49,10 @@ def _plot(figure: Moved) -> Any:
     return Markup(share_plot(shares))
 
 
+def _at(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def _effect(figure: Moved) -> Any:
     from markupsafe import Markup
 
@@ -61,7 +65,7 @@ def _template() -> Any:
 
     made = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     made.filters |= {
-        "at": lambda seconds: datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "at": _at,
         "plot": _plot, "effect": _effect, "said": said,
     }  # fmt: skip
     return made.from_string(_TEMPLATE.read_text(encoding="utf-8"))
