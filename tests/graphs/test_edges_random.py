@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import operator
 import random
 import tempfile
@@ -42,7 +43,7 @@ def drawn(chance: random.Random, prefix: str, depth: int) -> Graph:
         elif kind == "goto":
             graph.add_node(name, going(name, way_of(chance, later, names[: at + 1])), destinations=tuple(names))
         else:
-            graph.add_node(name, saying(name))
+            graph.add_node(name, chance.choice([saying, slowly_saying])(name))
         if kind == "condition":
             ways[name] = way_of(chance, later, names[: at + 1])
         if later and (kind != "goto" or chance.random() < 0.3):
@@ -61,6 +62,15 @@ def drawn(chance: random.Random, prefix: str, depth: int) -> Graph:
 
 def saying(name: str) -> Callable[[State], dict[str, Any]]:
     return lambda state: {"log": [name]}
+
+
+def slowly_saying(name: str) -> Any:
+    async def node(state: State) -> dict[str, Any]:
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return {"log": [name]}
+
+    return node
 
 
 def going(name: str, way: Callable[[State], Any]) -> Callable[[State], Command[Any]]:
