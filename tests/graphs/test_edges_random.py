@@ -143,7 +143,7 @@ async def test_there_is_exactly_one_edge_span_for_every_edge_taken(seed: int) ->
                 async for _, part in graph.astream({"log": []}, config, stream_mode="tasks", subgraphs=True):
                     if "triggers" in part:
                         names[part["id"]] = part["name"]
-            ws.tracer.flush()
+            assert ws.tracer.flush(60)
             spans = ws.traces.spans(ctx.run_id, tenant="local")
 
     assert traced(spans) == written(saver, names)

@@ -160,7 +160,7 @@ async def test_the_leaves_of_a_random_graph_sum_up_to_what_its_meter_says(
             with suppress(NoDeploymentLeft, RunStopped):
                 async with ws.borrowed(graph, None, None) as ctx:
                     await graph.ainvoke({"messages": [user("go")]}, with_context(None, ctx))
-            ws.tracer.flush()
+            assert ws.tracer.flush(60)
             spans = ws.traces.spans(ctx.run_id, tenant="local")
         await core.aclose()
 
