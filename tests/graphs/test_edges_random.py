@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import operator
 import random
 import tempfile
@@ -78,16 +79,20 @@ def going(name: str, way: Callable[[State], Any]) -> Callable[[State], Command[A
 
 
 def way_of(chance: random.Random, later: list[str], back: list[str]) -> Callable[[State], Any]:
-    """What a condition or a goto says: one or two nodes, sends, or for a few times a way back."""
-    loops = [0, MOST_LOOPS]
+    """What a condition or a goto says, call by call: one or two nodes, sends, or for a few times a way back."""
+    said: list[Any] = []
+    for _ in range(40):
+        if chance.random() < 0.25 and len([each for each in said if each in ([name] for name in back)]) < MOST_LOOPS:
+            said.append([chance.choice(back)])
+        elif chance.random() < 0.3:
+            said.append([Send(chance.choice(later), {"log": []}) for _ in range(chance.randint(1, 3))])
+        else:
+            said.append(chance.sample(later, chance.randint(1, min(2, len(later)))))
+    said.append(later[:1])
+    calls = itertools.count()
 
     def way(state: State) -> Any:
-        if chance.random() < 0.25 and loops[0] < loops[1]:
-            loops[0] += 1
-            return [chance.choice(back)]
-        if chance.random() < 0.3:
-            return [Send(chance.choice(later), {"log": []}) for _ in range(chance.randint(1, 3))]
-        return chance.sample(later, chance.randint(1, min(2, len(later))))
+        return said[min(next(calls), len(said) - 1)]
 
     return way
 
