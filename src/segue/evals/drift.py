@@ -61,7 +61,7 @@ def seconds_of(text: str) -> float:
     """
     found = re.fullmatch(r"(\d+(?:\.\d+)?)([smhdw])", text.strip())
     if found is None or not (length := float(found[1]) * _UNITS[found[2]]):
-        raise BadInput(f"{text!r} is no stretch of time", way_out="Write it as 7d, 12h, 30m or 90s.")
+        raise BadInput(f"{text!r} is no stretch of time.", way_out="Write it as 7d, 12h, 30m or 90s.")
     return length
 
 
