@@ -5,9 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 import logging
-import random
 import time
-import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,20 +132,6 @@ def test_ids_of_our_own_are_never_taken_for_anything() -> None:
 
     redact = redactor()
     assert [each for each in ids if redact(each) != each] == []
-
-
-def test_a_uuid_is_never_taken_for_anything_whatever_its_digits_sum_up_to() -> None:
-    chance = random.Random(6)
-    ids = [str(uuid.UUID(int=chance.getrandbits(128))) for _ in range(20_000)]
-    known = ["ba188296-f846-2430-07dc-d136a4e9f9dd", "44863308-5189-7b5e-e45b-5ff77610933e"]
-
-    assert [each for each in [*known, *ids] if find_pii(f"task {each} ended")] == []
-
-
-def test_what_stands_beside_a_uuid_is_found() -> None:
-    text = "44863308-5189-7b5e-e45b-5ff77610933e paid with 4111 1111 1111 1111"
-
-    assert [(each.kind, text[each.start : each.end]) for each in find_pii(text)] == [("card", "4111 1111 1111 1111")]
 
 
 @settings(derandomize=True)

@@ -1,4 +1,4 @@
-"""Citations: a text in, the places of documents that it cites out, as `[handbook/returns.md:12-18]`."""
+"""Citations: how a place in a document is named in a text, such as `[handbook/returns.md:12-18]`."""
 
 from __future__ import annotations
 

@@ -8,17 +8,14 @@ are in `secret_shapes`, of personal data in `pii_shapes`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from segue.tracing.pii_shapes import cards, emails, ibans, ip_addresses, phones, ssns, windows
 from segue.tracing.secret_shapes import Finding, assigned, headers, prefixed, private_keys, url_passwords
+from segue.tracing.uuids import outside_uuids
 
 __all__ = ["PII_KINDS", "Finding", "find_pii", "find_secrets"]
 
-_UUID = re.compile(
-    r"(?<![\w-])(?=[\d-]*[a-f])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![\w-])", re.IGNORECASE
-)
 PII_KINDS = ("email", "phone", "iban", "card", "ip", "ssn")
 
 
@@ -42,13 +39,7 @@ def find_pii(text: str) -> list[Finding]:
     for start, end in windows(text):
         for shape in (ibans, cards, ssns, phones):
             found += shape(text, start, end)
-    return _apart(_outside_uuids(text, found) if found else found)
-
-
-def _outside_uuids(text: str, found: list[Finding]) -> list[Finding]:
-    """Without what stands in a UUID: of a thousand of them one has digits whose checksum fits by chance."""
-    ids = [(each.start(), each.end()) for each in _UUID.finditer(text)]
-    return [each for each in found if not any(start < each.end and each.start < end for start, end in ids)]
+    return _apart(outside_uuids(text, found))
 
 
 def _apart(found: Iterable[Finding]) -> list[Finding]:
