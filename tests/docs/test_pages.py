@@ -16,7 +16,14 @@ from segue.memory.documents.by_url import DocumentsSection
 from segue.router import errors as endpoint_errors
 from segue.router.settings import DeploymentSettings, PriceSettings, RouteSettings
 from segue.tools import Tool
-from segue.tracing.settings import LangfuseSection, OtlpSection, RedactionSection, TracingSection
+from segue.tracing.alerts import AlertSection
+from segue.tracing.settings import (
+    LangfuseSection,
+    OtlpSection,
+    RedactionSection,
+    TenantTracingSection,
+    TracingSection,
+)
 from segue.workspace.sections import JobsSection, ServerSection
 from segue.workspace.settings import RouterSection, WorkspaceSettings
 from segue.workspace.watching import AuditSection, EmailSection, LoggingSection, NotifySection, WebhookSection
@@ -72,6 +79,8 @@ def test_every_public_name_is_explained_in_the_docs() -> None:
         JobsSection,
         ServerSection,
         DocumentsSection,
+        AlertSection,
+        TenantTracingSection,
     ],
     ids=lambda section: section.__name__,
 )

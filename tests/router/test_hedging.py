@@ -136,3 +136,38 @@ async def test_a_cancel_gives_both_up_and_leaves_no_account_open() -> None:
     assert (first.given_up, second.given_up) == (1, 1)
     assert [host.in_flight for host in held.fleet.hosts.values()] == [0, 0]
     assert [each.slots.held for each in held._standing.limits.values()] == [0, 0]
+
+
+class Lingering(Slow):
+    """Takes a while to let go when it is given up."""
+
+    async def generate(
+        self, request: GenerationRequest, *, on_delta: OnDelta | None = None, deadline: float | None = None
+    ) -> Reply:
+        try:
+            return await super().generate(request, on_delta=on_delta, deadline=deadline)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.05)
+            raise
+
+
+class Breaking(Slow):
+    """Breaks off after its first token."""
+
+    async def generate(
+        self, request: GenerationRequest, *, on_delta: OnDelta | None = None, deadline: float | None = None
+    ) -> Reply:
+        await asyncio.sleep(self.first_s)
+        assert on_delta is not None
+        on_delta(TextDelta("so far"))
+        raise BrokenStream(self.name, "broke off after its first token")
+
+
+@pytest.mark.parametrize("other", [Slow, Lingering])
+async def test_one_that_breaks_off_after_the_other_was_given_up_for_it_is_the_error(other: type[Slow]) -> None:
+    held = core(Breaking("a", 0.15), other("b", 5))
+
+    with pytest.raises(NoDeploymentLeft) as caught:
+        await asyncio.wait_for(held.generate(HI), 20)
+
+    assert "a" in {error.deployment for error in caught.value.errors}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 
 import httpx
+import pytest
 from tests.server.conftest import Serve, events
 
-from segue import Agent, tool
+from segue import Agent, Workspace, tool
 from segue.base.messages import assistant
 from segue.router.deployment import Deployment
 from segue.router.types import GenerationRequest, OnDelta, Reply, TextDelta
@@ -231,3 +234,40 @@ async def test_what_is_wrong_is_refused_in_one_shape(serve: Serve) -> None:
 async def _async(chunks: Iterable[bytes]) -> AsyncIterator[bytes]:
     for each in chunks:
         yield each
+
+
+@pytest.mark.parametrize("taken", [True, False])
+async def test_a_client_s_traceparent_is_the_parent_of_its_run_where_the_settings_take_it(
+    serve: Serve, taken: bool
+) -> None:
+    served = await serve(traceparent=taken)
+    header = {"traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+
+    asked = {"agent": "desk", "input": "hello"}
+    run = (await served.client().post("/api/v1/runs/wait", json=asked, headers=header)).json()
+
+    record = served.server.ws.get(run["id"]).record
+    assert (record.trace_id == "4bf92f3577b34da6a3ce929d0e0e4736") is taken
+    assert record.parent_span_id == ("00f067aa0ba902b7" if taken else "")
+
+
+async def test_a_server_looks_at_the_alert_rules_by_itself(serve: Serve, tmp_path: Path) -> None:
+    rule = '[alerts.failures]\nmetric = "error_rate"\nabove = 0.5\nleast = 1\n'
+    (tmp_path / "segue.toml").write_text(rule)
+    async with Workspace.open(tmp_path) as ws:
+        await ws.run(Agent("broken", model="nowhere"), "?")
+    told = asyncio.Queue[str]()
+
+    class Heard(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            told.put_nowait(record.getMessage())
+
+    heard = Heard()
+    logging.getLogger("segue.notify").addHandler(heard)
+    try:
+        await serve()
+        async with asyncio.timeout(20):
+            while "alert failures fires" not in await told.get():
+                pass
+    finally:
+        logging.getLogger("segue.notify").removeHandler(heard)

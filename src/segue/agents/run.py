@@ -57,6 +57,8 @@ class RunRecord:
     """The id of the branch that a fork made; empty for none."""
     forked_from: dict[str, str] | None = None
     """For a fork: the `thread_id`, `checkpoint_id` and `run_id` that it came from."""
+    parent_span_id: str = ""
+    """The span of somebody else that its trace hangs under; empty where the trace is its own."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -108,10 +108,11 @@ class Tables:
         Raises:
             StoreError: They cannot be made.
         """
-        self._rows: Rows = SqliteRows(place) if isinstance(place, str | Path) else place
-        self.own = self._rows if isinstance(self._rows, SqliteRows) else None
+        self.rows: Rows = SqliteRows(place) if isinstance(place, str | Path) else place
+        """The database."""
+        self.own = self.rows if isinstance(self.rows, SqliteRows) else None
         """The file; `None` where it is a database."""
-        self.dialect = self._rows.dialect
+        self.dialect = self.rows.dialect
         statements: list[Statement] = [(each, ()) for each in schema[self.dialect]]
         if self.dialect == "postgres":
             statements.insert(0, ("SELECT pg_advisory_xact_lock(7310579, 2)", ()))
@@ -119,11 +120,11 @@ class Tables:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """One statement; see `Rows.execute_now`."""
-        return self._rows.execute_now(self._named(sql), parameters)
+        return self.rows.execute_now(self._named(sql), parameters)
 
     def transaction(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Several statements, all or none; see `Rows.transaction_now`."""
-        return self._rows.transaction_now([(self._named(sql), held) for sql, held in statements])
+        return self.rows.transaction_now([(self._named(sql), held) for sql, held in statements])
 
     def bound(self, limit: int) -> int | None:
         """A limit as the database takes it; below 0 for none."""

@@ -16,12 +16,14 @@ def build() -> Any:
     import typer
 
     from segue.cli import (
+        alerts,
         audit,
         chat,
         check,
         checkpoints,
         dev,
         doctor,
+        drift,
         effects,
         evals,
         evaluate,
@@ -50,9 +52,13 @@ def build() -> Any:
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
     )
-    for module in (run, chat, dev, serve, resume, threads, checkpoints, fork, worker, trace, check, tools, new, doctor):
+    commands = (
+        run, chat, dev, serve, resume, threads, checkpoints, fork, worker, trace, drift, check, tools, new, doctor,
+    )  # fmt: skip
+    for module in commands:
         app.command(module.__name__.rpartition(".")[2])(module.command)
 
+    app.add_typer(alerts.app, name="alerts")
     app.add_typer(audit.app, name="audit")
     app.add_typer(jobs.app, name="jobs")
     app.add_typer(effects.app, name="effects")

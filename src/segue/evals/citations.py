@@ -54,3 +54,6 @@ def _missing(expected: Expected, cited: list[Cited], shown: dict[Cited, str]) ->
 def _says(cited: Cited, text: str, shown: dict[Cited, str]) -> bool:
     wanted = " ".join(text.casefold().split())
     return any(wanted in " ".join(held.casefold().split()) for place, held in shown.items() if cited.within(place))
+
+
+__all__ = ["Cited", "citations_in", "score_citations", "shown_by"]

@@ -71,7 +71,7 @@ class EdgeLog:
             waiting = self._waiting.get((namespace, node, PUSH))
             return [waiting.popleft()] if waiting else []
         keys = [(namespace, node, trigger) for trigger in triggers]  # all that could have started it, as LangGraph says
-        return [departure for key in keys if self._complete(key) for departure in self._waiting.pop(key)]
+        return [departure for key in keys if self._complete(key) for departure in _branches(self._waiting.pop(key))]
 
     def _complete(self, key: tuple[str, str, str]) -> bool:
         waiting = self._waiting.get(key)
@@ -81,6 +81,16 @@ class EdgeLog:
         """Whether this is the first super-step of a graph that started afresh: its tasks come from the start."""
         first = self._first.setdefault(namespace, step)
         return step <= 1 or (step == first and not self._resumed)
+
+
+def _branches(waiting: Iterable[Departure]) -> list[Departure]:
+    """At a join one for each source: one that came twice before the others had filled nothing by its second time."""
+    first: dict[str, Departure] = {}
+    out = []
+    for departure in waiting:
+        if departure.waits_for == 1 or first.setdefault(departure.source, departure) is departure:
+            out.append(departure)
+    return out
 
 
 def edge_span_id(task_id: str, index: int) -> str:

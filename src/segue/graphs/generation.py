@@ -17,6 +17,7 @@ import orjson
 
 from segue.base.errors import EndpointError, RunStopped
 from segue.base.messages import Message, redacted, text_of
+from segue.base.usage import Usage
 from segue.context.events import GenerationFinished
 from segue.context.run import RunContext
 from segue.graphs.allowance import TASK_SHARE, Allowance, allow
@@ -137,12 +138,15 @@ async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, rou
             seen.stop()
             if isinstance(error, NoDeploymentLeft):
                 record_retries(ctx, span, error.attempts)
-            if _may_have_cost(error):
-                allowed.held.settle(allowed.unknown(seen.tokens))
+            spent = allowed.unknown(seen.tokens) if _may_have_cost(error) else Usage()
+            if spent.model_calls:
+                allowed.held.settle(spent)
+            _count(span, spent, estimated=bool(spent.model_calls))
             raise
         record_retries(ctx, span, generation.attempts)
         usage = generation.usage if not seen.lost else generation.usage + allowed.unknown(seen.lost)
         allowed.held.settle(replace(usage, model_calls=max(1, generation.usage.model_calls)))
+        _count(span, usage, estimated=bool(seen.lost))
         _say_overrun(ctx, span)
         generation = replace(generation, message=redacted(generation.message, ctx.services.redact))
         span.payload(output=generation.message)
@@ -236,15 +240,21 @@ def _system(text: str) -> Message:
 
 
 def _describe(span: Any, generation: Generation) -> None:
-    usage = generation.usage
     span.set(
         gen_ai__operation__name="chat", gen_ai__response__model=generation.model,
-        gen_ai__usage__input_tokens=usage.input_tokens, gen_ai__usage__output_tokens=usage.output_tokens,
-        gen_ai__usage__cache_read__input_tokens=usage.cached_tokens or None,
         gen_ai__response__finish_reasons=[generation.finish_reason],
         segue__deployment=generation.deployment, segue__route=generation.route, segue__why=generation.why,
-        segue__cost_usd=usage.cost_usd, segue__first_token_s=generation.first_token_s,
+        segue__first_token_s=generation.first_token_s,
         segue__cached=generation.cached or None, segue__attempts=len(generation.attempts), segue__message_id=generation.message.get("id"),
+    )  # fmt: skip
+
+
+def _count(span: Any, usage: Usage, *, estimated: bool) -> None:
+    """What the run was charged, so that the leaves of its trace sum up to it; some of it may be an estimate."""
+    span.set(
+        gen_ai__usage__input_tokens=usage.input_tokens, gen_ai__usage__output_tokens=usage.output_tokens,
+        gen_ai__usage__cache_read__input_tokens=usage.cached_tokens or None, segue__cost_usd=usage.cost_usd,
+        segue__estimated=estimated or None,
     )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ class Race:
 
     async def _winner(self, first: Go, tasks: dict[asyncio.Task[Reply], Go]) -> tuple[Go, Reply]:
         left = dict(tasks)
-        while True:
+        while left:
             done, _ = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
                 go = left.pop(task)
@@ -89,7 +89,8 @@ class Race:
                 if not task.cancelled() and error is None:
                     self._hedges.won += go is not first
                     return go, task.result()
-                if error is not None and not left:
-                    raise error
+                if error is not None and not any(each.placement in self._runs for each in left.values()):
+                    raise error  # what is left was given up
                 if isinstance(error, AttemptError):
                     self._lost(error)
+        raise asyncio.CancelledError  # all were cancelled from within

@@ -63,6 +63,8 @@ class Wanted:
     thread_id: str | None = None
     budget: Mapping[str, Any] | None = None
     tags: tuple[str, ...] = ()
+    traceparent: str = ""
+    """The header of the client's, where the settings take it."""
 
 
 class Dispatch:
@@ -108,6 +110,7 @@ class Dispatch:
         record = self.ws.accept(
             wanted.request, run_id=new_id("run"), source=agent.source or f"agent:{agent.name}", agent=agent.name,
             thread_id=wanted.thread_id, principal=principal, budget=Budget(**(wanted.budget or {})), tags=wanted.tags,
+            traceparent=wanted.traceparent,
         )  # fmt: skip
         accepted = await self._promise(record.tenant, record.run_id, agent, {})
         self._watch(accepted, await self._start(accepted, agent, deps), key)

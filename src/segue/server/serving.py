@@ -172,6 +172,7 @@ async def serving(setup: Setup) -> AsyncIterator[Server]:
         )  # fmt: skip
         await store.forget(server.now() - settings.keep_events_days * DAY_S)
         await _in_background(hub.run(), stack)
+        await _in_background(ws.watch_alerts(), stack)
         if setup.reload:
             await _in_background(_reload(registry), stack)
         await dispatch.recover()

@@ -19,6 +19,7 @@ from segue.context.effects import Came, Effect
 from segue.context.questions import call_request_id
 from segue.context.run import RunContext
 from segue.tools.tool import Tool
+from segue.tracing.uses import DocumentSource
 
 Source = Literal["", "redelivered", "replayed", "reconciled", "settled"]
 """Where a result comes from that no tool gave now: this call ran before a stop; another call had the same effect; the
@@ -42,6 +43,8 @@ class ToolResult:
     """Empty where it was made now."""
     reason: str = ""
     """Why it was not made now."""
+    sources: tuple[DocumentSource, ...] = ()
+    """The places of documents that it was taken from; for the trace, and nothing that the model reads."""
 
     def message(self) -> Message:
         """As it enters the conversation."""

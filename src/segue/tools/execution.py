@@ -189,7 +189,9 @@ def _say(span: Span, result: ToolResult) -> None:
     span.payload(output=result.content)
     span.set(
         segue__result_chars=len(result.content), segue__failed=result.failed or None,
-        segue__result_source=result.source or None,
+        segue__result_source=result.source or None, segue__artefact_id=result.artefact_id or None,
+        segue__sources=[each.text() for each in result.sources] or None,
+        segue__retrieval__scores=[each.score for each in result.sources if each.score is not None] or None,
     )  # fmt: skip
     if result.source:
         span.set(segue__reason=result.reason)

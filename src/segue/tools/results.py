@@ -7,6 +7,7 @@ prompt goes to the artefact store, and the model reads its head and its id.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -19,6 +20,7 @@ from segue.base.pairs import paired
 from segue.context.run import RunContext
 from segue.tools.calls import ToolResult
 from segue.tools.tool import Tool
+from segue.tracing.uses import DocumentSource
 
 MAX_CHARS = 24_000
 """Above this a result is kept as an artefact and the model reads its head; about 6,000 tokens."""
@@ -30,6 +32,15 @@ class HasToolText(Protocol):
 
     def tool_text(self) -> str:
         """The text that the model reads."""
+        ...
+
+
+@runtime_checkable
+class HasSources(Protocol):
+    """A return value that says which documents it was taken from."""
+
+    def tool_sources(self) -> Sequence[DocumentSource]:
+        """The places of documents, each with its version."""
         ...
 
 
@@ -50,7 +61,10 @@ def rendered(call: ToolCall, tool: Tool, value: Any, ctx: RunContext[Any]) -> To
     """
     found = render(tool.name, value, ctx)
     held = tuple((pointer, text) for pointer, text in atoms_of(found.value))
-    return ToolResult(call=call, tool=tool, content=found.text, atoms=held, artefact_id=found.artefact_id)
+    sources = tuple(value.tool_sources()) if isinstance(value, HasSources) else ()
+    return ToolResult(
+        call=call, tool=tool, content=found.text, atoms=held, artefact_id=found.artefact_id, sources=sources
+    )
 
 
 def render(tool_name: str, value: Any, ctx: RunContext[Any]) -> Rendered:

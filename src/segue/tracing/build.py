@@ -5,7 +5,7 @@ In: the settings and a way to resolve references to secrets. Out: what the works
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from segue.base.errors import ConfigError
@@ -13,9 +13,10 @@ from segue.tracing.delivery import Limits
 from segue.tracing.metrics import Metrics
 from segue.tracing.otlp import OtlpExporter, describe_genai, langfuse_exporter
 from segue.tracing.redaction import redactor
+from segue.tracing.sampling import SampledSinks, Sampling
 from segue.tracing.scores import Scores
 from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
-from segue.tracing.tracer import Runs, Tracer
+from segue.tracing.tracer import Runs, Sink, Tracer
 
 CLOUD = "https://cloud.langfuse.com"
 Resolve = Callable[[str, str], str]
@@ -90,6 +91,25 @@ def _keys(section: LangfuseSection, resolve: Resolve, environ: Mapping[str, str]
             missing[0].message, way_out="Set both keys of the Langfuse project, or langfuse.enabled = false."
         )
     return None if missing else (keys[0], keys[1])
+
+
+def sampling_of(tracing: TracingSection, share: float | None) -> Sampling:
+    """What is kept for a destination; its own share, or that of all."""
+    return Sampling(
+        share=tracing.sample if share is None else share,
+        keep_above_usd=tracing.keep_above_usd,
+        keep_above_s=tracing.keep_above_s,
+    )
+
+
+def sampled(name: str, sinks: Sequence[Sink], sampling: Sampling, metrics: Metrics) -> list[Sink]:
+    """The sinks, behind one that hands on what is kept; the sinks themselves where that is everything."""
+    if sampling.share >= 1:
+        return list(sinks)
+    made = SampledSinks(sinks, sampling)
+    text = "Spans of runs that were not sent, as `sample` asks; none of them is lost."
+    metrics.watch("segue_spans_sampled_out", text, lambda: float(made.sampled_out), destination=name)
+    return [made]
 
 
 def watched(metrics: Metrics, tracer: Tracer, exporters: list[OtlpExporter], scores: Scores) -> Metrics:

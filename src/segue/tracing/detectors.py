@@ -11,6 +11,7 @@ from __future__ import annotations
 from segue.tracing import pii, secrets
 from segue.tracing.finding import Finding
 from segue.tracing.plain import seen_plainly
+from segue.tracing.uuids import outside_uuids
 
 __all__ = ["PII_KINDS", "SECRET_KINDS", "Finding", "find_pii", "find_secrets"]
 
@@ -32,4 +33,8 @@ def find_pii(text: str) -> list[Finding]:
     A number counts where its form and checksum say enough, or behind a word for it; names and addresses only in forms
     that can mean nothing else. `ssn` is a US social security number, `national_id` those of other countries and taxes.
     """
-    return seen_plainly(text, pii.find)
+    return seen_plainly(text, _personal)
+
+
+def _personal(text: str) -> list[Finding]:
+    return outside_uuids(text, pii.find(text))

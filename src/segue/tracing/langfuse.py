@@ -20,6 +20,7 @@ SCORES_PATH = "/api/public/scores"
 _TYPES = {
     "run": "agent", "graph": "chain", "node": "chain", "edge": "event", "generation": "generation", "tool": "tool",
     "verdict": "guardrail", "retry": "span", "hedge": "span", "shadow": "span",
+    "span": "span",
 }  # fmt: skip
 _OWN = "langfuse.observation."
 
@@ -37,7 +38,7 @@ def credentials(public_key: str, secret_key: str) -> dict[str, str]:
 def attributes(row: SpanRow, about: About | None, *, environment: str = "", release: str = "") -> dict[str, Any]:
     """The attributes of one observation and of the trace that it belongs to."""
     out: dict[str, Any] = {f"{_OWN}type": _TYPES.get(row.kind, "span"), **_level(row)}
-    if row.kind == "run" and not row.parent_id:
+    if row.kind == "run":
         out["langfuse.internal.is_app_root"] = True
     if about is not None:
         out |= _trace(row, about)

@@ -22,6 +22,7 @@ from segue.tracing.post import Answer
 from segue.tracing.redaction import Redaction, Redactor
 from segue.tracing.spans import Payload, SpanRow
 from segue.tracing.tracer import About, Runs
+from segue.tracing.weight import weight
 
 if TYPE_CHECKING:
     from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
@@ -100,7 +101,7 @@ class OtlpExporter:
     def write(self, rows: Sequence[SpanRow]) -> None:
         """Queue a batch; never waits."""
         for row in rows:
-            self.delivery.put((row, self._runs.get(row.run_id)), 1_000 + _weight(row.payload))
+            self.delivery.put((row, self._runs.get(row.run_id)), 1_000 + weight(row.payload))
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Wait until what was written is sent or dropped; false where that took longer."""
@@ -243,16 +244,3 @@ def _accepted(post: Post, answer: Answer) -> int:
     except Exception:
         return post.items
     return post.items - min(post.items, max(0, int(said.partial_success.rejected_spans)))
-
-
-def _weight(value: Any, depth: int = 4) -> int:
-    """About how many characters a payload holds on to."""
-    if isinstance(value, str):
-        return len(value)
-    if isinstance(value, dict):
-        if isinstance(tokens := value.get("tokens"), int) and "role" in value:
-            return tokens * 4
-        return sum(_weight(held, depth - 1) for held in list(value.values())) if depth else 1_000
-    if isinstance(value, list | tuple):
-        return sum(_weight(held, depth - 1) for held in value) if depth else 1_000
-    return 16

@@ -43,6 +43,7 @@ def _reference(value: str) -> str:
 Url = Annotated[str, AfterValidator(_url)]
 Headers = Annotated[dict[str, str], AfterValidator(_headers)]
 Reference = Annotated[str, AfterValidator(_reference)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Classes = tuple[Class, ...]
 
 
@@ -57,6 +58,17 @@ class OtlpSection(BaseModel):
     """With each request; secrets as `env:NAME` or `file:PATH`."""
     content: bool = True
     """Whether messages, arguments and results are sent, redacted; else only what happened and how long it took."""
+    sample: Share | None = None
+    """The share of the runs that is sent; `None` for `[tracing] sample`."""
+
+
+class TenantTracingSection(BaseModel):
+    """`[tracing.tenants.NAME]`: what holds for one tenant."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    keep_days: float = Field(gt=0)
+    """How long the spans of its runs are kept here."""
 
 
 class TracingSection(BaseModel):
@@ -68,6 +80,20 @@ class TracingSection(BaseModel):
     """Whether the local store is written. Langfuse and OTLP have their own switches."""
     capacity: int = Field(default=65_536, ge=1)
     """Spans that may wait to be written before the newest are dropped."""
+    sample: Share = 1.0
+    """The share of the runs that is sent to Langfuse and to OTLP endpoints, beside those that are kept anyway."""
+    local_sample: Share = 1.0
+    """The same for the local store."""
+    keep_above_usd: float | None = Field(default=None, ge=0)
+    """Runs that cost more are kept whatever the share; `None` for none."""
+    keep_above_s: float | None = Field(default=None, ge=0)
+    """Runs that took longer are kept whatever the share; `None` for none."""
+    keep_days: float | None = Field(default=None, gt=0)
+    """How long the spans of runs are kept in the local store; `None` for ever."""
+    tenants: dict[str, TenantTracingSection] = Field(default_factory=dict)
+    """Tenants that have another `keep_days`."""
+    bridge: bool = True
+    """Whether spans of the program's own OpenTelemetry nest in ours, and ours in theirs."""
     otlp_endpoint: Url = ""
     """An OTLP endpoint over HTTP, the whole URL; empty for none. More than one: `[tracing.otlp.NAME]`."""
     otlp_headers: Headers = Field(default_factory=dict)
@@ -97,6 +123,8 @@ class LangfuseSection(BaseModel):
     """Empty: LANGFUSE_RELEASE."""
     content: bool = True
     """Whether messages, arguments and results are sent, redacted."""
+    sample: Share | None = None
+    """The share of the runs that is sent; `None` for `[tracing] sample`."""
 
 
 class RedactionSection(BaseModel):
@@ -113,6 +141,8 @@ class RedactionSection(BaseModel):
     langfuse: Classes = ALL
     otlp: Classes = ALL
     metrics: Classes = ALL
+    exports: Classes = ALL
+    """Files that runs are exported to."""
 
     @model_validator(mode="after")
     def _secrets_nowhere(self) -> RedactionSection:

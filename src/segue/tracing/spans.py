@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from contextvars import Token
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from segue.base.errors import error_id_of
@@ -12,8 +13,8 @@ from segue.base.errors import error_id_of
 if TYPE_CHECKING:
     from segue.tracing.tracer import Tracer
 
-SpanKind = Literal["run", "graph", "node", "edge", "generation", "tool", "verdict", "retry", "hedge", "shadow"]
-"""`edge` is instant; `generation` and `tool` are leaves, and only leaves carry cost."""
+SpanKind = Literal["run", "graph", "node", "edge", "generation", "tool", "verdict", "retry", "hedge", "shadow", "span"]
+"""`edge` is instant; `generation` and `tool` are leaves, and only leaves carry cost. `span`: of the program's own."""
 
 
 class Payload(NamedTuple):
@@ -69,6 +70,7 @@ class Span:
 
     __slots__ = (
         "_payload",
+        "_token",
         "_tracer",
         "attributes",
         "ended",
@@ -98,6 +100,7 @@ class Span:
         self.status: Literal["ok", "error", "waiting", "cancelled"] = "ok"
         self.attributes: dict[str, Any] = {}
         self._payload: Payload | None = None
+        self._token: Token[Any] | None = None
         self.ended = False
 
     def set(self, **attributes: Any) -> None:
@@ -132,10 +135,26 @@ class Span:
             )
         )  # fmt: skip
 
+    def adopt(
+        self, *, span_id: str, parent_id: str, name: str, start_ns: int, end_ns: int, failed: bool,
+        attributes: dict[str, Any],
+    ) -> None:  # fmt: skip
+        """Record a span of the program's own that began inside this one."""
+        self._tracer.record(
+            SpanRow(
+                self.tenant, self.trace_id, span_id, parent_id, self.run_id, "span", name, start_ns, end_ns,
+                "error" if failed else "ok", attributes,
+            )
+        )  # fmt: skip
+
     def __enter__(self) -> Span:
+        if self._tracer.bridge is not None and self.kind != "run":
+            self._token = self._tracer.bridge.enter(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if self._token is not None and self._tracer.bridge is not None:
+            self._tracer.bridge.leave(self._token)
         if error is not None and self.status == "ok":
             if kind is not None and kind.__name__ == "CancelledError":
                 self.status = "cancelled"

@@ -11,10 +11,11 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from segue.tracing.bridge import Bridge
 from segue.tracing.spans import Span, SpanKind, SpanRow
 
 _log = logging.getLogger("segue.tracing")
@@ -69,6 +70,8 @@ class Tracer:
     def __init__(self, sinks: Sequence[Sink] = (), *, capacity: int = 65_536, interval_s: float = 0.2) -> None:
         self.sinks = list(sinks)
         self.runs = Runs()
+        self.bridge: Bridge | None = None
+        """To the program's OpenTelemetry; `None` for none."""
         self.capacity = capacity
         self.dropped = 0
         """Spans lost because the ring was full or a sink refused them."""
@@ -83,6 +86,8 @@ class Tracer:
 
     def start(self, kind: SpanKind, name: str, *, tenant: str, trace_id: str, run_id: str, parent_id: str = "") -> Span:
         """Open a span; end it, or use it as a context manager."""
+        if kind == "run" and self.bridge is not None:
+            self.bridge.look()
         return Span(self, kind, name, tenant=tenant, trace_id=trace_id, run_id=run_id, parent_id=parent_id)
 
     @property
@@ -139,6 +144,15 @@ class Tracer:
             self._wake.wait(self._interval_s)
             self._wake.clear()
             self._drain()
+            for sink in self.sinks:
+                if tick := getattr(sink, "tick", None):
+                    self._told(tick)
+
+    def _told(self, tick: Callable[[], None]) -> None:
+        try:
+            tick()
+        except Exception:
+            _log.warning("a trace sink failed", exc_info=True)
 
     def _drain(self) -> None:
         while self._ring:

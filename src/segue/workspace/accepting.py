@@ -13,7 +13,6 @@ from segue.base.budget import Budget
 from segue.base.errors import BadInput
 from segue.base.messages import redacted
 from segue.base.principal import LOCAL, Principal
-from segue.tracing.spans import new_trace_id
 from segue.workspace.checks import request_of
 from segue.workspace.opening import OpenWorkspace
 
@@ -32,6 +31,7 @@ class Accepting(OpenWorkspace):
         principal: Principal = LOCAL,
         budget: Budget | None = None,
         tags: Sequence[str] = (),
+        traceparent: str = "",
     ) -> RunRecord:
         """Write a run down as `queued`, durably when this is back, and return its record.
 
@@ -46,6 +46,7 @@ class Accepting(OpenWorkspace):
             principal: On whose behalf.
             budget: The most it may spend; `None` is no limit.
             tags: What traces that leave the process find it by.
+            traceparent: As for `start`.
 
         Raises:
             BadInput: The request is no message.
@@ -54,7 +55,7 @@ class Accepting(OpenWorkspace):
         self._must_be_open()
         if not run_id or not source:
             raise BadInput("a run that begins later needs a run_id and a source, as module:attr")
-        now, redact = self._clock.now(), self.services.redact
+        now, redact, trace = self._clock.now(), self.services.redact, self._trace(traceparent)
         record = RunRecord(
             run_id=run_id,
             thread_id=thread_id or run_id,
@@ -63,13 +64,14 @@ class Accepting(OpenWorkspace):
             scopes=sorted(principal.scopes),
             agent=agent,
             source=source,
-            trace_id=new_trace_id(),
+            trace_id=trace.trace_id,
             request=[dict(redacted(each, redact)) for each in request_of(request)],
             started_at=now,
             updated_at=now,
             status="queued",
             budget=(budget or Budget()).to_dict(),
             tags=list(tags),
+            parent_span_id=trace.span_id,
         )
         if self.records.add(record):
             return record

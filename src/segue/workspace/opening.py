@@ -21,13 +21,16 @@ from segue.guards.gate import authorizer
 from segue.router import RouterCore
 from segue.router.rollout import Shares
 from segue.tools.ledger import open_ledger
+from segue.tracing.bridge import Parent, parent_in
 from segue.tracing.redaction import redactor
+from segue.tracing.spans import new_trace_id
 from segue.workspace.checks import writable
 from segue.workspace.keeping import database_url, open_state, open_stores
 from segue.workspace.routing import LazyRouter
 from segue.workspace.run import RunHandle
 from segue.workspace.settings import WorkspaceSettings, environment, read
 from segue.workspace.spending import FILE, Spending
+from segue.workspace.sweeping import swept
 from segue.workspace.telemetry import open_telemetry
 from segue.workspace.turns import ThreadTurns
 from segue.workspace.watching import open_audit, open_logging, open_notifiers
@@ -134,6 +137,7 @@ class OpenWorkspace:
         telemetry = open_telemetry(self.settings, self.folder, self.traces)
         self.tracer, self.metrics, self.scores = telemetry.tracer, telemetry.metrics, telemetry.scores
         stack.push_async_callback(asyncio.to_thread, telemetry.close)
+        await swept(self.settings.tracing, self.traces, self._clock, stack)
         open_logging(self.settings.logging, logged, stack)
         self.notifier = open_notifiers(self.settings.notify, logged, environ, stack)
         self.audit = await open_audit(self.settings.audit, self.data_dir, environ, stack)
@@ -173,6 +177,14 @@ class OpenWorkspace:
         self._graphs.clear()
         for agent in opened:
             await agent.close()
+
+    def _trace(self, traceparent: str = "") -> Parent:
+        """The trace of a new run: under the span that is named, else that is current, else one of its own."""
+        bridge = self.tracer.bridge if self._stack is not None else None
+        found = parent_in(traceparent) if traceparent else None
+        if found is None and bridge is not None:
+            found = bridge.around()
+        return found or Parent(new_trace_id(), "")
 
     def _must_be_open(self) -> None:
         if self._stack is None:

@@ -174,6 +174,15 @@ class RunRecords:
         """The newest runs of a tenant that are written down with a status, newest first."""
         return self._read("tenant = ? AND status = ?", (tenant, status), limit)
 
+    def of_user(self, tenant: str, user: str) -> list[str]:
+        """The ids of all runs on behalf of a user, in no order."""
+        inside = {
+            "sqlite": "json_extract(CAST(record AS TEXT), '$.user')",
+            "postgres": "convert_from(record, 'UTF8')::json ->> 'user'",
+        }
+        found = f"SELECT run_id FROM @runs WHERE tenant = ? AND {inside[self._tables.dialect]} = ?"
+        return [row[0] for row in self._tables.execute(found, (tenant, user))]
+
     def forget_thread(self, tenant: str, thread_id: str) -> int:
         """Take out the records of a thread's runs; how many.
 

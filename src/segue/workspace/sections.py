@@ -63,5 +63,8 @@ class ServerSection(BaseModel):
     """What may wait for one reader of a stream; who is slower reads on from the log."""
     keep_events_days: float = Field(default=30.0, gt=0)
     """How long the events of runs are kept."""
+    traceparent: bool = False
+    """Whether the trace of a run hangs under the span that the client's `traceparent` header names. A client that may
+    name it may put its runs into any trace, so this is for clients that are yours."""
     deps: str = ""
     """The function that makes the `deps` of runs, as `module:function`; it is given the principal."""

@@ -196,8 +196,9 @@ class Segment:
             About(agent=record.agent, thread_id=record.thread_id, user=record.user, tags=tuple(record.tags)),
         )
         span = self.span = tracer.start(
-            "run", record.agent, tenant=record.tenant, trace_id=record.trace_id, run_id=record.run_id
-        )
+            "run", record.agent, tenant=record.tenant, trace_id=record.trace_id, run_id=record.run_id,
+            parent_id=record.parent_span_id,
+        )  # fmt: skip
         span.set(
             segue__thread_id=record.thread_id, segue__user=record.user, segue__resumed=self.resumed or None,
             segue__branch=record.branch or None,

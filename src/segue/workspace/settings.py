@@ -20,6 +20,7 @@ from segue.base.errors import ConfigError
 from segue.guards.settings import GuardsSection
 from segue.memory.documents.by_url import DocumentsSection
 from segue.router.settings import DeploymentSettings, RouterSettings, RouteSettings, SpendingSettings, named
+from segue.tracing.alerts import AlertSection
 from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
 from segue.workspace.keeping import Place, SharedPlace
 from segue.workspace.sections import JobsSection, ServerSection
@@ -94,6 +95,7 @@ class WorkspaceSettings(BaseSettings):
     audit: AuditSection = AuditSection()
     notify: NotifySection = NotifySection()
     logging: LoggingSection = LoggingSection()
+    alerts: dict[str, AlertSection] = Field(default_factory=dict)
     documents: DocumentsSection = DocumentsSection()
     guards: GuardsSection = GuardsSection()
     jobs: JobsSection = JobsSection()

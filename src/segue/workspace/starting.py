@@ -58,6 +58,7 @@ class Starting(Finding):
         principal: Principal = LOCAL,
         budget: Budget | None = None,
         tags: Sequence[str] = (),
+        traceparent: str = "",
     ) -> RunHandle:
         """Start a run in the background.
 
@@ -72,6 +73,8 @@ class Starting(Finding):
             principal: On whose behalf; `None` is the single user of this machine.
             budget: The most it may spend; `None` is no limit.
             tags: What traces that leave the process find it by.
+            traceparent: The span that its trace hangs under, as W3C's header has it; empty for OpenTelemetry's current
+                one, where there is one. What is no such header is passed over.
 
         Raises:
             UserError: The agent is none, `deps` is of the wrong type, or the request is no message.
@@ -82,6 +85,7 @@ class Starting(Finding):
             raise BadInput(f"checkpoint_id={checkpoint_id!r} without a thread_id; say whose checkpoint it is")
         messages = request_of(request)
         record = self._new_record(agent, [dict(each) for each in messages], thread_id, principal, budget, tags)
+        record.trace_id, record.parent_span_id = self._trace(traceparent)
         record.starts_at = checkpoint_id or ""
         return self._launch(agent, record, deps)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from segue.router.secrets import resolve
-from segue.tracing.build import langfuse_parts, otlp_exporters, watched
+from segue.tracing.bridge import Bridge
+from segue.tracing.build import langfuse_parts, otlp_exporters, sampled, sampling_of, watched
 from segue.tracing.metrics import Metrics
 from segue.tracing.otlp import OtlpExporter
 from segue.tracing.redaction import redactor
@@ -45,13 +46,24 @@ def open_telemetry(settings: WorkspaceSettings, folder: Path, traces: TraceStore
     def secret(reference: str, wanted_by: str) -> str:
         return resolve(reference, environ, wanted_by=wanted_by)
 
-    tracer = Tracer(capacity=settings.tracing.capacity)
+    tracing = settings.tracing
+    tracer = Tracer(capacity=tracing.capacity)
+    tracer.bridge = Bridge() if tracing.bridge else None
     langfuse, scores = langfuse_parts(settings.langfuse, settings.redaction, tracer.runs, secret, environ)
-    exporters = otlp_exporters(settings.tracing, settings.redaction, tracer.runs, secret)
+    exporters = otlp_exporters(tracing, settings.redaction, tracer.runs, secret)
+    metrics = Metrics(redact=redactor(settings.redaction.metrics))
+    shares = {name: endpoint.sample for name, endpoint in tracing.endpoints().items()}
+    sent: list[Sink] = []
+    for each in exporters:
+        sent += sampled(each.name, [each], sampling_of(tracing, shares[each.name]), metrics)
     if langfuse is not None:
+        judged: list[Sink] = [VerdictScores(scores)] if scores.delivery else []
+        sent = [
+            *sampled("langfuse", [langfuse, *judged], sampling_of(tracing, settings.langfuse.sample), metrics),
+            *sent,
+        ]
         exporters.insert(0, langfuse)
-    metrics = watched(Metrics(redact=redactor(settings.redaction.metrics)), tracer, exporters, scores)
-    local: list[Sink] = [traces] if settings.tracing.enabled else []
-    judged: list[Sink] = [VerdictScores(scores)] if scores.delivery else []
-    tracer.sinks = [*exporters, *judged, metrics, *local]
+    local: list[Sink] = [traces] if tracing.enabled else []
+    kept = sampled("local", local, sampling_of(tracing, tracing.local_sample), metrics) if local else []
+    tracer.sinks = [*sent, watched(metrics, tracer, exporters, scores), *kept]
     return Telemetry(tracer, metrics, scores, exporters)

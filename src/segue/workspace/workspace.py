@@ -14,25 +14,29 @@ from segue.base.ids import new_id
 from segue.base.principal import LOCAL
 from segue.context.run import RunContext
 from segue.tracing import About
-from segue.tracing.spans import new_trace_id
 from segue.workspace.accepting import Accepting
-from segue.workspace.effects import Effects
-from segue.workspace.travel import Travel
+from segue.workspace.alerting import Alerting
+from segue.workspace.exporting import Exporting
+from segue.workspace.forgetting import Forgetting
+from segue.workspace.lineage import Lineages
 from segue.workspace.upgrade import Upgrades
 
 
-class Workspace(Travel, Effects, Upgrades, Accepting):
+class Workspace(Exporting, Upgrades, Accepting, Forgetting, Lineages, Alerting):
     """Where runs happen. Use it as a context manager: `async with Workspace.open() as ws`."""
 
     @asynccontextmanager
     async def borrowed(self, graph: Any, config: Any, deps: Any) -> AsyncIterator[RunContext[Any]]:
         """A run context for a graph that was started without one, with a trace of its own."""
         await self.ensure_open()
-        run_id, trace_id = new_id("run"), new_trace_id()
+        run_id, trace = new_id("run"), self._trace()
         thread_id = str(((config or {}).get("configurable") or {}).get("thread_id") or run_id)
         self.tracer.runs.put(run_id, About(agent=graph.name, thread_id=thread_id, user=LOCAL.user))
-        with self.tracer.start("run", graph.name, tenant=LOCAL.tenant, trace_id=trace_id, run_id=run_id) as span:
+        span = self.tracer.start(
+            "run", graph.name, tenant=LOCAL.tenant, trace_id=trace.trace_id, run_id=run_id, parent_id=trace.span_id
+        )
+        with span:
             yield RunContext(
-                run_id=run_id, thread_id=thread_id, trace_id=trace_id, services=self.services, deps=deps,
+                run_id=run_id, thread_id=thread_id, trace_id=trace.trace_id, services=self.services, deps=deps,
                 meter=Meter(), span_id=span.span_id, borrowed=True,
             )  # fmt: skip

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from segue.base.errors import UserError
-from segue.tools.connectors.documents import MAX_READ_LINES, Documents, PageProblem
+from segue.tools.connectors.documents import Documents, PageProblem
+from segue.tools.connectors.passages import MAX_READ_LINES
 
 Call = Callable[..., Awaitable[Any]]
 

@@ -141,9 +141,17 @@ class Uploads:
         Raises:
             StoreError: It cannot be read.
         """
-        found = (await self.sources()).get(_with_folder(path))
-        page = None if found is None else await self._page(found)
+        page = await self.page(path)
         return None if page is None else page.text
+
+    async def page(self, path: str) -> Page | None:
+        """A page as it is now, with its version; `None` where there is none.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        found = (await self.sources()).get(_with_folder(path))
+        return None if found is None else await self._page(found)
 
     async def _page(self, source: Source) -> Page | None:
         """The page; `None` where somebody takes it away at this moment."""

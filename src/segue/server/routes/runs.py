@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import Body, Header, Query, Response, status
+from fastapi import Body, Header, Query, Request, Response, status
 from starlette.responses import StreamingResponse
 
 from segue.agents.run import RunRecord
@@ -37,25 +37,27 @@ After = Annotated[int, Query(ge=0, le=2**62)]
 
 
 @router.post("/runs", status_code=status.HTTP_202_ACCEPTED)
-async def create_run(asked: RunAsked, server: Here, who: Who, response: Response) -> RunTold:
+async def create_run(asked: RunAsked, request: Request, server: Here, who: Who, response: Response) -> RunTold:
     """Accept a run: it ends, whatever becomes of this process and this connection."""
-    record = await server.dispatch.begin(_wanted(asked), who)
+    record = await server.dispatch.begin(_wanted(asked, request, server), who)
     response.headers["Location"] = f"/api/v1/runs/{record.run_id}"
     return run_told(record, server.now())
 
 
 @router.post("/runs/stream", response_class=StreamingResponse, responses=EVENT_STREAM)
-async def create_and_stream_run(asked: RunAsked, server: Here, who: Who) -> StreamingResponse:
+async def create_and_stream_run(asked: RunAsked, request: Request, server: Here, who: Who) -> StreamingResponse:
     """Accept a run and stream its events. It goes on where the connection ends: read on by `/runs/{id}/events`."""
-    record = await server.dispatch.begin(_wanted(asked), who)
+    record = await server.dispatch.begin(_wanted(asked, request, server), who)
     place = f"/api/v1/runs/{record.run_id}"
     return event_stream(server.hub.stream(who.tenant, record.run_id), Location=place, **{"Segue-Run": record.run_id})
 
 
 @router.post("/runs/wait")
-async def create_and_join_run(asked: RunAsked, server: Here, who: Who, timeout_s: Seconds = _JOIN_S) -> RunTold:
+async def create_and_join_run(
+    asked: RunAsked, request: Request, server: Here, who: Who, timeout_s: Seconds = _JOIN_S
+) -> RunTold:
     """Accept a run, and wait until it ends, waits for a person, or the time is over."""
-    record = await server.dispatch.begin(_wanted(asked), who)
+    record = await server.dispatch.begin(_wanted(asked, request, server), who)
     await server.dispatch.join(record, timeout_s)
     return run_told(server.run(record.run_id, who), server.now())
 
@@ -147,8 +149,9 @@ async def _resumed(
     return run_told(server.run(record.run_id, who), server.now())
 
 
-def _wanted(asked: RunAsked) -> Wanted:
+def _wanted(asked: RunAsked, request: Request, server: Server) -> Wanted:
     return Wanted(
         agent=asked.agent, request=asked.request(), thread_id=asked.thread_id,
         budget=None if asked.budget is None else asked.budget.limits(), tags=tuple(asked.tags),
+        traceparent=request.headers.get("traceparent", "") if server.settings.traceparent else "",
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -22,62 +22,25 @@ from segue.memory.documents.place import state_file
 from segue.memory.documents.sqlite import SqliteIndex
 from segue.memory.documents.uploads import FOLDER, Texts, Uploads, best_of
 from segue.tools.connectors.near import near
+from segue.tools.connectors.passages import (
+    FoundPassage,
+    FoundPassages,
+    PageLines,
+    PageMissing,
+    PageProblem,
+    lines_of,
+    plain,
+    shown,
+    source_of,
+)
 from segue.tools.tool import Tool, tool
 from segue.tools.toolset import Toolset
 
 if TYPE_CHECKING:
     from segue.memory.documents.vector_store import FolderVectorStore
 
-MAX_SHOWN_CHARS = 2_000
-"""Of one passage; more is read with the other tool."""
-MAX_READ_LINES = 200
-MAX_READ_CHARS = 20_000
 MAX_K = 20
 _TITLES = 12
-
-
-class PageProblem(ValueError):
-    """A page that cannot be opened as asked; the message is for the model."""
-
-
-class PageMissing(PageProblem):
-    """There is no such page."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundPassage:
-    """A passage as the model reads it."""
-
-    citation: str
-    """What an answer quotes it by: `[handbook/returns.md:12-18]`."""
-    heading: str
-    text: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoundPassages:
-    """The passages of one search, best first."""
-
-    passages: list[FoundPassage]
-    note: str = ""
-    """Says so where nothing was found."""
-
-    def tool_text(self) -> str:
-        """Each passage under its citation and heading."""
-        shown = [f"{each.citation} {each.heading}\n{each.text}" for each in self.passages]
-        return "\n\n".join([*shown, self.note] if self.note else shown)
-
-
-@dataclass(frozen=True, kw_only=True)
-class PageLines:
-    """Some lines of a page."""
-
-    citation: str
-    line_count: int
-    """Of the whole page."""
-    text: str
-    note: str = ""
-    """Says so where fewer lines are given than were asked for."""
 
 
 class Documents(Toolset):
@@ -136,7 +99,9 @@ class Documents(Toolset):
                 most,
             )
             note = "" if found else f"no passage of {self.name} has anything to do with this query"
-            return FoundPassages(passages=[_shown(passage) for passage in found], note=note)
+            return FoundPassages(
+                passages=[shown(passage) for passage in found], note=note, taken_from=[source_of(each) for each in found]
+            )
 
         about = self._description()
         made = tool(search, name=f"search_{self.name}"[:64], effect="read", timeout_s=30.0, description=about)
@@ -155,8 +120,8 @@ class Documents(Toolset):
                 end_line: The last line; left out, as many as are given at once.
             """
             wanted = plain(path)
-            if wanted.startswith(f"{FOLDER}/") and (text := await self._uploads(ctx).text(wanted)) is not None:
-                return lines_of(text, wanted, start_line, end_line)
+            if wanted.startswith(f"{FOLDER}/") and (page := await self._uploads(ctx).page(wanted)) is not None:
+                return lines_of(page.text, wanted, start_line, end_line, version=page.version)
             return await self.lines(path, start_line, end_line)
 
         about = f"Open a page of {self.name} at a line, to read what stands around a citation."
@@ -280,7 +245,7 @@ class Documents(Toolset):
         page = read_page(found)
         if page.note and not page.text:
             raise PageProblem(f"{path}: {page.note}")
-        return lines_of(page.text, f"{self.folder.name}/{found.path}", start_line, end_line)
+        return lines_of(page.text, f"{self.folder.name}/{found.path}", start_line, end_line, version=page.version)
 
     def _listed(self, path: str) -> Found:
         pages = {page.path: page for page in find_pages(self.folder)[0]}
@@ -291,38 +256,7 @@ class Documents(Toolset):
         return page
 
 
-def lines_of(text: str, path: str, start_line: int = 1, end_line: int | None = None) -> PageLines:
-    """Lines of a page, at most 200 lines and 20,000 characters at once.
-
-    Raises:
-        PageProblem: There is no such line in it.
-    """
-    lines = text.removesuffix("\n").split("\n")
-    if not 1 <= start_line <= len(lines):
-        raise PageProblem(f"{path} has {len(lines)} lines, so it has no line {start_line}")
-    wanted = min(len(lines), end_line if end_line is not None else len(lines))
-    if wanted < start_line:
-        raise PageProblem(f"end_line={end_line} is before start_line={start_line}")
-    end = start_line
-    size = len(lines[start_line - 1])
-    while end < min(wanted, start_line + MAX_READ_LINES - 1) and size + len(lines[end]) < MAX_READ_CHARS:
-        size += len(lines[end]) + 1
-        end += 1
-    return PageLines(
-        citation=f"[{path}:{start_line}-{end}]",
-        line_count=len(lines),
-        text="\n".join(lines[start_line - 1 : end])[:MAX_READ_CHARS],
-        note=f"go on at line {end + 1}" if end < wanted else "",
-    )
-
-
-def plain(path: str) -> str:
-    """A path as a citation has it, without its brackets and lines."""
-    return path.strip().strip("[]").replace("\\", "/").split(":", 1)[0]
-
-
-def _shown(passage: Passage) -> FoundPassage:
-    text = passage.text
-    if len(text) > MAX_SHOWN_CHARS:
-        text = f"{text[:MAX_SHOWN_CHARS]}… (cut; the page has more at these lines)"
-    return FoundPassage(citation=passage.citation, heading=passage.heading, text=text)
+__all__ = [
+    "MAX_K", "Documents", "FoundPassage", "FoundPassages", "PageLines", "PageMissing", "PageProblem", "lines_of",
+    "plain",
+]  # fmt: skip
