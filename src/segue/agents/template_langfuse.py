@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -12,8 +11,7 @@ from urllib.parse import quote
 from segue.agents.template_file import Parsed, TemplateError, check_body, declared
 from segue.agents.template_variables import Variable
 from segue.base.errors import EndpointError
-
-_CLOUD = "https://cloud.langfuse.com"
+from segue.tracing.langfuse_api import langfuse_api
 
 
 def fetched(
@@ -55,17 +53,7 @@ def _ask(name: str, label: str | None, version: int | None, deadline_s: float, c
     if client is not None:
         seconds = max(1, int(deadline_s))
         return client.get_prompt(name, type="text", max_retries=0, fetch_timeout_seconds=seconds, **wanted)
-    import httpx
-    from langfuse.api import LangfuseAPI
-
-    keys = [os.environ.get(f"LANGFUSE_{each}_KEY", "") for each in ("PUBLIC", "SECRET")]
-    if not all(keys):
-        raise EndpointError(
-            f"langfuse:{name} needs the environment variables LANGFUSE_PUBLIC_KEY and LANGFUSE_SECRET_KEY."
-        )
-    url = os.environ.get("LANGFUSE_BASE_URL") or os.environ.get("LANGFUSE_HOST") or _CLOUD
-    with httpx.Client(timeout=deadline_s) as http:
-        api = LangfuseAPI(base_url=url.rstrip("/"), username=keys[0], password=keys[1], httpx_client=http)
+    with langfuse_api(f"langfuse:{name}", deadline_s=deadline_s) as api:
         return api.prompts.get(quote(name, safe=""), request_options={"max_retries": 0}, **wanted)
 
 

@@ -115,6 +115,32 @@ def cases_command(
         sys.stdout.write(case.line().decode() + "\n")
 
 
+@app.command("push")
+def push_command(
+    file: Annotated[Path, typer.Argument(help="The cases, in JSON lines.")],
+    dataset: Annotated[str, typer.Argument(help="The dataset of Langfuse; made where there is none.")],
+) -> None:
+    """Put the cases of a file into a dataset of Langfuse; those that are there already are changed."""
+    from segue.evals.case import load_cases
+    from segue.evals.datasets import push_cases
+
+    print(f"{push_cases(load_cases(file), dataset)} cases are in {dataset}")
+
+
+@app.command("pull")
+def pull_command(
+    dataset: Annotated[str, typer.Argument(help="The dataset of Langfuse.")],
+    file: Annotated[Path, typer.Argument(help="Where the cases are written, in JSON lines.")],
+) -> None:
+    """Write the items of a dataset of Langfuse to a file of cases."""
+    from segue.evals.case import write_cases
+    from segue.evals.datasets import pull_cases
+
+    cases = pull_cases(dataset)
+    write_cases(file, cases)
+    print(f"{len(cases)} cases are in {file}")
+
+
 @app.command("keep")
 def keep_command(
     run_id: Annotated[str, typer.Argument(help="The run.")],
