@@ -63,8 +63,9 @@ class Wanted:
     thread_id: str | None = None
     budget: Mapping[str, Any] | None = None
     tags: tuple[str, ...] = ()
-    traceparent: str = ""
-    """The header of the client's, where the settings take it."""
+    traceparent: str | None = None
+    """The header of the client's, where the settings take it; `None` where they do not: the web framework, too, takes
+    a client's trace for its own span where the process has OpenTelemetry, and a run must not follow it there."""
 
 
 class Dispatch:

@@ -31,7 +31,7 @@ class Accepting(OpenWorkspace):
         principal: Principal = LOCAL,
         budget: Budget | None = None,
         tags: Sequence[str] = (),
-        traceparent: str = "",
+        traceparent: str | None = "",
     ) -> RunRecord:
         """Write a run down as `queued`, durably when this is back, and return its record.
 

@@ -178,8 +178,13 @@ class OpenWorkspace:
         for agent in opened:
             await agent.close()
 
-    def _trace(self, traceparent: str = "") -> Parent:
-        """The trace of a new run: under the span that is named, else that is current, else one of its own."""
+    def _trace(self, traceparent: str | None = "") -> Parent:
+        """The trace of a new run: under the span that is named, else that is current, else one of its own.
+
+        `None` is one of its own whatever is current.
+        """
+        if traceparent is None:
+            return Parent(new_trace_id(), "")
         bridge = self.tracer.bridge if self._stack is not None else None
         found = parent_in(traceparent) if traceparent else None
         if found is None and bridge is not None:

@@ -58,7 +58,7 @@ class Starting(Finding):
         principal: Principal = LOCAL,
         budget: Budget | None = None,
         tags: Sequence[str] = (),
-        traceparent: str = "",
+        traceparent: str | None = "",
     ) -> RunHandle:
         """Start a run in the background.
 
@@ -74,7 +74,7 @@ class Starting(Finding):
             budget: The most it may spend; `None` is no limit.
             tags: What traces that leave the process find it by.
             traceparent: The span that its trace hangs under, as W3C's header has it; empty for OpenTelemetry's current
-                one, where there is one. What is no such header is passed over.
+                one, where there is one; `None` for a trace of its own. What is no such header is passed over.
 
         Raises:
             UserError: The agent is none, `deps` is of the wrong type, or the request is no message.

@@ -153,5 +153,5 @@ def _wanted(asked: RunAsked, request: Request, server: Server) -> Wanted:
     return Wanted(
         agent=asked.agent, request=asked.request(), thread_id=asked.thread_id,
         budget=None if asked.budget is None else asked.budget.limits(), tags=tuple(asked.tags),
-        traceparent=request.headers.get("traceparent", "") if server.settings.traceparent else "",
+        traceparent=request.headers.get("traceparent", "") if server.settings.traceparent else None,
     )  # fmt: skip
