@@ -1,7 +1,7 @@
 """Guards, in figures: the gate on AgentDojo and against attacks that know it, the detectors, and answers that stream.
 
 The first two are of the gate with the plan that it reads out of the request itself (`benchmarks/agentdojo.py`, in an
-environment of its own, a quarter of an hour), the attacks are those of `tests/guards/attacks.py`, with pins.
+environment of its own, some minutes), the attacks are those of `tests/guards/attacks.py`, with pins.
 `pii_*`, `secrets_*` and `injection_*` are of `benchmarks/detectors.py`; `rail_ms_per_kb` is the slower of `no_pii` and
 `no_secrets` on 1 KB that holds one labelled text, a median, and `…_dense` on 1 KB of nothing but those.
 `stream_leaked_bytes` counts what of planted values was shown, over cuts of labelled texts into single characters and

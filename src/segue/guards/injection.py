@@ -25,7 +25,6 @@ LONGEST = 65_536
 """Characters of a text that are looked at, from its beginning and from its end."""
 _OF_PLACE = {"input": "user", "plan": "plan", "output": "document", "tool_call": "plan", "tool_result": "tool_result"}
 _TONGUE, _TAGGED, _DECODED, _UNSHOWN, _VEILED = 0.62, 0.45, 0.3, 0.3, 0.25
-_ORDERS = ("override", "prompt_leak", "role_play")
 
 
 def score(text: str, channel: str = "tool_result") -> float:

@@ -21,7 +21,6 @@ _SPELT_DOMAIN = re.compile(
     r"| (?:dot|punkt|punto|point|ponto|DOT) [\w\-]{2,24}|\.[\w\-]{2,63}){1,4}",
     re.IGNORECASE,
 )
-_PLAIN_DOMAIN = re.compile(r"[\w\-.]{1,120}")
 _TOP = re.compile(
     r"(?:com|org|net|de|edu|gov|io|co|uk|fr|es|it|eu|info|dev|ch|at|nl|pl|ru|br|jp|in|app|me|example)$", re.I
 )

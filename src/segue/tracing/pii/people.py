@@ -46,7 +46,6 @@ _CAPITAL = rf"[{_UP}][\w'’]{{1,24}}(?:-[{_UP}][\w'’]{{1,24}})?"
 _WORD = rf"(?:(?:[A-Z][\w.\-]{{0,8}}\.) {_CAPITAL}|{_CAPITAL}|[A-Z]\.)"
 _LINK = r"(?:(?:van|von|de|del|della|di|da|dos|du|la|le|bin|ibn|al|el|der|den|ter|zu|Mc|O')[ ']){0,2}"
 _NAME = rf"({_WORD}(?: {_LINK}{_WORD}){{0,3}})"
-_FULL = rf"({_WORD}(?: {_LINK}{_WORD}){{1,3}})"
 _FIELD_NAMES = frozenset(
     "fullname firstname lastname givenname familyname surname forename maidenname legalname customer customername"
     " clientname patient patientname employee employeename cardholder cardholdername accountholder accountholdername"
