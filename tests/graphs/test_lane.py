@@ -131,8 +131,8 @@ async def test_a_run_is_what_langgraphs_loop_makes_of_it(
 
 async def edges(ws: Workspace, run_id: str) -> list[tuple[Any, ...]]:
     await asyncio.to_thread(ws.tracer.flush, 10)
-    [root] = await ws.trace(run_id)
-    found = [each.span for each in root.walk() if each.span.kind == "edge"]
+    roots = await ws.trace(run_id)
+    found = [each.span for root in roots for each in root.walk() if each.span.kind == "edge"]
     return [
         (each.name, *(each.attributes.get(f"segue.edge.{key}") for key in ("kind", "reason", "not_taken", "changed")))
         for each in found
@@ -176,7 +176,10 @@ async def test_a_run_that_failed_is_resumed_by_langgraph(tmp_path: Path, monkeyp
         first = await stored(ws, "t")
         agent.model._replies.append("done")
         run = await ws.resume(failed.id)
-        return first, await stored(ws, "t"), failed.status, run.status, run.output, plain(run.trajectory)
+        return (
+            first, await stored(ws, "t"), failed.status, run.status, run.output, plain(run.trajectory),
+            await edges(ws, run.id),
+        )  # fmt: skip
 
     on_lane, on_loop = await both(tmp_path, monkeypatch, work)
 
