@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol, Self
 
+from langgraph._internal._typing import MISSING
 from langgraph.checkpoint.base import get_checkpoint_metadata
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.constants import START
@@ -114,7 +115,7 @@ class Ride:
     def values(self, names: Iterable[str]) -> dict[str, Any]:
         """The values of those channels that have one."""
         channels = self.channels
-        return {name: channels[name].get() for name in names if name in channels and channels[name].is_available()}
+        return {name: channels[name].value for name in names if channels[name].value is not MISSING}
 
     async def durable(self) -> None:
         """Until every checkpoint of this run is durable, and every decision before them.
@@ -154,7 +155,11 @@ class Ride:
         self.step, self.id = step + 1, str(uuid6(clock_seq=step))
         if self.stage is None:
             return
-        values = {name: channel.value for name, channel in self.channels.items() if name in versions and channel.is_available()}
+        values = {
+            name: channel.value
+            for name, channel in self.channels.items()
+            if channel.value is not MISSING and name in versions
+        }
         checkpoint = {
             "v": LATEST_VERSION,
             "ts": datetime.now(UTC).isoformat(),

@@ -123,9 +123,9 @@ class Core:
         raise _contended(place)
 
     def stage(
-        self, place: Place, parent_id: str | None, checkpoint: Any, metadata: Any, new_versions: Any, note: Note
-    ) -> Steps[Sequence[Statement]]:
-        """What stores a checkpoint with its note, for the caller to run; from here on it is taken to be stored."""
+        self, place: Place, parent_id: str | None, checkpoint: Any, metadata: Any, new_versions: Any
+    ) -> Steps[tuple[int, list[Statement]]]:
+        """The thread's number, and what stores a checkpoint, for the caller to run; it is taken to be stored now."""
         shared = self.shared
         parent = yield from self._parent(place, parent_id, checkpoint, new_versions)
         thread = parent.thread if parent is not None else (yield from self.thread(place))
@@ -135,23 +135,18 @@ class Core:
             head = draft.checkpoint(checkpoint, metadata, new_versions, parent_id, ())
             draft.committed()
             shared.cache.put(place, head, instead_of=parent_id)
-        if note[1]:
-            draft.statements.append(self._note(place, thread, note))
-        return draft.statements
+        return thread, draft.statements
 
-    def note(self, place: Place, note: Note) -> Steps[None]:
-        """Store a note by itself."""
-        thread = yield from self.thread(place)
-        yield from together([self._note(place, thread, note)])
-
-    def _note(self, place: Place, thread: int, note: Note) -> Statement:
+    def note(self, place: Place, thread: int, note: Note) -> Statement:
+        """What stores a note."""
         run, body = note
         return schema.NOTE, (thread, run, self.shared.seal.seal(body, "note", *place[:2], run))
 
     def notes(self, thread: str, run: str) -> Steps[list[bytes]]:
         """What a run has noted since its record was kept, the oldest first."""
         rows = yield from ask(schema.NOTES, self.tenant, thread, run)
-        return [self.shared.seal.open(bytes(row[0]), "note", self.tenant, thread, run) for row in rows]
+        opened = (self.shared.seal.open(bytes(row[0]), "note", self.tenant, thread, run) for row in rows)
+        return [line for body in opened for line in body.split(b"\n")]
 
     def put_writes(self, tasks: Sequence[Task]) -> Steps[None]:
         """Store the writes of tasks."""

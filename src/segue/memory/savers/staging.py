@@ -25,8 +25,8 @@ _FEW = 4
 _MOST = 64
 """Checkpoints of one run that may wait."""
 Before = Callable[[], Awaitable[None]]
-Put = tuple[str | None, Any, Any, Any, Note]
-"""The parent's id, the checkpoint, its metadata, the versions that are new, and a note."""
+Put = tuple[str | None, Any, Any, Any]
+"""The parent's id, the checkpoint, its metadata, and the versions that are new."""
 LATER_S = 1.0
 """Seconds after which what is in no hurry is written by itself."""
 
@@ -100,6 +100,8 @@ class Stage:
         self._before = before
         self._puts: list[Put] = []
         self._statements: list[Statement] = []
+        self._thread = 0
+        self._notes: list[Note] = []
         self._writing: asyncio.Task[None] | None = None
         self._broken = False
         """Whether a write was broken off: what lies in the database is not what was thought."""
@@ -119,11 +121,14 @@ class Stage:
         """
         if self._writing is not None or len(self._puts) >= _MOST:
             await self.durable()
-        self._statements += await self._run(
-            self._core.stage(self.place, parent, checkpoint, metadata, new_versions, note)
+        self._thread, statements = await self._run(
+            self._core.stage(self.place, parent, checkpoint, metadata, new_versions)
         )
         seen = {name: dict(held) for name, held in checkpoint["versions_seen"].items()}
-        self._puts.append((parent, {**checkpoint, "versions_seen": seen}, metadata, new_versions, note))
+        self._statements += statements
+        self._puts.append((parent, {**checkpoint, "versions_seen": seen}, metadata, new_versions))
+        if note[1]:
+            self._notes.append(note)
         self._staging.add(self)
 
     async def durable(self) -> None:
@@ -152,33 +157,40 @@ class Stage:
 
     async def write(self, soon: bool) -> None:
         """Write what was put, in one transaction."""
-        puts, statements = self._puts, self._statements
-        self._puts, self._statements = [], []
+        puts, statements, notes = self._puts, self._statements, self._notes
+        self._puts, self._statements, self._notes = [], [], []
         self._staging.drop(self)
         try:
             await self._before()
             if self._broken:
-                await self._again(puts)
+                await self._again(puts, notes)
                 self._broken = False
             elif puts:
+                if notes:
+                    statements.append(self._noted(notes))
                 await self._database.transaction([*statements, *self._staging.overdue()], soon=soon)
         except Clash:  # somebody else changed the thread's rows: once more, each on what is there now
             self._core.shared.forget(*self.place[:2])
-            await self._again(puts)
+            await self._again(puts, notes)
         except asyncio.CancelledError:  # nobody knows whether it was written: once more, for whoever asks next
             self._core.shared.forget(*self.place[:2])
-            self._puts[:0] = puts
+            self._puts[:0], self._notes[:0] = puts, notes
             self._broken = True
             raise
         except StoreError:
             self._core.shared.forget(*self.place[:2])
             raise
 
-    async def _again(self, puts: Sequence[Put]) -> None:
-        for parent, checkpoint, metadata, new_versions, note in puts:
+    async def _again(self, puts: Sequence[Put], notes: Sequence[Note]) -> None:
+        for parent, checkpoint, metadata, new_versions in puts:
             await self._run(self._core.put(self.place, parent, checkpoint, metadata, new_versions, []))
-            if note[1]:
-                await self._run(self._core.note(self.place, note))
+        self._thread = await self._run(self._core.thread(self.place))
+        if notes:
+            await self._database.transaction([self._noted(notes)])
+
+    def _noted(self, notes: Sequence[Note]) -> Statement:
+        """The notes of one commit as one row: a line each."""
+        return self._core.note(self.place, self._thread, (notes[0][0], b"\n".join(body for _, body in notes)))
 
 
 async def _quietly(database: Database, statements: Sequence[Statement]) -> None:
