@@ -348,7 +348,7 @@ async def test_what_was_merely_allowed_waits_a_moment_and_what_was_not_takes_it_
     log.record(decision(call_id="call_3"))
     await log.settle_soon()
     async with asyncio.timeout(10):
-        while log.pending:
+        while log.pending:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
     assert (waited, held) == (1, 0)
@@ -367,7 +367,7 @@ async def test_a_file_that_is_held_for_a_moment_gets_what_was_merely_allowed_onc
         held = log.pending
         other.execute("COMMIT")
     async with asyncio.timeout(10):
-        while log.pending:
+        while log.pending:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
     assert held == 1
