@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 import stat
@@ -19,7 +20,7 @@ from segue import Agent, Approve, BadInput, Edit, Principal, Reject, UserError, 
 from segue.base.errors import StoreError
 from segue.guards.rail import rail
 from segue.testing import ScriptedModel, call
-from segue.tracing.audit import AuditLog, Decided, anchors_of
+from segue.tracing.audit import SOON_S, AuditLog, Decided, anchors_of
 from segue.tracing.audit_check import Verification, entries, verify
 from segue.tracing.audit_key import key_beside, key_file, read_key
 
@@ -333,6 +334,66 @@ async def test_what_rails_say_is_written_down_with_place_and_rule(ws: Workspace)
     ]
     assert [row["run_id"] for row in rows] == [run.id, run.id, blocked.id]
     assert rows[1]["call_id"].startswith("call_")
+
+
+async def test_what_was_merely_allowed_waits_a_moment_and_what_was_not_takes_it_along(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.db", KEY)
+
+    log.record(decision(call_id="call_1"))
+    await log.settle_soon()
+    waited = log.pending
+    log.record(decision(call_id="call_2", verdict="block"))
+    await log.settle_soon()
+    held = log.pending
+    log.record(decision(call_id="call_3"))
+    await log.settle_soon()
+    async with asyncio.timeout(10):
+        while log.pending:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+    assert (waited, held) == (1, 0)
+    assert [entry["call_id"] for entry in entries(log.path)] == ["call_3", "call_2", "call_1"]
+    log.close()
+
+
+async def test_a_file_that_is_held_for_a_moment_gets_what_was_merely_allowed_once_it_is_free(tmp_path: Path) -> None:
+    log = AuditLog(tmp_path / "audit.db", KEY)
+    log.record(decision())
+
+    with closing(sqlite3.connect(log.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        await log.settle_soon()
+        await asyncio.sleep(2 * SOON_S)
+        held = log.pending
+        other.execute("COMMIT")
+    async with asyncio.timeout(10):
+        while log.pending:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+
+    assert held == 1
+    assert verify(log.path, KEY).rows == 1
+    log.close()
+
+
+async def test_a_tool_that_writes_finds_all_that_was_decided_before_it_written_down(ws: Workspace) -> None:
+    seen: list[str] = []
+
+    @tool(effect="read")
+    def look() -> str:
+        """Look."""
+        return "looked"
+
+    @tool
+    def write() -> str:
+        """Write."""
+        assert ws.audit is not None
+        seen.extend(entry.get("tool", entry.get("place")) for entry in entries(ws.audit.path))
+        return "written"
+
+    model = ScriptedModel([call("look"), call("write"), "Done."])
+    await ws.run(Agent("desk", model=model, tools=[look, write], guards=[rail(lambda text: True, name="any")]), "Go")
+
+    assert seen == ["write", "look", "input"]
 
 
 async def test_no_effect_happens_without_its_decision_being_written_down(ws: Workspace) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import itertools
 import logging
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +22,7 @@ from segue.tracing.detectors import PII_KINDS, find_pii, find_secrets
 from segue.tracing.redaction import RedactingFilter, Redaction, redactor
 from segue.tracing.spans import new_span_id, new_trace_id
 
+ROOT = Path(__file__).resolve().parents[2]
 TAIL = "Zx81kQ0plm7Tgb5YhnUj4eDc3RfV"
 SECRETS = [
     f"sk-{TAIL}", f"sk-ant-api03-{TAIL}", f"sk-proj-{TAIL}", "sk-lf-1f2e3d4c-0000-4aaa-8bbb-123456789abc",
@@ -293,3 +297,42 @@ def counted_work(find: Any, text: str) -> int:
     finally:
         sys.settrace(None)
     return lines
+
+
+@pytest.mark.parametrize(("name", "shortest"), [("pii", "Mr Li"), ("secrets", "pw:a1b2")])
+def test_nothing_is_found_in_a_text_shorter_than_the_shortest_that_is_looked_at(
+    name: str, shortest: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = importlib.import_module(f"segue.tracing.{name}")
+    size = module.SHORTEST - 1
+    lines = (ROOT / "benchmarks" / "data" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+    parts = [part for line in lines for part in orjson.loads(line)["parts"]]
+    pieces = {text[at : at + size] for part in parts for text in (part, part[::-1]) for at in range(len(part))}
+    words = (
+        "mr",
+        "Hr",
+        "姓名",
+        "이름",
+        "bic",
+        "a@b",
+        "::1",
+        "大阪府",
+        "区",
+        "pw",
+        "pin",
+        "otp",
+        "密码",
+        "tan",
+        "key",
+        "-p",
+    )
+    ends = ("Li", "張三", "한", "12", "1234", "12345", "a1b2", "A1!x", "1")
+    pieces |= {made[:size] for word in words for sign in ("", " ", ":", "=", "是", "-") for end in ends
+               for made in (f"{word}{sign}{end}", f"{word.upper()}{sign}{end}", f"{end}{sign}{word}")}  # fmt: skip
+
+    monkeypatch.setattr(module, "SHORTEST", 0)
+
+    assert len(pieces) > 10_000
+    assert [piece for piece in pieces if module.find(piece)] == []
+    assert len(shortest) == size + 1
+    assert module.find(shortest) != []

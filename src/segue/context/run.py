@@ -176,14 +176,20 @@ class RunContext(Generic[DepsT]):
         Raises:
             TypeError: There is no such field.
         """
-        if changes.keys() & {"place", "tool_call_id"}:
-            changes.setdefault("asked", {})
-        if call_id := changes.get("tool_call_id"):
-            changes.setdefault("calls", (*self.calls, call_id))
-        if unknown := changes.keys() - self.__dataclass_fields__.keys():
-            raise TypeError(f"RunContext has no field {min(unknown)!r}")
+        if "tool_call_id" in changes:
+            if "asked" not in changes:
+                changes["asked"] = {}
+            if "calls" not in changes and (call_id := changes["tool_call_id"]):
+                changes["calls"] = (*self.calls, call_id)
+        elif "place" in changes and "asked" not in changes:
+            changes["asked"] = {}
         copy = object.__new__(type(self))
-        copy.__dict__.update(self.__dict__, **changes)
+        held = copy.__dict__
+        held.update(self.__dict__)
+        known = len(held)
+        held.update(changes)
+        if len(held) != known:
+            raise TypeError(f"RunContext has no field {min(changes.keys() - self.__dict__.keys())!r}")
         return copy
 
     def ask(

@@ -52,8 +52,8 @@ class TracedNode(Runnable[Any, Any]):
             return await in_time(self.inner.ainvoke(input, config, **kwargs), self.node, self._timeout_s)
         with self._span(ctx, config) as (span, inside):
             output = await in_time(self.inner.ainvoke(input, inside, **kwargs), self.node, self._timeout_s)
-            if ctx.services.audit is not None:  # a decision is written down before a checkpoint builds on it
-                await ctx.services.audit.settle()
+            if ctx.services.audit is not None:  # what held or changed anything is written down before a checkpoint is
+                await ctx.services.audit.settle_soon()
             self._leave(span, config, output)
             return output
 

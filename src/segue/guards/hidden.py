@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Iterable
 from typing import Literal
 
-from segue.context.decisions import Allow, Block, Decision, Rewrite
+from segue.context.decisions import Block, Decision, Rewrite
 from segue.guards.rail import Place, Rail, checked_places, makes_rail
-from segue.guards.texts import TextRail
+from segue.guards.texts import ALLOW, TextRail
 
 _EMOJI = "\u00a9\u00ae\u203c-\u3299\U0001f000-\U0001faff"
 _JOINING = "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff\ufb50-\ufdff\ufe70-\ufefc"
@@ -58,9 +58,9 @@ class _Hidden(TextRail):
         self._block, self.places = block, checked_places(places, self.name)
 
     def look(self, text: str, before: str = "") -> Decision:
-        shown = visible(text)
+        shown = text if text.isascii() else visible(text)
         if shown == text:
-            return Allow()
+            return ALLOW
         gone = set(text) - set(shown) or {"\ufe0f"}
         kinds = "tag characters" if any(each >= "\U000e0000" for each in gone) else _called(min(gone))
         reason = f"{len(text) - len(shown)} hidden characters ({kinds})"

@@ -10,23 +10,27 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import time
 import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
 from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
 from segue.context.run import RunContext
 from segue.guards.rail import Rail, Subject, checked_timeout, text_of_value
-from segue.guards.texts import TextRail
+from segue.guards.texts import ALLOW, TextRail
 from segue.tracing.audit import decided
 from segue.tracing.redaction import redactor
+from segue.tracing.spans import Span, SpanRow, new_span_id
 
 LONGEST_REASON = 500
 """Characters of a reason that are kept."""
 SHORTEST_QUOTE = 8
 """A text of fewer characters may stand in a reason by chance."""
+_TOLD: dict[type[Any], str] = {Allow: "allow", Rewrite: "rewrite", Block: "block", Ask: "ask"}
 _redact = redactor()
 
 
@@ -64,19 +68,25 @@ async def judge(rails: Iterable[Rail], subject: Subject, ctx: RunContext[Any]) -
     first, said = subject, list[Said]()
     asked: Ask | None = None
     rewritten: Rewrite | None = None
-    for rail in [each for each in rails if subject.place in each.places]:
-        started = ctx.services.clock.monotonic()
-        with _span(rail, subject, ctx) as span:
-            verdict, subject = await looked(rail, subject, ctx)
-            told = type(verdict).__name__.lower()
-            reason = getattr(verdict, "reason", "")
-            span.set(segue__verdict=told, segue__reason=reason or None, segue__rule=verdict.rule or None)
-            if isinstance(verdict, Block):
-                span.status = "error"
+    monotonic, nests = ctx.services.clock.monotonic, ctx.services.tracer.bridged
+    started = monotonic()
+    for rail in rails:
+        if subject.place not in rail.places:
+            continue
+        if not nests and _is_plain(type(rail)):
+            begin_ns = time.time_ns()
+            verdict, subject = _seen(cast(TextRail, rail), subject)
+            _record(rail, subject, verdict, begin_ns, ctx)
+        else:
+            with _span(rail, subject, ctx) as span:
+                verdict, subject = await looked(rail, subject, ctx)
+                _tell(span, verdict)
+        told = _told(verdict)
         _note(rail, subject, told, verdict.rule, ctx)
-        said.append(
-            Said(rail=rail.name, verdict=told, reason=reason, duration_s=ctx.services.clock.monotonic() - started)
-        )
+        began, started = started, monotonic()
+        said.append(Said(rail=rail.name, verdict=told, reason=verdict.reason, duration_s=started - began))
+        if told == "allow":
+            continue
         if isinstance(verdict, Block):
             return Judgement(verdict=verdict, text="", said=tuple(said))
         if isinstance(verdict, Ask):
@@ -91,9 +101,9 @@ def _together(
 ) -> Judgement:
     """The judgement where nothing blocked; a rewrite to what stood there before is none."""
     typed = first.value is not None
-    if (last.value == first.value) if typed else (last.text == first.text):
+    if last is not first and ((last.value == first.value) if typed else (last.text == first.text)):
         last, rewritten = first, None
-    outcome: Decision = Allow()
+    outcome: Decision = ALLOW
     if asked is not None:
         outcome = asked
     elif rewritten is not None:
@@ -103,47 +113,93 @@ def _together(
 
 def _note(rail: Rail, subject: Subject, told: str, rule: str, ctx: RunContext[Any]) -> None:
     """Write the verdict down in the audit log."""
-    if ctx.services.audit is not None:
-        ctx.services.audit.record(
+    if (audit := ctx.services.audit) is not None:
+        audit.record(
             decided(
                 ctx, "rail", told, rule=rule or rail.name, place=subject.place, tool=subject.tool,
-                effect=subject.effect, call_id=ctx.tool_call_id, agent=subject.agent or ctx.agent,
+                effect=subject.effect, call_id=ctx.tool_call_id, agent=subject.agent,
             )
         )  # fmt: skip
 
 
-def _span(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> Any:
+def _span(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> Span:
     span = ctx.services.tracer.start(
-        "verdict",
-        rail.name,
-        tenant=ctx.principal.tenant,
-        trace_id=ctx.trace_id,
-        run_id=ctx.run_id,
+        "verdict", rail.name, tenant=ctx.principal.tenant, trace_id=ctx.trace_id, run_id=ctx.run_id,
         parent_id=ctx.span_id,
-    )
+    )  # fmt: skip
     span.set(segue__rail=rail.name, segue__place=subject.place, segue__tool=subject.tool or None)
     return span
 
 
+def _tell(span: Span, verdict: Decision) -> None:
+    span.set(segue__verdict=_told(verdict), segue__reason=verdict.reason or None, segue__rule=verdict.rule or None)
+    if isinstance(verdict, Block):
+        span.status = "error"
+
+
+def _record(rail: Rail, subject: Subject, verdict: Decision, begin_ns: int, ctx: RunContext[Any]) -> None:
+    """The span of a look that waited for nothing, in one piece."""
+    told = _told(verdict)
+    attributes = {"segue.rail": rail.name, "segue.place": subject.place}
+    if subject.tool:
+        attributes["segue.tool"] = subject.tool
+    attributes["segue.verdict"] = told
+    if verdict.reason:
+        attributes["segue.reason"] = verdict.reason
+    if verdict.rule:
+        attributes["segue.rule"] = verdict.rule
+    ctx.services.tracer.record(
+        SpanRow(
+            ctx.principal.tenant, ctx.trace_id, new_span_id(), ctx.span_id, ctx.run_id, "verdict", rail.name,
+            begin_ns, max(begin_ns, time.time_ns()), "error" if told == "block" else "ok", attributes,
+        )
+    )  # fmt: skip
+
+
+def _told(verdict: Decision) -> str:
+    return _TOLD.get(type(verdict)) or next(name for kind, name in _TOLD.items() if isinstance(verdict, kind))
+
+
+@cache
+def _is_plain(kind: type[Rail]) -> bool:
+    """Whether a rail sees text alone, changes nothing that it is shown, and waits for nothing."""
+    return issubclass(kind, TextRail) and kind.check is TextRail.check and kind.seen is TextRail.seen
+
+
 async def looked(rail: Rail, subject: Subject, ctx: RunContext[Any] | None) -> tuple[Decision, Subject]:
     """What one rail says, and the subject that the next one looks at; nothing of it is written down."""
+    if _is_plain(type(rail)):
+        return _seen(cast(TextRail, rail), subject)
     try:
-        if (
-            isinstance(rail, TextRail) and type(rail).check is TextRail.check
-        ):  # it changes nothing that it is shown, and waits for nothing
-            said = await rail.check(subject, cast(RunContext[Any], ctx))
-        else:
-            shown = replace(subject, value=copy.deepcopy(subject.value))  # it may not change what the others see
-            said = await _within(rail, shown, cast(RunContext[Any], ctx))
-        if isinstance(said, Rewrite):
-            return _discreet(said, subject), _rewritten(subject, said.value)
-        if isinstance(said, Allow | Block | Ask):
-            return _discreet(said, subject), subject
-        raise _Unfit(f"answered with {type(said).__name__} instead of a verdict")
-    except _Unfit as error:
-        return _failed(rail, str(error)), subject
+        shown = replace(subject, value=copy.deepcopy(subject.value))  # it may not change what the others see
+        return _taken(await _within(rail, shown, cast(RunContext[Any], ctx)), subject)
     except Exception as error:
-        return _failed(rail, f"raised {type(error).__name__}{_where(error)}"), subject
+        return _failure(rail, error), subject
+
+
+def _seen(rail: TextRail, subject: Subject) -> tuple[Decision, Subject]:
+    try:
+        said = rail.seen(subject)
+        return (said, subject) if said is ALLOW else _taken(said, subject)
+    except Exception as error:
+        return _failure(rail, error), subject
+
+
+def _taken(said: Any, subject: Subject) -> tuple[Decision, Subject]:
+    """What a rail answered as a verdict, and what the next one looks at.
+
+    Raises:
+        _Unfit: It is none, or rewrites to something that does not fit.
+    """
+    if isinstance(said, Rewrite):
+        return _discreet(said, subject), _rewritten(subject, said.value)
+    if isinstance(said, Allow | Block | Ask):
+        return _discreet(said, subject), subject
+    raise _Unfit(f"answered with {type(said).__name__} instead of a verdict")
+
+
+def _failure(rail: Rail, error: Exception) -> Block:
+    return _failed(rail, str(error) if isinstance(error, _Unfit) else f"raised {type(error).__name__}{_where(error)}")
 
 
 def _discreet(said: Decision, subject: Subject) -> Decision:

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 from typing import Literal
 
 from segue.base.errors import UserError, names
-from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
+from segue.context.decisions import Ask, Block, Decision, Rewrite
 from segue.guards.rail import Place, Rail, checked_places, makes_rail
-from segue.guards.texts import TextRail
+from segue.guards.texts import ALLOW, TextRail
 from segue.tracing.detectors import PII_KINDS, Finding, find_pii, find_secrets
 
 Action = Literal["rewrite", "block", "ask"]
@@ -59,7 +59,8 @@ def no_pii(
         )
 
     def find(text: str) -> list[Finding]:
-        return [finding for finding in find_pii(text) if finding.kind in wanted]
+        found = find_pii(text)
+        return [finding for finding in found if finding.kind in wanted] if found else found
 
     return _Private("no_pii", "personal data", find, lambda finding: f"[{finding.kind}]", action, places)
 
@@ -85,7 +86,7 @@ class _Private(TextRail):
     def look(self, text: str, before: str = "") -> Decision:
         found = self._found(text, before)
         if not found:
-            return Allow()
+            return ALLOW
         reason = f"{self._what} ({_counted(found)})"
         if self._action == "block":
             return Block(reason, self.name)
@@ -101,9 +102,14 @@ class _Private(TextRail):
     def _found(self, text: str, before: str) -> list[Finding]:
         """What is found, also by the name of its field. A mask is nothing, also where a password may stand."""
         found = self._find(text)
+        if not before and not found:
+            return found
         if before and not found:
+            found = self._find(before + text)
+            if not found:
+                return found
             size = len(before)
-            behind = (each._replace(start=each.start - size, end=each.end - size) for each in self._find(before + text))
+            behind = (each._replace(start=each.start - size, end=each.end - size) for each in found)
             found = [each._replace(start=max(each.start, 0)) for each in behind if each.end > 0]
             if found and self._whole_field:
                 found = [Finding(found[0].kind, 0, len(text))]

@@ -13,6 +13,7 @@ from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
 from segue.context.run import RunContext
 from segue.guards.rail import Rail, Subject
 
+ALLOW = Allow()
 DEEPEST = 64
 """Levels of data that are looked at; what lies deeper is blocked."""
 
@@ -29,16 +30,23 @@ class TextRail(Rail):
 
     async def check(self, subject: Subject, ctx: RunContext[Any]) -> Decision:
         """Look at the text, or at every text, number and field name in the data."""
+        return self.seen(subject)
+
+    def seen(self, subject: Subject) -> Decision:
+        """The same at once: it waits for nothing, and changes nothing that it is shown."""
         if subject.value is None or isinstance(subject.value, str):
             return self.look(subject.text if subject.value is None else subject.value)
         said: list[Decision] = []
         value = self._walk(subject.value, "", said, DEEPEST)
+        held = [decision for decision in said if type(decision) is not Allow]
+        if not held:
+            return ALLOW
         for kind in (Block, Ask):
-            for decision in said:
+            for decision in held:
                 if isinstance(decision, kind):
                     return decision
-        rewrites = [decision for decision in said if isinstance(decision, Rewrite)]
-        return Rewrite(value, rewrites[0].reason, rewrites[0].rule) if rewrites else Allow()
+        rewrites = [decision for decision in held if isinstance(decision, Rewrite)]
+        return Rewrite(value, rewrites[0].reason, rewrites[0].rule) if rewrites else ALLOW
 
     def _walk(self, value: Any, before: str, said: list[Decision], levels: int) -> Any:
         if levels == 0:

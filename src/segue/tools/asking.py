@@ -23,6 +23,8 @@ from segue.tools.results import rendered
 async def ask(judged: Sequence[Judged], ctx: RunContext[Any]) -> list[Prepared]:
     """Put every question, wait for all the answers, and go by them."""
     asked = [entry for entry in judged if isinstance(entry, Asked | Doubtful)]
+    if not asked:
+        return [entry for entry in judged if isinstance(entry, Ready | ToolResult)]
     responses = _responses(asked, ctx)
     out: list[Prepared] = []
     for entry in judged:

@@ -77,6 +77,12 @@ class Ready:
     over: Effect | None = None
     """An effect that was begun before and may be begun again, by this call."""
 
+    def but(self, **changes: Any) -> Ready:
+        """A copy with other values. Made by hand, for every call takes some: see `RunContext.at`."""
+        copy = object.__new__(Ready)
+        copy.__dict__.update(self.__dict__, **changes)
+        return copy
+
     @property
     def ledgered(self) -> bool:
         """Whether it happens once: reads may repeat, and what an agent does below writes its own effects down."""

@@ -202,6 +202,8 @@ async def look_up(judged: Sequence[Judged], begun: dict[str, Effect], ctx: RunCo
     """Before a person is asked: what is done already is not asked about; what is doubtful is asked with the rest."""
     waiting = {index: entry.item if isinstance(entry, Asked) else entry for index, entry in enumerate(judged)}
     items = {index: item for index, item in waiting.items() if isinstance(item, Ready) and item.ledgered}
+    if not items:
+        return list(judged)
     keys = {index: key_of(item, ctx) for index, item in items.items() if item.tool.idempotency_key}
     rows = {each.key: each for each in await ctx.ledger.find(ctx.principal.tenant, keys=list(set(keys.values())))}
     out, seen = list(judged), set[str]()

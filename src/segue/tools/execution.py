@@ -52,8 +52,9 @@ async def execute_tool_calls(
     for call, name in zip(calls, names, strict=True):
         judged.append(await _judged(call, name, held, begun.get(name), ctx))
     approved = await ask(await look_up(judged, begun, ctx), ctx)
-    with ctx.meter.reserve(tool_calls=sum(isinstance(item, Ready) for item in approved)):
-        pass  # all of them fit the budget, or none runs: one that ran beside one that may not would lose its result
+    if len(approved) > 1:
+        with ctx.meter.reserve(tool_calls=sum(isinstance(item, Ready) for item in approved)):
+            pass  # all of them fit the budget, or none runs: one that ran beside one that may not would lose its result
     results: list[ToolResult] = []
     for group in _in_order(approved):
         results += await _side_by_side(group, ctx, max_parallel)
@@ -68,7 +69,7 @@ async def _judged(
         return done
     item = prepare(call, delivery, held)
     if begun is not None and isinstance(item, Ready):
-        item = fitted(replace(item, approved_by=begun.approved_by), begun.arguments)
+        item = fitted(item.but(approved_by=begun.approved_by), begun.arguments)
     return await judge(item, ctx, approved=begun is not None) if isinstance(item, Ready) else item
 
 
@@ -87,16 +88,16 @@ def _in_order(items: Sequence[Prepared]) -> list[list[Prepared]]:
 
 
 async def _side_by_side(items: list[Prepared], ctx: RunContext[Any], max_parallel: int) -> list[ToolResult]:
+    if len(items) == 1:
+        return [await _one(items[0], ctx)]
     gate = asyncio.Semaphore(max_parallel)
 
     async def one(item: Prepared) -> ToolResult | Exception:
-        if isinstance(item, ToolResult):
-            return await _told(item, ctx)
         try:
             async with gate:
-                return await _run(item, ctx)
+                return await _one(item, ctx)
         except Exception as error:
-            if not bubbles(error) or len(items) == 1:
+            if not bubbles(error):
                 raise
             return error  # a person is asked: those beside it come to their end, or ask too
 
@@ -117,6 +118,10 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     return next((error for error in flat if isinstance(error, SegueError)), flat[0])
 
 
+async def _one(item: Prepared, ctx: RunContext[Any]) -> ToolResult:
+    return await (_told(item, ctx) if isinstance(item, ToolResult) else _run(item, ctx))
+
+
 async def _told(result: ToolResult, ctx: RunContext[Any]) -> ToolResult:
     """A result that is there without a run: from the ledger, or a failure before it."""
     if result.source:
@@ -132,7 +137,7 @@ async def _run(item: Ready, ctx: RunContext[Any]) -> ToolResult:
     started = ctx.services.clock.monotonic()
     if item.ledgered and ctx.services.audit is not None:
         await ctx.services.audit.settle()  # no effect without the decision that let it pass being written down
-    with _span(call, tool, ctx, item.reason) as span, ctx.meter.reserve(tool_calls=1) as held:
+    with ctx.meter.reserve(tool_calls=1) as held, _span(call, tool, ctx, item.reason) as span:
         span.payload(input=item.raw)
 
         def began() -> None:
@@ -188,11 +193,16 @@ async def _looked_at(result: ToolResult, ctx: RunContext[Any]) -> ToolResult:
 def _say(span: Span, result: ToolResult) -> None:
     span.payload(output=result.content)
     span.set(
-        segue__result_chars=len(result.content), segue__failed=result.failed or None,
-        segue__result_source=result.source or None, segue__artefact_id=result.artefact_id or None,
-        segue__sources=[each.text() for each in result.sources] or None,
-        segue__retrieval__scores=[each.score for each in result.sources if each.score is not None] or None,
-    )  # fmt: skip
+        segue__result_chars=len(result.content),
+        segue__failed=result.failed or None,
+        segue__result_source=result.source or None,
+        segue__artefact_id=result.artefact_id or None,
+    )
+    if result.sources:
+        span.set(
+            segue__sources=[each.text() for each in result.sources],
+            segue__retrieval__scores=[each.score for each in result.sources if each.score is not None] or None,
+        )
     if result.source:
         span.set(segue__reason=result.reason)
     if result.failed:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,14 +22,20 @@ from segue.tools.tool import Tool
 from segue.tracing.audit import decided
 
 
+_as_text = json.JSONEncoder(ensure_ascii=False).encode
+
+
 def prepare(call: ToolCall, delivery: str, held: Mapping[str, Tool]) -> Prepared:
     """The call with its tool and with arguments that fit."""
     name = call["function"]["name"]
     tool = held.get(name)
     if tool is None:
         return failed(call, None, f"no tool named {name!r} on this agent; it has: {names(held)}")
+    said = call["function"]["arguments"] or "{}"
     try:
-        raw = paired(json.loads(call["function"]["arguments"] or "{}"))
+        raw = json.loads(said)
+        if "\\u" in said or not said.isascii():
+            raw = paired(raw)
     except ValueError as error:
         return failed(call, tool, f"the arguments of {name} are not JSON: {error}")
     except RecursionError:
@@ -43,7 +48,7 @@ def prepare(call: ToolCall, delivery: str, held: Mapping[str, Tool]) -> Prepared
 def fitted(item: Ready, raw: dict[str, Any]) -> Prepared:
     """The call with other arguments."""
     try:
-        return replace(item, arguments=item.tool.validate(raw), raw=raw)
+        return item.but(arguments=item.tool.validate(raw), raw=raw)
     except ValidationError as error:
         wrong = "; ".join(
             f"{'.'.join(str(part) for part in item['loc']) or 'arguments'}: {item['msg']}"
@@ -62,17 +67,17 @@ async def judge(item: Ready, ctx: RunContext[Any], *, approved: bool = False) ->
     _note(item, decision, ctx)
     match decision:
         case Allow(reason=reason):
-            return await _forked(replace(item, reason=reason), "", ctx, approved=approved)
+            return await _forked(item.but(reason=reason), "", ctx, approved=approved)
         case Rewrite(value=arguments, reason=reason):
             again = fitted(item, arguments)
             if isinstance(again, ToolResult):
                 return again
-            return await _forked(replace(again, reason=reason), "", ctx, approved=approved)
+            return await _forked(again.but(reason=reason), "", ctx, approved=approved)
         case Block(reason=reason):
             return failed(item.call, item.tool, f"{item.tool.name} was blocked: {reason}")
         case Ask(reason=reason):
             if approved:
-                return replace(item, reason=f"approved: {reason}")
+                return item.but(reason=f"approved: {reason}")
             asked = await _forked(item, reason, ctx, approved=False)
             return asked if isinstance(asked, Asked) else Asked(item, reason)
 
@@ -83,7 +88,7 @@ async def _railed(item: Ready, ctx: RunContext[Any], *, approved: bool) -> Ready
         return item
     tool = item.tool
     call = ctx.at(tool_call_id=item.call["id"])
-    text = json.dumps(item.raw, ensure_ascii=False)
+    text = _as_text(item.raw)
     found = await ctx.inspect(call, "tool_call", text, item.raw, tool.name, tool.effect)
     if isinstance(found.verdict, Block):
         return failed(item.call, tool, f"{tool.name} was blocked: {found.verdict.reason}")
@@ -102,7 +107,7 @@ async def _forked(item: Ready, reason: str, ctx: RunContext[Any], *, approved: b
     if not ctx.branch or not item.ledgered:
         return item
     if approved:
-        return replace(item, reason=item.reason or "approved: this run is a fork")
+        return item.but(reason=item.reason or "approved: this run is a fork")
     done = await _elsewhere(item, ctx)
     parts = [reason, f"this run is a fork; {done or 'no other branch is known to have done it'}"]
     return Asked(item, "; ".join(part for part in parts if part))

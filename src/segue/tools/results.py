@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from pydantic_core import PydanticSerializationError, from_json, to_json, to_jsonable_python
 
@@ -26,7 +26,6 @@ MAX_CHARS = 24_000
 """Above this a result is kept as an artefact and the model reads its head; about 6,000 tokens."""
 
 
-@runtime_checkable
 class HasToolText(Protocol):
     """A return value that says itself how a model should read it; its data stays what the gate looks at."""
 
@@ -35,7 +34,6 @@ class HasToolText(Protocol):
         ...
 
 
-@runtime_checkable
 class HasSources(Protocol):
     """A return value that says which documents it was taken from."""
 
@@ -53,6 +51,14 @@ class Rendered:
     artefact_id: str = ""
 
 
+_PLAIN = frozenset({str, int, float, bool, dict, list, type(None)})
+
+
+def _can(value: Any, method: str) -> bool:
+    """Whether a value says something of itself: `HasToolText`, `HasSources`."""
+    return type(value) not in _PLAIN and callable(getattr(value, method, None))
+
+
 def rendered(call: ToolCall, tool: Tool, value: Any, ctx: RunContext[Any]) -> ToolResult:
     """A return value as the result of a call.
 
@@ -61,7 +67,7 @@ def rendered(call: ToolCall, tool: Tool, value: Any, ctx: RunContext[Any]) -> To
     """
     found = render(tool.name, value, ctx)
     held = tuple((pointer, text) for pointer, text in atoms_of(found.value))
-    sources = tuple(value.tool_sources()) if isinstance(value, HasSources) else ()
+    sources = tuple(value.tool_sources()) if _can(value, "tool_sources") else ()
     return ToolResult(
         call=call, tool=tool, content=found.text, atoms=held, artefact_id=found.artefact_id, sources=sources
     )
@@ -75,7 +81,7 @@ def render(tool_name: str, value: Any, ctx: RunContext[Any]) -> Rendered:
     """
     encoded = _encoded(tool_name, value)
     plain = from_json(encoded)
-    if isinstance(value, HasToolText):
+    if _can(value, "tool_text"):
         text = value.tool_text()
     else:
         text = plain if isinstance(plain, str) else encoded.decode()

@@ -3,14 +3,14 @@
 A decision is what a rail, the gate or a person said: who it was about, which call of which run, the verdict and the
 rule. Rows hold ids, names and keyed hashes; never a payload, nor a reason, which could quote one: so that forgetting
 a person elsewhere leaves the chain whole. Recording is an append in memory; `settle` writes what waits in one
-transaction, and the run's runtime calls it before a decision takes effect. Whether the chain holds is looked at in
-`segue.tracing.audit_check`, the key is kept by `segue.tracing.audit_key`.
+transaction, and the run's runtime calls it before a decision takes effect; `settle_soon` lets what was merely allowed
+wait a moment for what follows it. Whether the chain holds is looked at in `segue.tracing.audit_check`, the key is kept
+by `segue.tracing.audit_key`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
 import logging
 import os
@@ -18,25 +18,22 @@ import re
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, Literal, Protocol, get_args
+from typing import Any
 
 import orjson
 
 from segue.base.errors import StoreError, UserError, names
-from segue.base.principal import Principal
 from segue.base.stores import use_wal
+from segue.tracing.decisions import VERDICTS, Decided, Verdict, decided
 from segue.tracing.detectors import find_pii, find_secrets
 
-_log = logging.getLogger("segue.tracing.audit")
+__all__ = ["VERDICTS", "AuditLog", "Decided", "Verdict", "decided"]
 
-Kind = Literal["rail", "gate", "answer", "gap"]
-"""Who decided: a rail, the gate, a person; `gap` says how many decisions could not be written."""
-Verdict = Literal["allow", "rewrite", "block", "ask", "approve", "edit", "reject", "answer", "lost"]
-VERDICTS: frozenset[str] = frozenset(get_args(Verdict))
+_log = logging.getLogger("segue.tracing.audit")
 
 FIRST = bytes(32)
 """What the first row is chained to."""
@@ -52,76 +49,27 @@ CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON decisions
 """
 
 _PATIENCE_MS = 5_000
+SOON_S = 0.02
+"""How long what was merely allowed may wait for other decisions."""
+_NAMES_KEPT = 16_384
 
 
-class Acting(Protocol):
-    """What a decision takes from the run that it is made in; a run context has it all."""
-
-    @property
-    def run_id(self) -> str:
-        """The run."""
-        ...
-
-    @property
-    def thread_id(self) -> str:
-        """The conversation."""
-        ...
-
-    @property
-    def agent(self) -> str:
-        """Who acts."""
-        ...
-
-    @property
-    def task_id(self) -> str:
-        """The plan's task; empty outside a plan."""
-        ...
-
-    @property
-    def principal(self) -> Principal:
-        """On whose behalf."""
-        ...
-
-    def now(self) -> float:
-        """Seconds since 1970."""
-        ...
+_NAMED = ("run_id", "thread_id", "agent", "task_id", "call_id", "tool", "effect", "place", "rule", "interrupt_id")
+_named_of = attrgetter(*_NAMED)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decided:
-    """One decision, as it is handed in. What is no plain name or id is hashed before it is written."""
+class _Names(dict[str, str]):
+    """Values as they may stand in a row, each looked at once."""
 
-    kind: Kind
-    verdict: str
-    at: float
-    """Seconds since 1970."""
-    tenant: str
-    user: str
-    """On whose behalf the run acts; written as a keyed hash."""
-    run_id: str
-    thread_id: str
-    agent: str = ""
-    task_id: str = ""
-    call_id: str = ""
-    tool: str = ""
-    effect: str = ""
-    place: str = ""
-    """Where a rail stands: input, plan, output, tool_call, tool_result."""
-    rule: str = ""
-    by: str = ""
-    """The user who answered; written as a keyed hash."""
-    interrupt_id: str = ""
-    subject: Any = None
-    """What was decided over, such as a call's arguments; only its keyed hash is written."""
+    def __init__(self, make: Callable[[str], str]) -> None:
+        super().__init__()
+        self._make = make
 
-
-def decided(ctx: Acting, kind: Kind, verdict: str, **more: Any) -> Decided:
-    """A decision made in a run; `more` are the other fields of `Decided`."""
-    more.setdefault("agent", ctx.agent)
-    return Decided(
-        kind=kind, verdict=verdict, at=ctx.now(), tenant=ctx.principal.tenant, user=ctx.principal.user,
-        run_id=ctx.run_id, thread_id=ctx.thread_id, task_id=ctx.task_id, **more,
-    )  # fmt: skip
+    def __missing__(self, value: str) -> str:
+        if len(self) >= _NAMES_KEPT:
+            self.clear()
+        found = self[value] = self._make(value)
+        return found
 
 
 class AuditLog:
@@ -135,7 +83,14 @@ class AuditLog:
         self._key = key
         self._lock = threading.Lock()
         self._pending: deque[tuple[Decided, bytes]] = deque()
+        self._pressing = False
+        """Whether more than an allow may wait: set behind what is appended, taken back before what waits is counted."""
         self._unanchored = False
+        self._soon: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
+        self._patience_ms = -1
+        self._durable: bool | None = None
+        self._names = _Names(self._name)
+        self._users = _Names(lambda whose: keyed(key, "user", whose.encode()))
         fresh = not self.path.exists()
         try:
             self._db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
@@ -174,6 +129,8 @@ class AuditLog:
             return
         subject = b"" if decision.subject is None else _plain(decision.subject)
         self._pending.append((decision, subject))
+        if decision.verdict != "allow":
+            self._pressing = True
 
     async def settle(self, *, anchor: bool = False) -> None:
         """`flush` off the event loop; returns at once where nothing waits.
@@ -186,6 +143,31 @@ class AuditLog:
         if anchor or not self._at_once():
             await asyncio.to_thread(self.flush, anchor=anchor)
 
+    async def settle_soon(self) -> None:
+        """`settle`, at once where anything but an allow waits; what was merely allowed is written a moment later.
+
+        For where nothing takes effect yet: a tool that does not only read, a person's question and the end of a run
+        call `settle`.
+
+        Raises:
+            StoreError: As `flush`; what is written later is told by the next `settle`.
+        """
+        if not self._pressing and not self.lost and len(self._pending) * 2 < self.capacity:
+            if self._pending:
+                self._write_soon()
+            return
+        await self.settle()
+
+    def _write_soon(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._soon is None or self._soon[0] is not loop:
+            self._soon = loop, loop.call_later(SOON_S, self._now_due, loop)
+
+    def _now_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._soon = None
+        if self._pending and not self._at_once():
+            loop.run_in_executor(None, self.flush).add_done_callback(_told)
+
     def _at_once(self) -> bool:
         """Write what waits here and now, where nobody else holds the file: a thread would cost more than the write."""
         if not self._lock.acquire(blocking=False):
@@ -196,12 +178,13 @@ class AuditLog:
         except sqlite3.Error:
             return False  # `flush` waits for whoever holds it, and says what is wrong
         finally:
-            self._waits(_PATIENCE_MS)
             self._lock.release()
         return True
 
     def _waits(self, milliseconds: int) -> None:
-        self._db.execute(f"PRAGMA busy_timeout={milliseconds}")
+        if milliseconds != self._patience_ms:
+            self._db.execute(f"PRAGMA busy_timeout={milliseconds}")
+            self._patience_ms = milliseconds
 
     def flush(self, *, anchor: bool = False) -> None:
         """Write what waits, in one transaction; with `anchor`, down to the disk and with a line in the anchor file.
@@ -211,6 +194,7 @@ class AuditLog:
         """
         with self._lock:
             try:
+                self._waits(_PATIENCE_MS)
                 self._write(anchor)
                 if anchor and self._unanchored:
                     self._anchor()
@@ -232,15 +216,18 @@ class AuditLog:
 
     def user(self, tenant: str, name: str) -> str:
         """How a user stands in the rows."""
-        return keyed(self._key, "user", f"{tenant}\x1f{name}".encode())
+        return self._users[f"{tenant}\x1f{name}"]
 
     def _write(self, durable: bool) -> None:
+        pressing, self._pressing = self._pressing, False
         count, lost = len(self._pending), self.lost
         if not count and not lost:
             return
-        self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-        self._db.execute("BEGIN IMMEDIATE")
         try:
+            if durable is not self._durable:
+                self._db.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                self._durable = durable
+            self._db.execute("BEGIN IMMEDIATE")
             seq, head = self._head()
             rows = []
             for body in [*(self._body(*self._pending[at]) for at in range(count)), *_gap(lost)]:
@@ -251,6 +238,7 @@ class AuditLog:
             self._db.executemany("INSERT INTO decisions VALUES (?,?,?)", rows)
             self._db.execute("COMMIT")
         except BaseException:
+            self._pressing = self._pressing or pressing
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
@@ -264,24 +252,30 @@ class AuditLog:
         return (row[0], bytes(row[1])) if row else (0, FIRST)
 
     def _body(self, decision: Decided, subject: bytes) -> dict[str, Any]:
+        names, tenant = self._names, decision.tenant
         body: dict[str, Any] = {"at": round(decision.at, 6), "kind": decision.kind, "verdict": decision.verdict}
-        for field in fields(Decided):
-            value = getattr(decision, field.name)
-            if field.name in body or field.name == "subject" or not value:
-                continue
-            if field.name in ("user", "by"):
-                body[field.name] = self.user(decision.tenant, value)
-            else:
-                body[field.name] = _named(self._key, str(value))
+        if tenant:
+            body["tenant"] = names[str(tenant)]
+        if decision.user:
+            body["user"] = self.user(tenant, decision.user)
+        for field, value in zip(_NAMED, _named_of(decision), strict=True):
+            if value:
+                body[field] = names[str(value)]
+        if decision.by:
+            body["by"] = self.user(tenant, decision.by)
         if subject:
             body["subject"] = keyed(self._key, "subject", subject)
         return body
+
+    def _name(self, value: str) -> str:
+        """The name itself where it is one; else its hash: an id may be anything that a caller or a model says."""
+        return value if _is_name(value) else f"hash:{keyed(self._key, 'name', value.encode())}"
 
     def _anchor(self) -> None:
         """How many rows there are and the hash of the last: what rows cut from the end are missed by."""
         count, head = self._head()
         line = f"{count:020d} {head.hex()}"
-        line = f"{line} {hmac.new(self._key, line.encode(), hashlib.sha256).hexdigest()}\n"
+        line = f"{line} {hmac.digest(self._key, line.encode(), 'sha256').hex()}\n"
         with open(self.anchors, "ab") as file:
             if torn := os.fstat(file.fileno()).st_size % ANCHOR_BYTES:
                 file.truncate(os.fstat(file.fileno()).st_size - torn)
@@ -295,19 +289,12 @@ def anchors_of(path: Path) -> Path:
 
 def chained(key: bytes, previous: bytes, body: bytes) -> bytes:
     """The hash of a row: over its bytes and the hash of the row before, with the key."""
-    return hmac.new(key, previous + body, hashlib.sha256).digest()
+    return hmac.digest(key, previous + body, "sha256")
 
 
 def keyed(key: bytes, use: str, data: bytes) -> str:
     """A keyed hash, 32 hex digits: the same for the same data, and not to be guessed back without the key."""
-    return hmac.new(key, use.encode() + b"\x00" + data, hashlib.sha256).hexdigest()[:32]
-
-
-def _named(key: bytes, value: str) -> str:
-    """The name itself where it is one; else its hash: an id may be anything that a caller or a model came up with."""
-    if _is_name(value):
-        return value
-    return f"hash:{keyed(key, 'name', value.encode())}"
+    return hmac.digest(key, use.encode() + b"\x00" + data, "sha256").hex()[:32]
 
 
 @lru_cache(maxsize=16_384)
@@ -328,3 +315,9 @@ def _plain(value: Any) -> bytes:
 
 def _gap(lost: int) -> Sequence[dict[str, Any]]:
     return [{"kind": "gap", "verdict": "lost", "lost": lost}] if lost else []
+
+
+def _told(writing: asyncio.Future[None]) -> None:
+    """What could not be written waits on, and the next `settle` raises it."""
+    if not writing.cancelled() and (error := writing.exception()) is not None:
+        _log.warning("%s", error)

@@ -8,6 +8,8 @@ are in `segue.tracing.secrets`, of personal data in `segue.tracing.pii`.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from segue.tracing import pii, secrets
 from segue.tracing.finding import Finding
 from segue.tracing.plain import seen_plainly
@@ -17,6 +19,8 @@ __all__ = ["PII_KINDS", "SECRET_KINDS", "Finding", "find_pii", "find_secrets"]
 
 PII_KINDS = pii.KINDS
 SECRET_KINDS = secrets.KINDS
+_SHORT = 128
+"""Up to this many characters a text is looked at once and remembered: names and values come again and again."""
 
 
 def find_secrets(text: str) -> list[Finding]:
@@ -24,7 +28,7 @@ def find_secrets(text: str) -> list[Finding]:
 
     A word that merely looks random is none: without a known prefix it takes a word such as `token=` before it.
     """
-    return seen_plainly(text, secrets.find)
+    return list(_short_secrets(text)) if len(text) <= _SHORT else seen_plainly(text, secrets.find)
 
 
 def find_pii(text: str) -> list[Finding]:
@@ -33,7 +37,17 @@ def find_pii(text: str) -> list[Finding]:
     A number counts where its form and checksum say enough, or behind a word for it; names and addresses only in forms
     that can mean nothing else. `ssn` is a US social security number, `national_id` those of other countries and taxes.
     """
-    return seen_plainly(text, _personal)
+    return list(_short_pii(text)) if len(text) <= _SHORT else seen_plainly(text, _personal)
+
+
+@lru_cache(maxsize=4096)
+def _short_secrets(text: str) -> tuple[Finding, ...]:
+    return tuple(seen_plainly(text, secrets.find))
+
+
+@lru_cache(maxsize=4096)
+def _short_pii(text: str) -> tuple[Finding, ...]:
+    return tuple(seen_plainly(text, _personal))
 
 
 def _personal(text: str) -> list[Finding]:

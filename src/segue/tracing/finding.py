@@ -16,8 +16,18 @@ class Finding(NamedTuple):
     """Behind its last character."""
 
 
-def apart(found: Iterable[Finding]) -> list[Finding]:
+def holds(text: str, words: Iterable[str]) -> bool:
+    """Whether one of the words stands in the text. A plain loop: every detector begins with it."""
+    for word in words:  # noqa: SIM110
+        if word in text:
+            return True
+    return False
+
+
+def apart(found: list[Finding]) -> list[Finding]:
     """The findings in order; of two that overlap the one that begins first, and of these the longer."""
+    if len(found) < 2:
+        return found
     out: list[Finding] = []
     for finding in sorted(found, key=lambda each: (each.start, -each.end)):
         if not out or finding.start >= out[-1].end:

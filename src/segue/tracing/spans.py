@@ -48,11 +48,21 @@ class SpanRow(NamedTuple):
     payload: Payload | None = None
 
 
-_EMPTY = Payload()
 _RANDOM = random.Random()
 """Ids are unique, and no secrets; a process that is forked has a sequence of its own."""
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_RANDOM.seed)
+
+
+class _Dotted(dict[str, str]):
+    """Names of attributes as spans have them, by how `Span.set` is given them: there are few."""
+
+    def __missing__(self, key: str) -> str:
+        dotted = self[key] = key.replace("__", ".")
+        return dotted
+
+
+_DOTTED = _Dotted()
 
 
 def new_trace_id() -> str:
@@ -105,13 +115,14 @@ class Span:
 
     def set(self, **attributes: Any) -> None:
         """Add attributes; `None` values are left out. A double underscore stands for a dot."""
+        held = self.attributes
         for key, value in attributes.items():
             if value is not None:
-                self.attributes[key.replace("__", ".")] = value
+                held[_DOTTED[key]] = value
 
     def payload(self, **parts: Any) -> None:
         """Refer to what went in and what came out: `input`, `output`, `parameters`, together or one after the other."""
-        self._payload = (self._payload or _EMPTY)._replace(**parts)
+        self._payload = Payload(**parts) if self._payload is None else self._payload._replace(**parts)
 
     def fail(self, error: BaseException) -> None:
         """Mark it as failed by this error; its type, category and id are kept, not its text."""
@@ -127,7 +138,8 @@ class Span:
         if self.ended:
             return
         self.ended = True
-        end_ns = max(self.start_ns, time.time_ns())
+        now_ns = time.time_ns()
+        end_ns = now_ns if now_ns > self.start_ns else self.start_ns
         self._tracer.record(
             SpanRow(
                 self.tenant, self.trace_id, self.span_id, self.parent_id, self.run_id, self.kind, self.name,
@@ -148,8 +160,9 @@ class Span:
         )  # fmt: skip
 
     def __enter__(self) -> Span:
-        if self._tracer.bridge is not None and self.kind != "run":
-            self._token = self._tracer.bridge.enter(self)
+        bridge = self._tracer.bridge
+        if bridge is not None and bridge.active and self.kind != "run":
+            self._token = bridge.enter(self)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:

@@ -91,6 +91,11 @@ class Tracer:
         return Span(self, kind, name, tenant=tenant, trace_id=trace_id, run_id=run_id, parent_id=parent_id)
 
     @property
+    def bridged(self) -> bool:
+        """Whether spans of the program's own code may nest in ours."""
+        return self.bridge is not None and self.bridge.active
+
+    @property
     def waiting(self) -> int:
         """Spans in the ring."""
         return len(self._ring)

@@ -100,7 +100,9 @@ class Documents(Toolset):
             )
             note = "" if found else f"no passage of {self.name} has anything to do with this query"
             return FoundPassages(
-                passages=[shown(passage) for passage in found], note=note, taken_from=[source_of(each) for each in found]
+                passages=[shown(passage) for passage in found],
+                note=note,
+                taken_from=[source_of(each) for each in found],
             )
 
         about = self._description()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from segue.tracing.finding import Finding, apart
+from segue.tracing.finding import Finding, apart, holds
 from segue.tracing.pii.contacts import emails, machines, macs, phones, spelt_emails
 from segue.tracing.pii.ids import identities
 from segue.tracing.pii.money import bank_codes, cards, ibans, wallets
@@ -21,6 +21,8 @@ KINDS = (
     "account", "mac", "vin", "plate", "wallet", "location", "person",
 )  # fmt: skip
 
+SHORTEST = 5
+"""Characters of the shortest text that may hold any: `Mr Li`."""
 _RUN = re.compile(r"[0-9](?:[ \u00a0().\-/]?[ ().\-/]?[0-9]){5,40}")
 """At least six digits with no more than two separators between: most numbers of people hold such a run."""
 _MIXED = re.compile(r"[A-Z0-9][A-Z0-9\-]{7,19}")
@@ -35,6 +37,8 @@ _NUMBER = re.compile(r"[0-9０-９]")
 
 def find(text: str) -> list[Finding]:
     """Personal data of the kinds in `KINDS`, in their order, none within another."""
+    if len(text) < SHORTEST:
+        return []
     lowered = text.lower()
     if len(lowered) != len(text):  # a letter that has no single one in lower case
         lowered = text
@@ -71,7 +75,7 @@ def find(text: str) -> list[Finding]:
 
 
 def _with_names(text: str, lowered: str, found: list[Finding]) -> list[Finding]:
-    if any(each in lowered for each in ("name", "nom", "naam", "namn", "navn", "isim", "имя", "фио")):
+    if holds(lowered, ("name", "nom", "naam", "namn", "navn", "isim", "имя", "фио")):
         found += named(text, found)
     return apart(found)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from segue.tracing.finding import Finding
+from segue.tracing.finding import Finding, holds
 from segue.tracing.pii.words import said
 
 _MONTHS = (
@@ -163,7 +163,7 @@ _PLATES = ("plate", "registration", "reg.", "kennzeichen", "nummernschild", "imm
 
 def birth_dates(text: str, lowered: str) -> Iterator[Finding]:
     """Dates behind a word that says they are of a birth, from 1900 on."""
-    for match in _DATE.finditer(text) if any(each in lowered for each in _BIRTHS) else ():
+    for match in _DATE.finditer(text) if holds(lowered, _BIRTHS) else ():
         if "birth" in said(text, match.start()):
             yield Finding("birth_date", match.start(), match.end())
 
@@ -179,7 +179,7 @@ def coordinates(text: str) -> Iterator[Finding]:
 
 def plates(text: str, lowered: str) -> Iterator[Finding]:
     """Licence plates behind a word for one."""
-    for match in _PLATE.finditer(text) if any(each in lowered for each in _PLATES) else ():
+    for match in _PLATE.finditer(text) if holds(lowered, _PLATES) else ():
         plate = match[1]
         if any(char.isdigit() for char in plate) and any(char.isalpha() for char in plate) and plate.upper() == plate:
             yield Finding("plate", match.start(1), match.end(1))

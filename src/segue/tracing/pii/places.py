@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from segue.tracing.finding import Finding
+from segue.tracing.finding import Finding, holds
 from segue.tracing.pii import streets
 
 
@@ -20,7 +20,7 @@ def addresses(text: str, lowered: str) -> Iterator[Finding]:
         if begin >= done and _begins(text, begin) and (found := _number_first(text, begin)):
             yield found
             done = found.end
-    if streets.TAIL.search(text) or any(each in lowered for each in streets.HINTS):
+    if streets.TAIL.search(text) or holds(lowered, streets.HINTS):
         for match in streets.HOUSE_AT.finditer(text):
             begin = match.start() + 1
             word = text[text.rfind(" ", max(0, begin - 34), begin - 1) + 1 : begin].strip(" .,#º°:n")
@@ -35,9 +35,9 @@ def addresses(text: str, lowered: str) -> Iterator[Finding]:
 
 
 def _boxes_and_fields(text: str, lowered: str) -> Iterator[Finding]:
-    for match in streets.BOX.finditer(text) if any(each in lowered for each in streets.BOX_WORDS) else ():
+    for match in streets.BOX.finditer(text) if holds(lowered, streets.BOX_WORDS) else ():
         yield Finding("address", match.start(), match.end())
-    for match in streets.FIELD.finditer(text) if any(each in lowered for each in streets.FIELD_WORDS) else ():
+    for match in streets.FIELD.finditer(text) if holds(lowered, streets.FIELD_WORDS) else ():
         value = match[1].rstrip(" .,")
         if lowered[max(0, match.start() - 9) : match.start()].endswith(streets.NO_FIELD):
             continue

@@ -15,6 +15,9 @@ from segue.tracing.secrets.issuers import issued
 
 KINDS = ("api_key", "private_key", "jwt", "password", "header", "pin", "seed_phrase")
 
+SHORTEST = 7
+"""Characters of the shortest text that may hold one: `pw:a1b2`."""
+
 _KEY_NAME = re.compile(
     r"(?:.*[_\-. ])?(?:password|passwd|passwort|passphrase|pwd|secret|api[_\- ]?key|access[_\- ]?key|private[_\- ]?key"
     r"|(?:access|auth|bearer|refresh|session|id|api)[_\- ]?token|token|authorization|cookie|credentials?)",
@@ -29,6 +32,8 @@ def names_a_secret(key: str) -> bool:
 
 def find(text: str) -> list[Finding]:
     """Secrets of the kinds in `KINDS`, in their order, none within another."""
+    if len(text) < SHORTEST:
+        return []
     lowered = text.lower()
     if len(lowered) != len(text):  # a letter that has no single one in lower case
         lowered = text

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from segue.tracing.finding import Finding
+from segue.tracing.finding import Finding, holds
 from segue.tracing.secrets.values import is_password, is_random, is_reference, is_said_password
 
 _PASSWORDS = (
@@ -183,7 +183,7 @@ _BY_STEM = _by_stem()
 def assigned(text: str, lowered: str) -> Iterator[Finding]:
     """Values after a word that announces a secret: after `password` most, after `token` those that look random."""
     plain = text.isascii()
-    keyed = not plain or any(stem in lowered for stem in _STEMS)
+    keyed = not plain or holds(lowered, _STEMS)
     passwords = [word for stem, words in _BY_STEM.items() if stem in lowered for word in words]
     if not plain:
         passwords += _FOREIGN
@@ -222,7 +222,7 @@ def spoken(text: str, lowered: str) -> Iterator[Finding]:
             name = match.lastgroup or ""
             if not is_reference(match[name]) and (name != "option" or not match[name].startswith("http")):
                 yield Finding("password", *match.span(name))
-    for match in _PAIR.finditer(text) if any(word in lowered for word in _PAIR_WORDS) else ():
+    for match in _PAIR.finditer(text) if holds(lowered, _PAIR_WORDS) else ():
         value = match["value"].rstrip(".?")
         if (
             any(c.isdigit() for c in value)
@@ -239,7 +239,7 @@ def spoken(text: str, lowered: str) -> Iterator[Finding]:
 def _codes(text: str, lowered: str) -> Iterator[Finding]:
     """PINs and codes for one use."""
     for word in _PIN_WORDS:
-        at = lowered.find(word)
+        at = lowered.find(word) if word in lowered else -1
         while at >= 0:
             after = at + len(word)
             alone = not text[at - 1 : at].isalpha()
@@ -249,7 +249,7 @@ def _codes(text: str, lowered: str) -> Iterator[Finding]:
                 yield Finding("pin", *match.span("value"))
             at = lowered.find(word, after)
     for word in _PLAIN_CODE_WORDS if text.isascii() else _CODE_WORDS:
-        at = lowered.find(word)
+        at = lowered.find(word) if word in lowered else -1
         while at >= 0:
             after = at + len(word)
             qualified = word not in ("code", "kod", "código", "codice")
