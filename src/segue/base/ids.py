@@ -10,9 +10,24 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 
 
+_POOL: list[bytes] = []
+"""Random bytes for the next ids, seven each: the system is asked once for many."""
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_POOL.clear)
+
+
+def _random() -> bytes:
+    try:
+        return _POOL.pop()
+    except IndexError:
+        drawn = os.urandom(7 * 256)
+        _POOL.extend(drawn[at : at + 7] for at in range(0, len(drawn), 7))
+        return os.urandom(7)
+
+
 def new_id(prefix: str) -> str:
     """A new id such as `run_01k9w3c4r57k2m9qf3vd`: milliseconds since 1970, then 50 random bits, in base 32."""
-    pairs, at, more = _PAIRS, time.time_ns() // 1_000_000, int.from_bytes(os.urandom(7)) >> 6
+    pairs, at, more = _PAIRS, time.time_ns() // 1_000_000, int.from_bytes(_random()) >> 6
     return (
         f"{prefix}_{pairs[at >> 40 & 1023]}{pairs[at >> 30 & 1023]}{pairs[at >> 20 & 1023]}{pairs[at >> 10 & 1023]}"
         f"{pairs[at & 1023]}{pairs[more >> 40]}{pairs[more >> 30 & 1023]}{pairs[more >> 20 & 1023]}"

@@ -118,7 +118,7 @@ class Ride:
         return {name: channels[name].value for name in names if channels[name].value is not MISSING}
 
     async def durable(self) -> None:
-        """Until every checkpoint of this run is durable, and every decision before them.
+        """Until every checkpoint of this run is durable, and before them what was decided otherwise than by an allow.
 
         Raises:
             StoreError: They cannot be written.
@@ -145,7 +145,7 @@ class Ride:
     async def _decided(self) -> None:
         """A decision is written down before a checkpoint builds on it."""
         if (audit := self.ctx.services.audit) is not None:
-            await audit.settle()
+            await audit.settle_soon()
 
     def _next(self) -> int:
         return max(self._versions.values(), default=0) + 1

@@ -19,7 +19,7 @@ import sqlite3
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON decisions
 """
 
 _PATIENCE_MS = 5_000
+ANCHOR_S = 0.5
+"""How long the end of a run may wait for the anchor of others."""
 SOON_S = 0.02
 """How long what was merely allowed may wait for other decisions."""
 _NAMES_KEPT = 16_384
@@ -87,6 +89,7 @@ class AuditLog:
         """Whether more than an allow may wait: set behind what is appended, taken back before what waits is counted."""
         self._unanchored = False
         self._soon: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
+        self._anchoring: asyncio.AbstractEventLoop | None = None
         self._patience_ms = -1
         self._durable: bool | None = None
         self._names = _Names(self._name)
@@ -142,6 +145,22 @@ class AuditLog:
             return
         if anchor or not self._at_once():
             await asyncio.to_thread(self.flush, anchor=anchor)
+
+    async def settle_ended(self) -> None:
+        """`settle` at the end of a run; its anchor, down to the disk, is one with those of the next moments.
+
+        Raises:
+            StoreError: As `flush`.
+        """
+        await self.settle()
+        loop = asyncio.get_running_loop()
+        if self._unanchored and self._anchoring is not loop:
+            self._anchoring = loop
+            loop.call_later(ANCHOR_S, self._now_anchored, loop)
+
+    def _now_anchored(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._anchoring = None
+        loop.run_in_executor(None, partial(self.flush, anchor=True)).add_done_callback(_told)
 
     async def settle_soon(self) -> None:
         """`settle`, at once where anything but an allow waits; what was merely allowed is written a moment later.

@@ -131,7 +131,8 @@ class Segment:
             await self.records.keep(record)
             if self.resumed:
                 await self._forget_notes(soon=True)
-            await self._bury_the_dead()
+            if not self._fresh():
+                await self._bury_the_dead()
             self._emit(RunStarted(
                 run_id=record.run_id, at=clock.now(), thread_id=record.thread_id, agent=record.agent,
                 resumed=self.resumed,

@@ -34,7 +34,7 @@ async def _settle(services: Services, record: RunRecord) -> None:
     if services.audit is None:
         return
     try:
-        await services.audit.settle(anchor=True)
+        await services.audit.settle_ended()
     except Exception as error:
         id_ = error_id_of(error)
         _log.critical(

@@ -19,7 +19,7 @@ from segue.memory.savers.core import Core, Note
 from segue.memory.savers.live import Place
 from segue.memory.savers.reading import Run
 
-STAGE_S = 0.005
+STAGE_S = 0.02
 """Seconds that a checkpoint waits for the ones after it."""
 _FEW = 4
 _MOST = 64
