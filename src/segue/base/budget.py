@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +56,18 @@ class Reservation:
         self._chain = chain
         self.amounts = amounts
         self.settled: Usage | None = None
+
+    def __enter__(self) -> Reservation:
+        with self._chain[-1].lock:
+            self._chain[0].check(self.amounts)
+            for meter in self._chain:
+                meter.hold(self.amounts)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        if self.settled is None:
+            self.settled = Usage()
+            self._release(None)
 
     def settle(self, usage: Usage) -> None:
         """Say what the call really took: from here on that much is spent, and nothing is held. Once only."""
@@ -144,30 +155,19 @@ class Meter:
             self.spent = Usage.from_dict(dict(spending))
             self.known_cost_usd = spending.get("known_cost_usd", self.spent.cost_usd or 0.0)
 
-    @contextmanager
     def reserve(
         self, *, tokens: int = 0, cost_usd: float = 0.0, model_calls: int = 0, tool_calls: int = 0
-    ) -> Iterator[Reservation]:
-        """Hold a call's worst case while it runs; settle it inside with what it took.
+    ) -> Reservation:
+        """Hold a call's worst case while it runs, as a context; settle it inside with what it took.
 
         What is never settled is given back whole: say what a call that failed may have cost before leaving.
 
         Raises:
-            RunStopped: A budget, here or above, does not allow it; `owner` says whose. Nothing is held then.
+            RunStopped: When entered: a budget, here or above, does not allow it; `owner` says whose. Nothing is held
+                then.
         """
         amounts = {"model_calls": model_calls, "tool_calls": tool_calls, "tokens": tokens, "cost_usd": cost_usd}
-        chain = list(self.chain())
-        with self.lock:
-            self._check(amounts)
-            for meter in chain:
-                meter.hold(amounts)
-        held = Reservation(chain, amounts)
-        try:
-            yield held
-        finally:
-            if held.settled is None:
-                held.settled = Usage()
-                held._release(None)
+        return Reservation(list(self.chain()), amounts)
 
     def bounds(self) -> set[str]:
         """The limits that are set, here or above."""
@@ -276,8 +276,15 @@ class Meter:
         for each in waiting:
             each.get_loop().call_soon_threadsafe(_let_go, each)
 
-    def _check(self, want: Mapping[str, float]) -> None:
+    def check(self, want: Mapping[str, float]) -> None:
+        """See whether the limits, here and above, allow as much. Under the lock.
+
+        Raises:
+            RunStopped: One does not.
+        """
         for name in COUNTED:
+            if not want[name] and not (name == "cost_usd" and want["model_calls"]):
+                continue
             for each in self.left(name):
                 spent_up = name == "cost_usd" and want["model_calls"] > 0 and each.left <= 0
                 if spent_up or (want[name] and want[name] > each.left + _HAIR):
