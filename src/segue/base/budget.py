@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from segue.base.errors import BadInput, RunStopped
 from segue.base.usage import Usage
@@ -50,21 +50,19 @@ class Budget:
 
 
 class Reservation:
-    """What is held for one call until it is settled."""
+    """What is held for one call until it is settled; inside `with`, else given back whole."""
 
-    def __init__(self, chain: list[Meter], amounts: dict[str, float]) -> None:
+    __slots__ = ("_chain", "amounts", "settled")
+
+    def __init__(self, chain: Sequence[Meter], amounts: dict[str, float]) -> None:
         self._chain = chain
         self.amounts = amounts
         self.settled: Usage | None = None
 
-    def __enter__(self) -> Reservation:
-        with self._chain[-1].lock:
-            self._chain[0].check(self.amounts)
-            for meter in self._chain:
-                meter.hold(self.amounts)
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, *error: object) -> None:
         if self.settled is None:
             self.settled = Usage()
             self._release(None)
@@ -80,13 +78,13 @@ class Reservation:
         with root.lock:
             for meter in self._chain:
                 meter.release(self.amounts, usage)
-        root.wake()
+        if root.waited_for:
+            root.wake()
         if usage is not None and root.on_spent is not None:
             root.on_spent(root.spending())
 
 
-@dataclass(frozen=True)
-class Left:
+class Left(NamedTuple):
     """What one limit still allows."""
 
     kind: str
@@ -127,7 +125,9 @@ class Meter:
         on_spent: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         self.budget = budget or Budget()
+        self._limits = self.budget.to_dict()
         self.parent = parent
+        self._chain: tuple[Meter, ...] = (self,) if parent is None else (self, *parent._chain)
         self.name = name
         self.keep = dict(keep or {})
         self.deadline = deadline
@@ -147,7 +147,7 @@ class Meter:
 
     def spending(self) -> dict[str, Any]:
         """What was spent so far, as plain data: a `Usage`, and the dollars that are known."""
-        return {**self.spent.to_dict(), "known_cost_usd": self.known_cost_usd}
+        return {**vars(self.spent), "known_cost_usd": self.known_cost_usd}
 
     def restore(self, spending: Mapping[str, Any] | None) -> None:
         """Go on from what this meter's `spending()` was before a stop, where it has counted nothing since."""
@@ -158,26 +158,32 @@ class Meter:
     def reserve(
         self, *, tokens: int = 0, cost_usd: float = 0.0, model_calls: int = 0, tool_calls: int = 0
     ) -> Reservation:
-        """Hold a call's worst case while it runs, as a context; settle it inside with what it took.
+        """Hold a call's worst case while it runs, inside `with`; settle it there with what it took.
 
         What is never settled is given back whole: say what a call that failed may have cost before leaving.
 
         Raises:
-            RunStopped: When entered: a budget, here or above, does not allow it; `owner` says whose. Nothing is held
-                then.
+            RunStopped: A budget, here or above, does not allow it; `owner` says whose. Nothing is held then.
         """
         amounts = {"model_calls": model_calls, "tool_calls": tool_calls, "tokens": tokens, "cost_usd": cost_usd}
-        return Reservation(list(self.chain()), amounts)
+        with self.lock:
+            self._check(amounts)
+            for meter in self._chain:
+                meter.hold(amounts)
+        return Reservation(self._chain, amounts)
 
     def bounds(self) -> set[str]:
         """The limits that are set, here or above."""
-        return {name for meter in self.chain() for name in meter.budget.to_dict()}
+        if self.parent is None:
+            return set(self._limits)
+        return {name for meter in self._chain for name in meter._limits}
 
     def left(self, name: str) -> list[Left]:
         """What each budget that limits it still allows, this one's first; reserved is not left."""
-        out, keep, keeper = [], 0.0, ""
-        for meter in self.chain():
-            limit = getattr(meter.budget, name)
+        out: list[Left] = []
+        keep, keeper = 0.0, ""
+        for meter in self._chain:
+            limit = meter._limits.get(name)
             if limit is not None:
                 rest, owner = limit - keep, keeper if keep else meter.name
                 out.append(Left(name, rest, rest - meter.used(name), rest - meter.taken(name), owner))
@@ -197,14 +203,14 @@ class Meter:
 
     def late(self, now: float) -> str | None:
         """Whose deadline has passed at `now`: the topmost one's name; `None` where none of these has."""
-        passed = [meter.name for meter in self.chain() if meter.deadline is not None and meter.deadline <= now]
+        passed = [meter.name for meter in self._chain if meter.deadline is not None and meter.deadline <= now]
         return passed[-1] if passed else None
 
     def over(self) -> list[str]:
         """The limits, here or above, that were overrun: a model took more than it was allowed."""
         return sorted({
-            name for meter in self.chain() for name in COUNTED
-            if (limit := getattr(meter.budget, name)) is not None and meter.taken(name) > limit + _HAIR
+            name for meter in self._chain for name, limit in meter._limits.items()
+            if name != "wall_s" and meter.taken(name) > limit + _HAIR
         })  # fmt: skip
 
     def once(self, what: str) -> bool:
@@ -217,10 +223,7 @@ class Meter:
     def held_by_others(self) -> bool:
         """Whether something is reserved at a limited meter of this chain, so that waiting may free some of it."""
         return any(
-            meter._held[name] > 0
-            for meter in self.chain()
-            for name in ("tokens", "cost_usd")
-            if getattr(meter.budget, name) is not None
+            meter._held[name] > 0 for meter in self._chain for name in ("tokens", "cost_usd") if name in meter._limits
         )
 
     async def freed(self) -> None:
@@ -234,16 +237,18 @@ class Meter:
             if waiting in top._waiting:
                 top._waiting.remove(waiting)
 
-    def chain(self) -> Iterator[Meter]:
+    @property
+    def waited_for(self) -> bool:
+        """Whether somebody waits for something to be settled."""
+        return bool(self._waiting)
+
+    def chain(self) -> Sequence[Meter]:
         """This meter, the one above it, and so on to the run's."""
-        meter: Meter | None = self
-        while meter is not None:
-            yield meter
-            meter = meter.parent
+        return self._chain
 
     def top(self) -> Meter:
         """The topmost meter: the run's."""
-        return self if self.parent is None else self.parent.top()
+        return self._chain[-1]
 
     def taken(self, name: str) -> float:
         """What was spent of one limit here."""
@@ -276,14 +281,9 @@ class Meter:
         for each in waiting:
             each.get_loop().call_soon_threadsafe(_let_go, each)
 
-    def check(self, want: Mapping[str, float]) -> None:
-        """See whether the limits, here and above, allow as much. Under the lock.
-
-        Raises:
-            RunStopped: One does not.
-        """
+    def _check(self, want: Mapping[str, float]) -> None:
         for name in COUNTED:
-            if not want[name] and not (name == "cost_usd" and want["model_calls"]):
+            if not want[name] and (name != "cost_usd" or not want["model_calls"]):
                 continue
             for each in self.left(name):
                 spent_up = name == "cost_usd" and want["model_calls"] > 0 and each.left <= 0

@@ -50,7 +50,7 @@ class Usage:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a state channel or a store."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return dict(vars(self))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Usage:

@@ -163,6 +163,8 @@ class RunContext(Generic[DepsT]):
     """Where tool calls are judged: the tools of the agent that asks for them."""
     words: tuple[str, ...] = field(default=(), repr=False, compare=False)
     """The user's own words, also where a planner's or another agent's task is what the agent was given."""
+    durable: Callable[[], Awaitable[None]] | None = field(default=None, repr=False, compare=False)
+    """Waits until the checkpoints that led here are durable; `None` where they are already."""
     own_ledger: MemoryLedger = field(default_factory=MemoryLedger, repr=False, compare=False)
     """The effects of this run, where the services keep none."""
 

@@ -9,10 +9,8 @@ it waits until they are done; where nothing more is to be had, the run stops. Wh
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 from segue.base.budget import Left, Reservation, over_budget
 from segue.base.errors import EndpointError, RunStopped
@@ -46,6 +44,12 @@ class Allowance:
     limits: tuple[Left, ...] = ()
     """The budgets that set the cap, tightest first."""
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.held.__exit__(*error)
+
     @property
     def unpriced(self) -> tuple[str, ...]:
         """Deployments that may answer and whose price is not known, though dollars are bounded."""
@@ -74,11 +78,8 @@ class Allowance:
         return error
 
 
-@asynccontextmanager
-async def allow(
-    ctx: RunContext[Any], request: GenerationRequest, *, route: Any, share: int
-) -> AsyncIterator[Allowance]:
-    """Reserve the worst case of a generation and give the request as it may be sent.
+async def allow(ctx: RunContext[Any], request: GenerationRequest, *, route: Any, share: int) -> Allowance:
+    """Reserve the worst case of a generation and give the request as it may be sent; settle it inside `with`.
 
     Raises:
         RunStopped: A budget does not allow it, or the deadline passed while it waited for what others hold.
@@ -86,9 +87,7 @@ async def allow(
     bounds, meter = ctx.meter.bounds(), ctx.meter
     if not bounds & {"tokens", "cost_usd"}:
         request = as_note(request, low_limits(ctx, 0, 0.0)) if bounds else request
-        with meter.reserve(model_calls=1) as held:
-            yield Allowance(request=request, held=held)
-        return
+        return Allowance(request=request, held=meter.reserve(model_calls=1))
     priced = "cost_usd" in bounds
     forecast = await _forecast(ctx, request, route, priced=priced)
     if low := low_limits(ctx, forecast.input_tokens, forecast.input_usd):
@@ -100,16 +99,15 @@ async def allow(
         await _freed(ctx)
     output, whole = size
     amount, bounding = forecast.input_tokens + output, (*meter.left("tokens"), *meter.left("cost_usd"))
-    with meter.reserve(model_calls=1, tokens=amount, cost_usd=forecast.cost_usd(output)) as held:
-        capped = output < _longest(forecast)
-        yield Allowance(
-            request=replace(request, max_output_tokens=output) if capped else request,
-            held=held,
-            forecast=forecast,
-            output_tokens=output if capped else None,
-            whole=whole,
-            limits=tuple(sorted(bounding, key=lambda each: each.left / each.limit)),
-        )
+    capped = output < _longest(forecast)
+    return Allowance(
+        request=replace(request, max_output_tokens=output) if capped else request,
+        held=meter.reserve(model_calls=1, tokens=amount, cost_usd=forecast.cost_usd(output)),
+        forecast=forecast,
+        output_tokens=output if capped else None,
+        whole=whole,
+        limits=tuple(sorted(bounding, key=lambda each: each.left / each.limit)),
+    )
 
 
 async def _forecast(ctx: RunContext[Any], request: GenerationRequest, route: Any, *, priced: bool) -> Forecast:

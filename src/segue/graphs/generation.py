@@ -8,8 +8,7 @@ comes; tool calls are handed on only once they are complete. How much it may tak
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -64,6 +63,8 @@ class Speaker:
     """What it reads of the thread; `None` is all of it."""
     reads: frozenset[str] = frozenset()
     """Those of its tools that only read."""
+    tools_tokens: int = -1
+    """About how many tokens the tools are; below 0 where nobody has counted."""
 
 
 async def generate(
@@ -86,27 +87,22 @@ async def generate(
         BadInput: The speaker's model names no route.
     """
     sent = messages if speaker.recall is None else await speaker.recall.view(ctx, speaker, messages)
-    request = _request(speaker, sent, tool_choice, output_schema)
+    request = _request(ctx, speaker, sent, tool_choice, output_schema)
     try:
         return await _generate(ctx, speaker, request)
     except EndpointError as error:
         if speaker.recall is None or not _overflown(error) or not await speaker.recall.less(ctx, speaker, sent):
             raise
     sent = await speaker.recall.view(ctx, speaker, messages)
-    return await _generate(ctx, speaker, _request(speaker, sent, tool_choice, output_schema))
+    return await _generate(ctx, speaker, _request(ctx, speaker, sent, tool_choice, output_schema))
 
 
 async def _generate(ctx: RunContext[Any], speaker: Speaker, request: GenerationRequest) -> Generation:
     """One generation, made again where it was cut off by a share of what was left while there was more."""
-    session = f"{ctx.principal.tenant}/{ctx.thread_id}/{ctx.task_id}/{speaker.name}"
-    thread = f"{ctx.principal.tenant}/{ctx.thread_id}"
-    request = replace(
-        request, session=session, thread=thread, run=ctx.run_id, tenant=ctx.principal.tenant, user=ctx.principal.user
-    )
     route = ctx.services.router.resolve(speaker.model)
     for share in (TASK_SHARE if ctx.task_id else 1, 1):
         _in_time(ctx)
-        async with allow(ctx, request, route=route, share=share) as allowed:
+        with await allow(ctx, request, route=route, share=share) as allowed:
             generation = await _asked(ctx, speaker, allowed, route)
         if not allowed.cut_off(generation.finish_reason) or generation.message.get("tool_calls"):
             return generation
@@ -124,16 +120,16 @@ async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, rou
     ) as span:  # fmt: skip
         span.payload(input=request.messages, parameters=_parameters(request))
         span.set(segue__session=request.session)
-        span.set(**{f"segue__prompt__{name}": told or None for name, told in speaker.prompt.items()})
+        if speaker.prompt:
+            span.set(**{f"segue__prompt__{name}": told or None for name, told in speaker.prompt.items()})
         if speaker.recall is not None:
             span.set(**speaker.recall.about())
         _say_unpriced(ctx, allowed, span)
         try:
-            async with _deadline(ctx):
-                generation = await ctx.services.router.generate(
-                    request, route=route, on_delta=None if ctx.quiet else seen, deadline=ctx.deadline,
-                    on_shadow=lambda seen: record_shadow(ctx, span, seen),
-                )  # fmt: skip
+            generation = await _in_own_time(ctx, ctx.services.router.generate(
+                request, route=route, on_delta=None if ctx.quiet else seen, deadline=ctx.deadline,
+                on_shadow=lambda seen: record_shadow(ctx, span, seen),
+            ))  # fmt: skip
         except BaseException as error:
             seen.stop()
             if isinstance(error, NoDeploymentLeft):
@@ -145,10 +141,12 @@ async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, rou
             raise
         record_retries(ctx, span, generation.attempts)
         usage = generation.usage if not seen.lost else generation.usage + allowed.unknown(seen.lost)
-        allowed.held.settle(replace(usage, model_calls=max(1, generation.usage.model_calls)))
+        allowed.held.settle(usage if usage.model_calls else replace(usage, model_calls=1))
         _count(span, usage, estimated=bool(seen.lost))
         _say_overrun(ctx, span)
-        generation = replace(generation, message=redacted(generation.message, ctx.services.redact))
+        clean = redacted(generation.message, ctx.services.redact)
+        if clean is not generation.message:
+            generation = replace(generation, message=clean)
         span.payload(output=generation.message)
         readable = await seen.end(text_of(generation.message))
         _describe(span, generation)
@@ -164,12 +162,19 @@ async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, rou
 
 
 def _request(
-    speaker: Speaker, messages: Sequence[Message], tool_choice: str | None, output_schema: Mapping[str, Any] | None
+    ctx: RunContext[Any],
+    speaker: Speaker,
+    messages: Sequence[Message],
+    tool_choice: str | None,
+    output_schema: Mapping[str, Any] | None,
 ) -> GenerationRequest:
     sent = [_system(speaker.instructions), *messages] if speaker.instructions else list(messages)
     estimate = sum(message.get("tokens", 0) for message in sent)
-    if speaker.tools or output_schema:
-        estimate += len(orjson.dumps([speaker.tools, output_schema])) // 4
+    if speaker.tools:
+        estimate += speaker.tools_tokens if speaker.tools_tokens >= 0 else json_tokens(speaker.tools)
+    if output_schema:
+        estimate += json_tokens(output_schema)
+    who, thread = ctx.principal, f"{ctx.principal.tenant}/{ctx.thread_id}"
     return GenerationRequest(
         messages=sent,
         tools=speaker.tools,
@@ -180,7 +185,17 @@ def _request(
         speaker=speaker.name,
         reads=speaker.reads,
         input_estimate=estimate,
+        session=f"{thread}/{ctx.task_id}/{speaker.name}",
+        thread=thread,
+        run=ctx.run_id,
+        tenant=who.tenant,
+        user=who.user,
     )
+
+
+def json_tokens(data: Any) -> int:
+    """About how many tokens data is as JSON: four bytes a token."""
+    return len(orjson.dumps(data)) // 4
 
 
 def _in_time(ctx: RunContext[Any]) -> None:
@@ -191,12 +206,13 @@ def _in_time(ctx: RunContext[Any]) -> None:
     raise RunStopped("deadline", f"{whose} has passed before the next generation", owner=owner)
 
 
-@asynccontextmanager
-async def _deadline(ctx: RunContext[Any]) -> AsyncIterator[None]:
-    """Where a worker's own time is up inside, say whose it was; the run's own is said by whoever started it."""
+async def _in_own_time(ctx: RunContext[Any], asking: Awaitable[Generation]) -> Generation:
+    """Where a worker's own time is up meanwhile, say whose it was; the run's own is said by whoever started it."""
     try:
-        async with asyncio.timeout(ctx.seconds_left() if ctx.meter.parent is not None else None):
-            yield
+        if ctx.meter.parent is None:
+            return await asking
+        async with asyncio.timeout(ctx.seconds_left()):
+            return await asking
     except (TimeoutError, DeadlinePassed) as error:
         owner = ctx.meter.late(ctx.services.clock.monotonic())
         if owner is None:

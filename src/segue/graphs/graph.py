@@ -29,9 +29,10 @@ from segue.base.ports import default_workspace
 from segue.context.run import RunContext
 from segue.graphs.asking import ask
 from segue.graphs.budgeting import within
+from segue.graphs.edges import EdgeLog
 from segue.graphs.migration import Change, Migration, read_migrations
 from segue.graphs.nodes import TracedNode, TracedPath, Ways
-from segue.graphs.origins import place_of, taken_up
+from segue.graphs.origins import place_of, stamped_config, taken_up
 from segue.graphs.running import found_context, run_context, with_context
 
 
@@ -59,6 +60,8 @@ class Graph(StateGraph[Any, Any, Any, Any]):
         """By the version that they start from."""
         self.about: dict[str, Any] = {}
         """By node: the spec of the agent or team that it was drawn from."""
+        self.straight: dict[str, Any] = {}
+        """By node: the function of one that may run on a lane; see `segue.graphs.lane`."""
 
     def migration(
         self, start: str, end: str, *, renames: Mapping[str, str] | None = None
@@ -128,6 +131,35 @@ class CompiledGraph(CompiledStateGraph[Any, Any, Any, Any]):
             async for part in super().astream(input, with_context(config, self._within(lent)), **kwargs):
                 yield part
 
+    async def run(
+        self, given: Any, config: RunnableConfig, ctx: RunContext[Any], log: EdgeLog, *, control: Any, notes: Any, fresh: bool
+    ) -> Any:
+        """Run within a run of a workspace, every step kept: `ainvoke`, or a lane where that gives the same.
+
+        Args:
+            given: The input; a `Command`, or `None` to go on with.
+            config: The thread, and the metadata of each checkpoint.
+            ctx: The run's context, inside the run's span.
+            log: The edges under way.
+            control: LangGraph's `RunControl`.
+            notes: What the run notes, to be stored with checkpoints; see `segue.graphs.riding.Notes`.
+            fresh: The thread is known to have no checkpoint.
+
+        Returns:
+            What has LangGraph's `value` and `interrupts`.
+        """
+        from segue.graphs.lane import lane_of
+
+        held = config.get("configurable") or {}
+        plain = isinstance(given, dict) and "checkpoint_id" not in held
+        if plain and (self.checkpointer is None or hasattr(self.checkpointer, "stage")) and (lane := lane_of(self)) is not None:
+            stamped = stamped_config(self, config) if fresh else await taken_up(self, given, config)
+            came = await lane.run(given, stamped, self._within(ctx), control=control, notes=notes, fresh=fresh)
+            if came is not None:
+                return came
+        inside = with_context(config, ctx, log)
+        return await self.ainvoke(given, inside, durability="sync", version="v2", control=control)
+
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002
         """LangGraph's `stream`, run on an event loop of its own in a thread: the nodes inside are async."""
 
@@ -159,6 +191,7 @@ def traced(
     given = read_migrations(migrations, held.version)
     held.migrations = {**getattr(graph, "migrations", {}), **given}
     held.about = dict(getattr(graph, "about", {}))
+    held.straight = dict(getattr(graph, "straight", {}))
     held.compiled = False
     return held
 

@@ -79,6 +79,11 @@ class GuardNodes:
         if self.after_answer != END:
             graph.add_node(self.after_answer, self._output, destinations=(END,), metadata=self.badge("output"))
 
+    def straight(self) -> dict[str, Any]:
+        """By node, the functions of those that were drawn."""
+        nodes = {self.before_entry: self._input, self.after_answer: self._output}
+        return {name: function for name, function in nodes.items() if name not in (self.entry, END)}
+
     async def _input(self, state: dict[str, Any], ctx: RunContext[Any]) -> Goto:
         return await guard_input(self.rails, state["messages"], ctx.at(agent=self.name), self.entry)
 

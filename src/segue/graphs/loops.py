@@ -7,9 +7,10 @@ of two or three replies; a call whose result changes, such as a poll, does not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import orjson
 
 from segue.base.errors import RunStopped
 from segue.base.messages import Message, ToolCall, tool_result
@@ -99,6 +100,6 @@ def _plain(calls: Sequence[ToolCall]) -> tuple[tuple[str, str], ...]:
 def _canonical(arguments: str) -> str:
     """The arguments, however they were spaced and ordered."""
     try:
-        return json.dumps(json.loads(arguments or "{}"), sort_keys=True)
-    except (ValueError, RecursionError):
+        return orjson.dumps(orjson.loads(arguments or "{}"), option=orjson.OPT_SORT_KEYS).decode()
+    except (ValueError, TypeError):
         return arguments

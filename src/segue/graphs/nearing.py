@@ -45,7 +45,8 @@ def low_limits(ctx: RunContext[Any], input_tokens: int, input_usd: float) -> lis
     }  # fmt: skip
     found = []
     for name, take in takes.items():
-        for each in sorted(ctx.meter.left(name), key=lambda one: one.unspent / one.limit)[:1]:
+        if held := ctx.meter.left(name):
+            each = held[0] if len(held) == 1 else min(held, key=lambda one: one.unspent / one.limit)
             left = max(0.0, each.unspent - take)
             last = name != "tool_calls" and (left <= 1 if name == "model_calls" else left <= take)
             if last or left <= LITTLE * each.limit:

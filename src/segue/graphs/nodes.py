@@ -192,10 +192,11 @@ def arrive(name: str, ctx: RunContext[Any], metadata: dict[str, Any], log: EdgeL
         departures = [Departure(source=source, target=name, kind="start" if fresh else "recovered")]
     task_id = str(metadata.get("langgraph_checkpoint_ns", "")).rpartition(":")[2]
     for index, departure in enumerate(departures):
-        _record(departure, ctx, task_id, edge_span_id(task_id, index), step)
+        record_edge(departure, ctx, task_id, edge_span_id(task_id, index), step)
 
 
-def _record(departure: Departure, ctx: RunContext[Any], task_id: str, span_id: str, step: int) -> None:
+def record_edge(departure: Departure, ctx: RunContext[Any], task_id: str, span_id: str, step: int) -> None:
+    """Tell of one edge that was taken: its span, and its event."""
     at = ctx.now()
     attributes: dict[str, Any] = {
         "segue.edge.source": departure.source,

@@ -42,6 +42,15 @@ def places_of(metadata: Any) -> dict[str, str]:
     return cast("dict[str, str]", orjson.loads(held)) if isinstance(held, str) else {}
 
 
+def stamped_config(graph: Any, config: RunnableConfig | None) -> RunnableConfig:
+    """The config, its checkpoints stamped with the graph's version."""
+    from segue.graphs.versions import STAMP, stamp_of
+
+    made: dict[str, Any] = dict(config or {})
+    made["metadata"] = {STAMP: stamp_of(graph), **(made.get("metadata") or {})}
+    return cast(RunnableConfig, made)
+
+
 async def taken_up(graph: Any, given: Any, config: RunnableConfig | None) -> RunnableConfig | None:
     """The config with which a graph starts or goes on: stamped, its thread migrated, with the places of old tasks.
 
@@ -54,10 +63,8 @@ async def taken_up(graph: Any, given: Any, config: RunnableConfig | None) -> Run
         if held and _NESTED in (held.get("configurable") or {}):
             return config
     from segue.graphs.carrying import migrate
-    from segue.graphs.versions import STAMP, stamp_of
 
-    made: dict[str, Any] = dict(config or {})
-    made["metadata"] = {STAMP: stamp_of(graph), **(made.get("metadata") or {})}
+    made: dict[str, Any] = dict(stamped_config(graph, config))
     saver, configurable = graph.checkpointer, dict(made.get("configurable") or {})
     if saver is None or isinstance(saver, bool) or "thread_id" not in configurable:
         return cast(RunnableConfig, made)

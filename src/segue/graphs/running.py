@@ -17,7 +17,7 @@ from segue.context.run import RunContext
 from segue.graphs.edges import EdgeLog
 
 KEY = "__segue_run"
-_EDGES = "__segue_edges"
+EDGES = "__segue_edges"
 RUNTIME = "__pregel_runtime"
 
 
@@ -43,7 +43,7 @@ def run_context(config: RunnableConfig | None = None) -> RunContext[Any]:
 
 def edge_log(config: RunnableConfig) -> EdgeLog:
     """The run's edges under way."""
-    held = (config.get("configurable") or {}).get(_EDGES)
+    held = (config.get("configurable") or {}).get(EDGES)
     return held if isinstance(held, EdgeLog) else EdgeLog()
 
 
@@ -51,7 +51,7 @@ def with_context(config: RunnableConfig | None, ctx: RunContext[Any], log: EdgeL
     """The config, carrying the context; the rest of it is unchanged."""
     held: dict[str, Any] = dict(config or {})
     configurable = {**held.get("configurable", {}), KEY: ctx}
-    if log is not None or _EDGES not in configurable:
-        configurable[_EDGES] = log or EdgeLog()
+    if log is not None or EDGES not in configurable:
+        configurable[EDGES] = log or EdgeLog()
     held["configurable"] = configurable
     return cast(RunnableConfig, held)

@@ -5,17 +5,18 @@ What people write is turned into these at once; the graphs, and LangGraph with t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from segue.base.budget import Budget
 from segue.base.messages import Message
 from segue.context.run import RunContext
-from segue.graphs.generation import Recall, Speaker
+from segue.graphs.generation import Recall, Speaker, json_tokens
 from segue.graphs.plan import plan_schema
 from segue.graphs.typed import OutputType
 from segue.guards.rail import Rail
+from segue.tools.tool import Tool
 from segue.tools.toolset import CombinedToolset
 
 
@@ -44,17 +45,36 @@ class WorkerSpec:
     def speaker(self, ctx: RunContext[Any], recall: Recall | None = None) -> Speaker:
         """The agent as one who generates."""
         text = self.instructions if isinstance(self.instructions, str) else self.instructions(ctx)
+        offered = self._offered()
         return Speaker(
             name=self.name,
             instructions=text,
             model=self.model,
-            tools=tuple(tool.schema() for tool in self.toolset.tools()),
+            tools=offered.schemas,
+            tools_tokens=offered.tokens,
             temperature=self.temperature,
             max_output_tokens=self.max_output_tokens,
             prompt=getattr(self.instructions, "about", {}),
             recall=recall,
-            reads=frozenset(tool.name for tool in self.toolset.tools() if tool.effect == "read"),
+            reads=offered.reads,
         )
+
+    def _offered(self) -> _Offered:
+        """What the tools are to a model: worked out once for as long as they are the same."""
+        tools = self.toolset.tools()
+        known: _Offered | None = self.__dict__.get("_known")
+        if known is None or known.tools is not tools:
+            schemas = tuple(tool.schema() for tool in tools)
+            reads = frozenset(tool.name for tool in tools if tool.effect == "read")
+            known = self.__dict__["_known"] = _Offered(tools, schemas, json_tokens(schemas), reads)
+        return known
+
+
+class _Offered(NamedTuple):
+    tools: Sequence[Tool]
+    schemas: tuple[dict[str, Any], ...]
+    tokens: int
+    reads: frozenset[str]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,6 +85,8 @@ def worker_graph(spec: WorkerSpec) -> Graph:
     graph.add_node("generate", generate_node, destinations=("act", guards.after_answer))
     again = ("act",) if any(tool.delegates for tool in spec.toolset.tools()) else ()
     graph.add_node("act", act_node, destinations=("generate", *again), metadata=badges(spec.rails))
+    if not again:  # an agent that is called as a tool is a graph inside: LangGraph's own
+        graph.straight = {"generate": generate_node, "act": act_node, **guards.straight()}
     return graph
 
 
@@ -152,6 +154,8 @@ async def _act(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Go
             ))  # fmt: skip
         return Goto("generate", update={"messages": told}, because="the same calls gave the same results before")
     calls = _next_calls(asked, tools)
+    if ctx.durable is not None:
+        await ctx.durable()  # the calls are in a checkpoint that nothing takes away any more
     words = ctx.words or user_words(state["messages"])
     ctx = ctx.at(labelled=state["messages"], toolset=tools, words=words)
     results = await execute_tool_calls(calls, tools, ctx, max_parallel=spec.max_parallel_tools)

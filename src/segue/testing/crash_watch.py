@@ -81,6 +81,8 @@ class Watcher:
         """Tell of each checkpoint that this saver keeps, before and after."""
         for name in ("aput", "aput_writes"):
             setattr(saver, name, self._around(getattr(saver, name), name))
+        if (stage_of := getattr(saver, "stage", None)) is not None:
+            saver.stage = lambda *args, **options: self._staged(stage_of(*args, **options))
         view_of, views = getattr(saver, "for_tenant", None), dict[str, Any]()
         if view_of is None:
             return
@@ -89,10 +91,18 @@ class Watcher:
             if tenant not in views:
                 views[tenant] = view_of(tenant)
                 if views[tenant] is not saver:
+                    for name in ("aput", "aput_writes", "stage"):  # a view is a copy, and would tell of each twice
+                        vars(views[tenant]).pop(name, None)
                     self.saver(views[tenant])
             return views[tenant]
 
         saver.for_tenant = for_tenant
+
+    def _staged(self, stage: Any) -> Any:
+        """Tell of each checkpoint that a stage takes, and of each time that it writes what it has."""
+        for name in ("put", "write"):
+            setattr(stage, name, self._around(getattr(stage, name), name))
+        return stage
 
     def _around(self, method: Any, name: str) -> Any:
         async def saved(*args: Any, **options: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import is_
 from typing import Any
 
 from segue.base.errors import UserError
@@ -135,14 +136,20 @@ class CombinedToolset(Toolset):
         Raises:
             UserError: Two tools have one name.
         """
+        parts = tuple(one.tools() for one in self.sets)
+        known: tuple[tuple[Any, ...], list[Tool]] | None = self.__dict__.get("_known")
+        if known is not None and all(map(is_, known[0], parts)) and all(type(part) is tuple for part in parts):
+            return known[1]
         found: dict[str, Tool] = {}
-        for held in (each for one in self.sets for each in one.tools()):
+        for held in (each for part in parts for each in part):
             if held.name in found:
                 raise UserError(
                     f"two tools are called {held.name!r}.", way_out="Rename one, or use toolset.prefixed(…)."
                 )
             found[held.name] = held
-        return [found[name] for name in sorted(found)]
+        made = [found[name] for name in sorted(found)]
+        self.__dict__["_known"] = (parts, made)
+        return made
 
     async def open(self) -> None:
         """Open each."""

@@ -144,6 +144,9 @@ class OpenWorkspace:
         self.saver, locks = await open_state(
             self.settings, self.database_url, self.folder, self.data_dir, environ, stack
         )
+        saver = self.saver
+        if hasattr(saver, "notes_now"):
+            self.records.noted = lambda tenant, thread, run: saver.for_tenant(tenant).notes_now(thread, run)
         self.turns = ThreadTurns(locks, self.settings.thread_wait_s)
         self.ledger = await open_ledger(self.saver, self.data_dir, stack)
         spent = Spending(self.database_url or self.data_dir / FILE) if self.settings.router.budgets else None

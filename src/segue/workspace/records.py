@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -64,6 +64,8 @@ class RunRecords:
         self._own = self._tables.own
         self._writer = None if self._own else ThreadPoolExecutor(1, thread_name_prefix="segue-records")
         self._noted: deque[Statement] = deque()
+        self.noted: Callable[[str, str, str], list[bytes]] | None = None
+        """By tenant, thread and run: what lies with its checkpoints; see `segue.workspace.notes`."""
         if self._own is not None:
             self._own.waits(_BLOCK_S)
             self._file = os.stat(self._own.path)
@@ -236,6 +238,11 @@ class RunRecords:
         record.usage = orjson.loads(spent[0][0]) if spent else record.usage
         for row in steps:
             add_step(record.trajectory, orjson.loads(row[0]))
+        for note in self.noted(record.tenant, record.thread_id, record.run_id) if self.noted is not None else ():
+            held = orjson.loads(note)
+            record.usage = held["spent"] or record.usage
+            for step in held["steps"]:
+                add_step(record.trajectory, step)
         return record
 
     def _must_be_there(self) -> None:

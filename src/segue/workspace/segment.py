@@ -33,11 +33,11 @@ from segue.context.events import (
 from segue.context.run import RunContext, Services
 from segue.graphs.edges import EdgeLog
 from segue.graphs.recovery import recover
-from segue.graphs.running import with_context
 from segue.memory.locks import Held
 from segue.tracing.spans import Span
 from segue.tracing.tracer import About
 from segue.workspace.ending import asked, failed, has_ended, reached
+from segue.workspace.notes import Notes
 from segue.workspace.records import RunRecords, cut_short
 from segue.workspace.resuming import BRANCH, RUN_ID, input_of
 from segue.workspace.run import RunHandle
@@ -67,6 +67,7 @@ class Segment:
     deps: Any
     handle: RunHandle
     meter: Meter
+    notes: Notes
     resumed: bool
     answers: dict[str, dict[str, Any]] = field(default_factory=dict)
     """What people answered just now, by interrupt id."""
@@ -128,6 +129,8 @@ class Segment:
             record.stop_reason = None
             record.answers |= self.answers
             await self.records.keep(record)
+            if self.resumed:
+                await self._forget_notes(soon=True)
             await self._bury_the_dead()
             self._emit(RunStarted(
                 run_id=record.run_id, at=clock.now(), thread_id=record.thread_id, agent=record.agent,
@@ -141,6 +144,11 @@ class Segment:
                 self.error = TimeoutError() if limit.expired() else self.error
         if limit.when() is not None and not limit.expired():
             limit.reschedule(None)
+
+    async def _forget_notes(self, *, soon: bool) -> None:
+        """The record holds by now what was noted with checkpoints."""
+        if (drop := getattr(self.graph.checkpointer, "drop_notes", None)) is not None:
+            await drop(self.record.thread_id, self.record.run_id, soon=soon)
 
     async def _bury_the_dead(self) -> None:
         """Whatever is written down as running on this thread has lost its process: the thread is ours now."""
@@ -168,7 +176,7 @@ class Segment:
         )
         span = self._begin_span()
         config = self._config()
-        if not record.starts_at:
+        if not record.starts_at and not self._fresh():
             await migrated(self.graph, config, record)
         given, begins = await input_of(self.graph, config, record, self.agent.fresh_input(), resumed=self.resumed)
         if self.change is not None:
@@ -180,14 +188,20 @@ class Segment:
         log = EdgeLog(resumed=goes_on)
         if goes_on:
             await recover(self.graph, config, log)
-        inside = with_context(config, ctx.at(span_id=span.span_id), log)
-        result = await self.graph.ainvoke(given, inside, durability="sync", version="v2", control=self.handle.control)
+        result = await self.graph.run(
+            given, config, ctx.at(span_id=span.span_id), log, control=self.handle.control, notes=self.notes,
+            fresh=self._fresh(),
+        )  # fmt: skip
         if result.interrupts:
             span.status = "waiting"
             for event in asked(record, result.interrupts, self.services.clock.now(), self.expires_s):
                 self._emit(event)
         else:
             has_ended(record, result.value)
+
+    def _fresh(self) -> bool:
+        """Whether the thread is this run's own, and the run new: then it has no checkpoint."""
+        return not self.resumed and self.change is None and self.record.thread_id == self.record.run_id
 
     def _begin_span(self) -> Span:
         record, tracer = self.record, self.services.tracer
@@ -221,6 +235,7 @@ class Segment:
         try:
             if not isinstance(error, ThreadLost):  # somebody else may have the run by now: its record is theirs
                 await self.records.keep(record)
+                await self._forget_notes(soon=False)
         except StoreError as lost:  # what came of it is told; the store still says `running`, and it can be resumed
             _log.error("run %s ended as %r, which cannot be kept: %s", record.run_id, record.status, lost)
             if error is None and record.status != "completed":
@@ -275,7 +290,7 @@ class Segment:
 
     def _add_step(self, step: dict[str, Any]) -> None:
         add_step(self.record.trajectory, step)
-        self.records.note_step(self.record.tenant, self.record.run_id, step)
+        self.notes.step(step)
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, cast
 
 from segue.agents.run import Run, RunRecord
@@ -20,6 +19,7 @@ from segue.tracing.redaction import Redaction
 from segue.tracing.spans import new_trace_id
 from segue.workspace.checks import request_of
 from segue.workspace.finding import Finding
+from segue.workspace.notes import Notes
 from segue.workspace.run import RunHandle
 from segue.workspace.segment import Change, Segment
 
@@ -154,6 +154,7 @@ class Starting(Finding):
             await self._ready(agent)
             redact = Redaction(self.services.redact)
             self._clean(record)
+            notes = Notes(self.records, record.tenant, record.run_id)
             segment = Segment(
                 agent=agent,
                 graph=self._graph(agent, record.tenant),
@@ -165,8 +166,9 @@ class Starting(Finding):
                 handle=handle,
                 meter=Meter.resumed(
                     Budget(**record.budget), record.usage,
-                    on_spent=partial(self.records.note_spent, record.tenant, record.run_id),
+                    on_spent=notes.spent,
                 ),
+                notes=notes,
                 resumed=answers is not None,
                 change=change,
                 answers=cast("dict[str, Any]", redact.data(answers or {})),

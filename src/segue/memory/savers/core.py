@@ -22,6 +22,8 @@ from segue.memory.savers.reading import Body, Reader, Steps, ask, head_of, toget
 from segue.memory.savers.values import Codec
 from segue.memory.sealing import Seal
 
+Note = tuple[str, bytes]
+"""A run's id, and what it notes; empty where it notes nothing."""
 _BLOCK = 64
 _TRIES = 6
 _PAGE = 50
@@ -119,6 +121,32 @@ class Core:
                 shared.cache.put(place, head, instead_of=parent_id)
             return
         raise _contended(place)
+
+    def stage(
+        self, place: Place, parent_id: str | None, checkpoint: Any, metadata: Any, new_versions: Any
+    ) -> Steps[tuple[int, list[Statement]]]:
+        """The thread's number, and what stores a checkpoint, for the caller to run; it is taken to be stored now."""
+        shared = self.shared
+        parent = yield from self._parent(place, parent_id, checkpoint, new_versions)
+        thread = parent.thread if parent is not None else (yield from self.thread(place))
+        yield from shared.reserve("lineage", 3 * len(checkpoint.get("channel_values") or ()) + 4)
+        with shared.cache.lock:
+            draft = self._draft(place, thread, parent)
+            head = draft.checkpoint(checkpoint, metadata, new_versions, parent_id, ())
+            draft.committed()
+            shared.cache.put(place, head, instead_of=parent_id)
+        return thread, draft.statements
+
+    def note(self, place: Place, thread: int, note: Note) -> Statement:
+        """What stores a note."""
+        run, body = note
+        return schema.NOTE, (thread, run, self.shared.seal.seal(body, "note", *place[:2], run))
+
+    def notes(self, thread: str, run: str) -> Steps[list[bytes]]:
+        """What a run has noted since its record was kept, the oldest first."""
+        rows = yield from ask(schema.NOTES, self.tenant, thread, run)
+        opened = (self.shared.seal.open(bytes(row[0]), "note", self.tenant, thread, run) for row in rows)
+        return [line for body in opened for line in body.split(b"\n")]
 
     def put_writes(self, tasks: Sequence[Task]) -> Steps[None]:
         """Store the writes of tasks."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from langgraph.checkpoint.base import WRITES_IDX_MAP, writes_sort_key
 
@@ -34,6 +34,12 @@ class Ask:
 
 Steps = Generator[Ask, list[Any], _T]
 """Asks and is sent rows; with `together`, the rows of each statement."""
+
+
+class Run(Protocol):
+    """Lets a database answer each question of the steps, and gives back what they come to."""
+
+    async def __call__(self, steps: Steps[_T]) -> _T: ...
 
 
 def ask(sql: str, *parameters: Any) -> Steps[list[Row]]:

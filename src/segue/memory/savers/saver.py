@@ -29,6 +29,7 @@ from segue.memory.savers.history import history
 from segue.memory.savers.live import LiveCache
 from segue.memory.savers.pending import Pending, settle
 from segue.memory.savers.reading import Ask, Steps, together
+from segue.memory.savers.staging import Before, Stage, Staging
 from segue.memory.savers.values import Codec
 from segue.memory.sealing import Plain, Seal
 
@@ -67,6 +68,7 @@ class FlatSaver(BaseCheckpointSaver[int]):
         shared = Shared(seal or Plain(), schema.SEGMENTS[database.dialect], cache, verify)
         self._core = Core(shared, tenant, Codec(self.serde))
         self._pendings: dict[int, Pending] = {}
+        self._stagings: dict[int, Staging] = {}
         self._clones: dict[frozenset[tuple[str, ...]], FlatSaver] = {}
 
     @property
@@ -109,8 +111,34 @@ class FlatSaver(BaseCheckpointSaver[int]):
         """`setup` for code that is not async."""
         self._run_now(_setup(self.database.dialect))
 
+    def stage(self, config: Any, *, before: Before) -> Stage:
+        """Where a run puts its checkpoints that need not be durable at once; `before` is awaited ahead of each commit."""
+        place, _ = place_of(self.tenant, config)
+        return Stage(self._staging(), self._core, self.database, self._run, place, before)
+
+    def notes_now(self, thread_id: str, run_id: str) -> list[bytes]:
+        """What a run has noted in checkpoints since its record was kept, the oldest first. It blocks.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        return self._run_now(self._core.notes(thread_id, run_id))
+
+    async def drop_notes(self, thread_id: str, run_id: str, *, soon: bool = True) -> None:
+        """Take out what a run has noted: its record holds it; with `soon=False`, with whatever is written next.
+
+        Raises:
+            StoreError: With `soon`: they cannot be taken out.
+        """
+        statement = (schema.DROP_NOTES, (self.tenant, thread_id, run_id))
+        if soon:
+            await self.database.transaction([statement])
+        else:
+            self._staging().later(statement, self.database)
+
     async def settled(self) -> None:
         """Until no writes of this event loop wait."""
+        await self._flush()
         pending = self._pendings.pop(id(asyncio.get_running_loop()), None)
         if pending is not None:
             await pending.close()
@@ -123,7 +151,10 @@ class FlatSaver(BaseCheckpointSaver[int]):
             ChangedInPlace: With `verify`: a value was changed after it was stored.
         """
         place, parent = place_of(self.tenant, config)
-        pending = self._pendings.get(id(asyncio.get_running_loop()))
+        loop = id(asyncio.get_running_loop())
+        if (staging := self._stagings.get(loop)) is not None:
+            await staging.durable(*place[:2])
+        pending = self._pendings.get(loop)
         waiting = pending.take(place, parent) if pending is not None else []
         tasks = [item.task for item in waiting]
         found = get_checkpoint_metadata(config, metadata)
@@ -315,8 +346,20 @@ class FlatSaver(BaseCheckpointSaver[int]):
             pending = self._pendings[id(loop)] = Pending(loop, lambda tasks: self._run(self._core.put_writes(tasks)))
         return pending
 
+    def _staging(self) -> Staging:
+        loop = asyncio.get_running_loop()
+        staging = self._stagings.get(id(loop))
+        if staging is None or staging.loop is not loop:
+            for key in [key for key, held in self._stagings.items() if held.loop.is_closed()]:
+                del self._stagings[key]
+            staging = self._stagings[id(loop)] = Staging(loop)
+        return staging
+
     async def _flush(self) -> None:
-        pending = self._pendings.get(id(asyncio.get_running_loop()))
+        loop = id(asyncio.get_running_loop())
+        if (staging := self._stagings.get(loop)) is not None:
+            await staging.durable(self.tenant)
+        pending = self._pendings.get(loop)
         if pending is not None:
             await pending.flush()
 

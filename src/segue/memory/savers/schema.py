@@ -5,6 +5,7 @@
     segue_writes       one row a task's writes, or a part of them
     segue_lineages     one row a lineage: an append-only run of a list's elements, or one large value
     segue_segments     the elements, by lineage and position
+    segue_notes        one row a checkpoint: what its run did since the one before, until the run's record is kept
     segue_numbers      counters, so that numbers are never used twice
 
 All hang on the thread: with its row the database drops the rest. Where rows are taken out of a thread its number
@@ -36,6 +37,9 @@ _TABLES = (
     "CREATE INDEX IF NOT EXISTS segue_writes_at ON segue_writes (thread, ns, checkpoint)",
     f"CREATE TABLE IF NOT EXISTS segue_lineages (no INTEGER PRIMARY KEY, thread INTEGER NOT NULL {_OWNER})",
     "CREATE INDEX IF NOT EXISTS segue_lineages_thread ON segue_lineages (thread)",
+    f"CREATE TABLE IF NOT EXISTS segue_notes (no SERIAL, thread INTEGER NOT NULL {_OWNER}, run TEXT NOT NULL,"
+    " body BLOB NOT NULL)",
+    "CREATE INDEX IF NOT EXISTS segue_notes_thread ON segue_notes (thread)",
 )
 _FIRST = (
     "INSERT INTO segue_numbers (name, next) VALUES ('schema', 1), ('lineage', 1), ('thread', 1)"
@@ -149,6 +153,15 @@ WRITES = "SELECT no, task, path, body FROM segue_writes WHERE thread = ? AND ns 
 ALL_WRITES_OF = "SELECT no, ns, checkpoint, task, path, body FROM segue_writes WHERE thread = ? ORDER BY no"
 PUT_WRITES = "INSERT INTO segue_writes (thread, ns, checkpoint, task, path, body) VALUES (?, ?, ?, ?, ?, ?)"
 DROP_WRITES = "DELETE FROM segue_writes WHERE no = ?"
+
+NOTE = "INSERT INTO segue_notes (thread, run, body) VALUES (?, ?, ?)"
+NOTES = (
+    "SELECT n.body FROM segue_threads t JOIN segue_notes n ON n.thread = t.no"
+    " WHERE t.tenant = ? AND t.thread = ? AND n.run = ? ORDER BY n.no"
+)
+DROP_NOTES = (
+    "DELETE FROM segue_notes WHERE thread = (SELECT no FROM segue_threads WHERE tenant = ? AND thread = ?) AND run = ?"
+)
 
 NEW_LINEAGE = "INSERT INTO segue_lineages (no, thread) VALUES (?, ?)"
 LINEAGES = "SELECT no FROM segue_lineages WHERE thread = ?"

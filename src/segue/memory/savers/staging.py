@@ -1,0 +1,198 @@
+"""Stages: the checkpoints of runs in, as they come; a few transactions out.
+
+A checkpoint that is staged is written with those that come within the next milliseconds, of all runs, in one commit.
+`durable` waits for all that a run has put: whoever is about to do what cannot be taken back, or says that a run has
+ended, asks for that first. What a loss of the process takes along is at most `STAGE_S` of work, which is done again;
+every checkpoint that is there is whole, and so are all before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Any, Self
+
+from segue.base.errors import StoreError
+from segue.memory.database import Clash, Database, Statement
+from segue.memory.savers.core import Core, Note
+from segue.memory.savers.live import Place
+from segue.memory.savers.reading import Run
+
+STAGE_S = 0.005
+"""Seconds that a checkpoint waits for the ones after it."""
+_FEW = 4
+_MOST = 64
+"""Checkpoints of one run that may wait."""
+Before = Callable[[], Awaitable[None]]
+Put = tuple[str | None, Any, Any, Any]
+"""The parent's id, the checkpoint, its metadata, and the versions that are new."""
+LATER_S = 1.0
+"""Seconds after which what is in no hurry is written by itself."""
+
+
+class Staging:
+    """The stages of one event loop that have something to write."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.runs = 0
+        """How many run just now: where there are many, they wait for one another's commits."""
+        self._waiting: dict[Stage, None] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._later: list[Statement] = []
+        self._last: asyncio.TimerHandle | None = None
+        self._writing: set[asyncio.Task[Any]] = set()
+
+    def later(self, statement: Statement, database: Database) -> None:
+        """Run a statement that is in no hurry with the next commit."""
+        self._later.append(statement)
+        if self._last is None:
+            self._last = self.loop.call_later(LATER_S, self._by_itself, database)
+
+    def overdue(self) -> list[Statement]:
+        """What was in no hurry, for a commit that happens anyway."""
+        if self._last is not None:
+            self._last.cancel()
+            self._last = None
+        found, self._later = self._later, []
+        return found
+
+    def _by_itself(self, database: Database) -> None:
+        if found := self.overdue():
+            task = self.loop.create_task(_quietly(database, found))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+
+    def add(self, stage: Stage) -> None:
+        """Have it written before long."""
+        self._waiting[stage] = None
+        if self._timer is None:
+            self._timer = self.loop.call_later(STAGE_S, self.begin)
+
+    def drop(self, stage: Stage) -> None:
+        """It has nothing to write any more."""
+        self._waiting.pop(stage, None)
+
+    def begin(self) -> None:
+        """Write whatever waits: the last one takes the others along into one commit."""
+        self._timer = None
+        stages = list(self._waiting)
+        self._waiting.clear()
+        for at, stage in enumerate(stages, 1):
+            stage.begin(soon=at == len(stages))
+
+    async def durable(self, tenant: str, thread: str | None = None) -> None:
+        """Until what waits of a thread, or of all, is durable; who put it is told where it cannot be."""
+        for stage in [each for each in self._waiting if thread is None or each.place[:2] == (tenant, thread)]:
+            await asyncio.wait([stage.begin(soon=True)])
+
+
+class Stage:
+    """The checkpoints of one run that are not durable yet. One task at a time puts, inside `with`."""
+
+    def __init__(self, staging: Staging, core: Core, database: Database, run: Run, place: Place, before: Before) -> None:
+        self.place = place
+        self._staging = staging
+        self._core = core
+        self._database = database
+        self._run = run
+        self._before = before
+        self._puts: list[Put] = []
+        self._statements: list[Statement] = []
+        self._thread = 0
+        self._notes: list[Note] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._broken = False
+        """Whether a write was broken off: what lies in the database is not what was thought."""
+
+    def __enter__(self) -> Self:
+        self._staging.runs += 1
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._staging.runs -= 1
+
+    async def put(self, parent: str | None, checkpoint: Any, metadata: Any, new_versions: Any, note: Note) -> None:
+        """Take a checkpoint, as it is now, and a note to be stored with it.
+
+        Raises:
+            StoreError: One that was put before could not be written.
+        """
+        if self._writing is not None or len(self._puts) >= _MOST:
+            await self.durable()
+        self._thread, statements = await self._run(
+            self._core.stage(self.place, parent, checkpoint, metadata, new_versions)
+        )
+        seen = {name: dict(held) for name, held in checkpoint["versions_seen"].items()}
+        self._statements += statements
+        self._puts.append((parent, {**checkpoint, "versions_seen": seen}, metadata, new_versions))
+        if note[1]:
+            self._notes.append(note)
+        self._staging.add(self)
+
+    async def durable(self) -> None:
+        """Until all that was put is durable; what waits of other runs goes along.
+
+        Raises:
+            StoreError: It could not be written.
+        """
+        if self._writing is not None:
+            await self._written(self._writing)
+        if self._puts:
+            await self.write(soon=self._staging.runs <= _FEW)
+
+    def begin(self, *, soon: bool) -> asyncio.Task[None]:
+        """Write what was put."""
+        if self._writing is None or self._writing.done():
+            self._writing = self._staging.loop.create_task(self.write(soon))
+        return self._writing
+
+    async def _written(self, writing: asyncio.Task[None]) -> None:
+        try:
+            await asyncio.shield(writing)
+        finally:
+            if writing.done():
+                self._writing = None
+
+    async def write(self, soon: bool) -> None:
+        """Write what was put, in one transaction."""
+        puts, statements, notes = self._puts, self._statements, self._notes
+        self._puts, self._statements, self._notes = [], [], []
+        self._staging.drop(self)
+        try:
+            await self._before()
+            if self._broken:
+                await self._again(puts, notes)
+                self._broken = False
+            elif puts:
+                if notes:
+                    statements.append(self._noted(notes))
+                await self._database.transaction([*statements, *self._staging.overdue()], soon=soon)
+        except Clash:  # somebody else changed the thread's rows: once more, each on what is there now
+            self._core.shared.forget(*self.place[:2])
+            await self._again(puts, notes)
+        except asyncio.CancelledError:  # nobody knows whether it was written: once more, for whoever asks next
+            self._core.shared.forget(*self.place[:2])
+            self._puts[:0], self._notes[:0] = puts, notes
+            self._broken = True
+            raise
+        except StoreError:
+            self._core.shared.forget(*self.place[:2])
+            raise
+
+    async def _again(self, puts: Sequence[Put], notes: Sequence[Note]) -> None:
+        for parent, checkpoint, metadata, new_versions in puts:
+            await self._run(self._core.put(self.place, parent, checkpoint, metadata, new_versions, []))
+        self._thread = await self._run(self._core.thread(self.place))
+        if notes:
+            await self._database.transaction([self._noted(notes)])
+
+    def _noted(self, notes: Sequence[Note]) -> Statement:
+        """The notes of one commit as one row: a line each."""
+        return self._core.note(self.place, self._thread, (notes[0][0], b"\n".join(body for _, body in notes)))
+
+
+async def _quietly(database: Database, statements: Sequence[Statement]) -> None:
+    with suppress(StoreError):  # it is tidying up
+        await database.transaction(statements, soon=False)
