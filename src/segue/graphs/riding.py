@@ -118,7 +118,7 @@ class Ride:
         return {name: channels[name].value for name in names if channels[name].value is not MISSING}
 
     async def durable(self) -> None:
-        """Until every checkpoint of this run is durable, and every decision before them.
+        """Until every checkpoint of this run is durable, and every decision before them that held or changed anything.
 
         Raises:
             StoreError: They cannot be written.
@@ -143,9 +143,9 @@ class Ride:
         await self.saver.aput_writes({"configurable": at}, writes, task_id, task_path_str((_PULL, node)))
 
     async def _decided(self) -> None:
-        """A decision is written down before a checkpoint builds on it."""
+        """What held or changed anything is written down before a checkpoint builds on it: `AuditLog.settle_soon`."""
         if (audit := self.ctx.services.audit) is not None:
-            await audit.settle()
+            await audit.settle_soon()
 
     def _next(self) -> int:
         return max(self._versions.values(), default=0) + 1
