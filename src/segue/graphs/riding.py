@@ -143,7 +143,7 @@ class Ride:
         await self.saver.aput_writes({"configurable": at}, writes, task_id, task_path_str((_PULL, node)))
 
     async def _decided(self) -> None:
-        """A decision is written down before a checkpoint builds on it."""
+        """What held or changed anything is written down before a checkpoint builds on it: `AuditLog.settle_soon`."""
         if (audit := self.ctx.services.audit) is not None:
             await audit.settle_soon()
 

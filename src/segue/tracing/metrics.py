@@ -191,7 +191,10 @@ class Metrics:
 
     def _time(self, name: str, seconds: float, *labels: str) -> None:
         held = self._histograms[name]
-        held.setdefault(self._labels(held, labels), _Histogram()).add(seconds)
+        key = self._labels(held, labels)
+        if key not in held:
+            held[key] = _Histogram()
+        held[key].add(seconds)
 
     def _labels(self, held: dict[Labels, Any], labels: Labels) -> Labels:
         if labels in held:

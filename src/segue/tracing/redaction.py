@@ -22,8 +22,11 @@ ALL: tuple[Class, ...] = ("secrets", "pii")
 
 _SHORT = 256
 """Up to this many characters a text is looked at once and remembered: names and attributes come again and again."""
+_KEYS = 4096
 _DEPTH = 32
 _LONGEST_NUMBER = 19
+_SMALL = 1_000_000_000_000
+"""Whole numbers below it are no numbers of cards or phones."""
 
 
 def redactor(classes: Iterable[Class] = ALL) -> Redactor:
@@ -38,8 +41,14 @@ def redactor(classes: Iterable[Class] = ALL) -> Redactor:
             found += [each for each in find_pii(text) if not any(_overlap(each, other) for other in found)]
         return _without(text, found) if found else text
 
+    if not wanted:
+        return str
     remembered = lru_cache(maxsize=4096)(redact)
-    return (lambda text: remembered(text) if len(text) <= _SHORT else redact(text)) if wanted else str
+
+    def redacted(text: str) -> str:
+        return remembered(text) if len(text) <= _SHORT else redact(text)
+
+    return redacted
 
 
 def _overlap(one: Finding, other: Finding) -> bool:
@@ -56,11 +65,31 @@ def _without(text: str, found: list[Finding]) -> str:
     return "".join([*parts, text[at:]])
 
 
+class _Keys(dict[str, tuple[str, bool]]):
+    """Keys as they may be seen, and whether one names a secret whatever it looks like: each looked at once."""
+
+    def __init__(self, redact: Redactor) -> None:
+        super().__init__()
+        self._redact = redact
+
+    def __missing__(self, key: str) -> tuple[str, bool]:
+        from segue.tracing.secrets import names_a_secret
+
+        name = self._redact(key)
+        found = name, self._redact is not str and names_a_secret(name)
+        if len(key) <= _SHORT:
+            if len(self) >= _KEYS:
+                self.clear()
+            self[key] = found
+        return found
+
+
 class Redaction:
     """A redactor for plain data: every text in it, keys too, and numbers that are card or phone numbers."""
 
     def __init__(self, redact: Redactor | None = None) -> None:
         self.text: Redactor = redact or redactor()
+        self._keys = _Keys(self.text)
 
     def data(self, value: Any, depth: int = _DEPTH) -> Any:
         """A redacted copy; what is no plain data becomes its text. The value itself is not touched."""
@@ -74,10 +103,7 @@ class Redaction:
             case _ if depth == 0:
                 return "[too deep]"
             case Mapping():
-                return {
-                    (name := self.text(str(key))): self._under(name, held, depth - 1)
-                    for key, held in list(value.items())
-                }
+                return self.mapping(value, depth)
             case list() | tuple() | set() | frozenset():
                 return [self.data(held, depth - 1) for held in list(value)]
             case bytes() | bytearray() | memoryview():
@@ -85,16 +111,24 @@ class Redaction:
             case _:
                 return self.data(_plain(value), depth - 1)
 
-    def _under(self, key: str, value: Any, depth: int) -> Any:
-        if isinstance(value, str) and value and self.text is not str:
-            from segue.tracing.secrets import names_a_secret
-
-            if names_a_secret(key):
-                return "[secret]"
-        return self.data(value, depth)
+    def mapping(self, value: Mapping[Any, Any], depth: int = _DEPTH) -> dict[str, Any]:
+        """`data` of a mapping. Plain values are taken here: every span has some."""
+        out, keys, redact = {}, self._keys, self.text
+        for key, held in list(value.items()):
+            name, hides = keys[key if type(key) is str else str(key)]
+            kind = type(held)
+            if kind is str:
+                out[name] = "[secret]" if hides and held else redact(held)
+            elif held is None or kind is bool or kind is float or (kind is int and -_SMALL < held < _SMALL):
+                out[name] = held
+            elif hides and isinstance(held, str) and held:
+                out[name] = "[secret]"
+            else:
+                out[name] = self.data(held, depth - 1)
+        return out
 
     def _number(self, value: int) -> Any:
-        if -1_000_000_000_000 < value < 1_000_000_000_000:
+        if -_SMALL < value < _SMALL:
             return value
         text = str(value)
         return value if len(text) <= _LONGEST_NUMBER and self.text(text) == text else self.text(text)

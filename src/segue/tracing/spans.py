@@ -67,12 +67,12 @@ _DOTTED = _Dotted()
 
 def new_trace_id() -> str:
     """32 hex digits."""
-    return f"{_RANDOM.getrandbits(128):032x}"
+    return _RANDOM.getrandbits(128).to_bytes(16).hex()
 
 
 def new_span_id() -> str:
     """16 hex digits."""
-    return f"{_RANDOM.getrandbits(64):016x}"
+    return _RANDOM.getrandbits(64).to_bytes(8).hex()
 
 
 class Span:

@@ -20,9 +20,10 @@ from segue.tracing.uses import Use, uses_in
 
 _SCHEMA = in_both(
     """CREATE TABLE IF NOT EXISTS @spans (
-        tenant TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT PRIMARY KEY, parent_id TEXT NOT NULL,
+        tenant TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT NOT NULL, parent_id TEXT NOT NULL,
         run_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, start_ns INTEGER NOT NULL,
-        end_ns INTEGER NOT NULL, status TEXT NOT NULL, attributes BLOB NOT NULL) WITHOUT ROWID""",
+        end_ns INTEGER NOT NULL, status TEXT NOT NULL, attributes BLOB NOT NULL,
+        PRIMARY KEY (tenant, run_id, span_id)) WITHOUT ROWID""",  # the spans of a run lie side by side
     "CREATE INDEX IF NOT EXISTS @spans_by_run ON @spans (tenant, run_id, start_ns)",
     "CREATE INDEX IF NOT EXISTS @spans_generations ON @spans (tenant, start_ns) WHERE kind = 'generation'",
     "CREATE INDEX IF NOT EXISTS @spans_by_time ON @spans (start_ns)"
@@ -67,9 +68,7 @@ class TraceStore:
             StoreError: It cannot be kept.
         """
         seen = self._redaction
-        encoded = [
-            (*row[:6], _text(seen.text(row.name)), *row[7:10], _encoded(seen.data(row.attributes))) for row in rows
-        ]
+        encoded = [(*row[:6], _text(seen.text(row[6])), *row[7:10], _encoded(seen.mapping(row[10]))) for row in rows]
         statements = inserted("@spans", encoded, more="ON CONFLICT DO NOTHING")
         if used := uses_in(rows, seen.text):
             statements += inserted("@uses", used, more="ON CONFLICT DO NOTHING")
@@ -206,7 +205,7 @@ class TraceStore:
 
 def _text(name: str) -> str:
     """Without the one character that PostgreSQL's text does not take."""
-    return name.replace("\x00", "")
+    return name.replace("\x00", "") if "\x00" in name else name
 
 
 def _encoded(attributes: dict[str, Any]) -> bytes:
