@@ -89,6 +89,8 @@ class Lane:
                 await ride.leave()
                 raise
             await ride.durable()
+            if fresh and ride.stage is not None:
+                ride.stage.let_go(ride.id)
         return Outcome(ride.values(self.graph.output_channels), interrupts)
 
     async def _go(self, ride: Ride, ctx: RunContext[Any], control: Any) -> tuple[Any, ...]:

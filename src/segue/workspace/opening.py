@@ -24,6 +24,7 @@ from segue.tools.ledger import open_ledger
 from segue.tracing.bridge import Parent, parent_in
 from segue.tracing.redaction import redactor
 from segue.tracing.spans import new_trace_id
+from segue.workspace.admission import Doors
 from segue.workspace.checks import writable
 from segue.workspace.keeping import database_url, open_state, open_stores
 from segue.workspace.routing import LazyRouter
@@ -66,6 +67,7 @@ class OpenWorkspace:
         self._openings: weakref.WeakKeyDictionary[Runnable, asyncio.Lock] = weakref.WeakKeyDictionary()
         self._draining = False
         self._running: dict[str, RunHandle] = {}
+        self._doors = Doors()
         self._watchers: list[Callable[[str, RunHandle], None]] = []
 
     @classmethod

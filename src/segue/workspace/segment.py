@@ -73,6 +73,8 @@ class Segment:
     """What people answered just now, by interrupt id."""
     change: Change | None = None
     """For a fork: what it begins with, instead of a request."""
+    waited_s: float = 0.0
+    """Seconds that it waited to be let in; they count as the run's."""
     expires_s: float | None = None
     """Seconds that a person has for an approval that says nothing itself; `None` for no end."""
     span: Span | None = field(default=None, init=False)
@@ -89,7 +91,8 @@ class Segment:
             CancelledError: The task was cancelled, other than by the run's handle; the run has ended in order.
         """
         record, began = self.record, self.services.clock.monotonic()
-        limit = asyncio.timeout(self.meter.budget.wall_s)
+        wall_s = self.meter.budget.wall_s
+        limit = asyncio.timeout(None if wall_s is None else max(0.0, wall_s - self.waited_s))
         try:
             async with limit, turns.of(record.tenant, record.thread_id) as held:
                 await self._turn(limit, held)

@@ -150,7 +150,11 @@ class Starting(Finding):
         answers: dict[str, Any] | None,
         change: Change | None,
     ) -> Run:
+        door, came = self._doors.here(), self._clock.monotonic()
+        entered = False
         try:
+            await door.enter()
+            entered = True
             await self._ready(agent)
             redact = Redaction(self.services.redact)
             self._clean(record)
@@ -173,6 +177,7 @@ class Starting(Finding):
                 change=change,
                 answers=cast("dict[str, Any]", redact.data(answers or {})),
                 expires_s=self.settings.approval_expires_s,
+                waited_s=self._clock.monotonic() - came,
             )  # fmt: skip
             return await segment.go(self.turns)
         except asyncio.CancelledError:
@@ -181,6 +186,8 @@ class Starting(Finding):
             return await self._never_began(agent, record, handle, resumed=answers is not None)
         finally:
             self._running.pop(record.run_id, None)
+            if entered:
+                door.leave()
 
     def _clean(self, record: RunRecord) -> None:
         """What a person said without keys and passwords, before any of it is kept."""

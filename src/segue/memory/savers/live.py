@@ -115,6 +115,11 @@ class LiveCache:
             while self._heads and (len(self._heads) > self._most or self._bytes > self._most_bytes):
                 self._drop(next(iter(self._heads)))
 
+    def let_go(self, place: Place, checkpoint_id: str) -> None:
+        """Drop a head that nobody is likely to go on with; who does reads it again."""
+        with self.lock:
+            self._drop((place, checkpoint_id))
+
     def forget(self, tenant: str, thread: str) -> None:
         """Drop whatever is known of a thread."""
         with self.lock:

@@ -131,6 +131,10 @@ class Stage:
             self._notes.append(note)
         self._staging.add(self)
 
+    def let_go(self, checkpoint_id: str) -> None:
+        """The thread is at its end, as far as one can see: it need not be kept in memory."""
+        self._core.shared.cache.let_go(self.place, checkpoint_id)
+
     async def durable(self) -> None:
         """Until all that was put is durable; what waits of other runs goes along.
 
