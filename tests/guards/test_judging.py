@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from segue.context import Allow, Ask, Block, Rewrite, RunContext
-from segue.guards import Judgement, Rail, Subject, judge, rail
+from segue.guards import Judgement, Rail, Subject, TextRail, judge, rail
 
 
 def on(text: str = "hello", **more: Any) -> Subject:
@@ -163,6 +163,40 @@ async def test_an_answer_that_is_no_verdict_blocks(ctx: RunContext[Any], answer:
 
     assert isinstance(judgement.verdict, Block)
     assert "instead of a verdict" in judgement.verdict.reason
+
+
+class Odd(TextRail):
+    """A rail that sees text only, and answers or raises what it is told to."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def look(self, text: str, before: str = "") -> Any:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (ValueError("sk-secret"), "raised ValueError at test_judging.py:"),
+        (None, "answered with NoneType instead of a verdict"),
+        (Rewrite(7), "rewrote text to a number"),
+    ],
+)
+async def test_a_rail_of_text_alone_that_fails_blocks_and_its_span_says_so(
+    ctx: RunContext[Any], spans: Any, answer: Any, reason: str
+) -> None:
+    judgement = await judge([Odd(answer), Odd(Allow())], on(), ctx)
+
+    assert isinstance(judgement.verdict, Block)
+    assert f"rail 'Odd' {reason}" in judgement.verdict.reason
+    assert "sk-secret" not in judgement.verdict.reason
+    (span,) = spans.read()
+    assert (span.kind, span.name, span.status) == ("verdict", "Odd", "error")
+    assert span.attributes["segue.verdict"] == "block"
+    assert span.attributes["segue.reason"] == judgement.verdict.reason
 
 
 async def test_a_rail_that_hangs_blocks_at_its_time_limit(ctx: RunContext[Any]) -> None:

@@ -387,7 +387,7 @@ async def test_a_tool_that_writes_finds_all_that_was_decided_before_it_written_d
     def write() -> str:
         """Write."""
         assert ws.audit is not None
-        seen.extend(entry.get("tool", entry.get("place")) for entry in entries(ws.audit.path))
+        seen.extend(str(entry.get("tool", entry.get("place"))) for entry in entries(ws.audit.path))
         return "written"
 
     model = ScriptedModel([call("look"), call("write"), "Done."])

@@ -161,6 +161,10 @@ def test_each_class_is_taken_out_where_it_is_named_and_only_there() -> None:
     assert redactor([])(text) == text
 
 
+class Named(str):
+    """A kind of text."""
+
+
 def test_plain_data_is_redacted_through_and_through_and_left_as_it_was() -> None:
     @dataclass
     class Customer:
@@ -336,3 +340,20 @@ def test_nothing_is_found_in_a_text_shorter_than_the_shortest_that_is_looked_at(
     assert [piece for piece in pieces if module.find(piece)] == []
     assert len(shortest) == size + 1
     assert module.find(shortest) != []
+
+
+def test_what_is_remembered_of_a_text_is_not_what_is_handed_out() -> None:
+    find_secrets("pw: a1b2c3").clear()
+    find_pii("ann@example.org").clear()
+
+    assert find_secrets("pw: a1b2c3") != []
+    assert find_pii("ann@example.org") != []
+
+
+@pytest.mark.parametrize("value", ["hunter2", Named("hunter2")], ids=["text", "a kind of text"])
+def test_a_value_under_a_secrets_name_is_left_out_each_time_and_only_by_a_redaction_that_looks(value: str) -> None:
+    seen, blind = Redaction(), Redaction(redactor(()))
+
+    assert [seen.data({"db_password": value, "n": 1}) for _ in range(2)] == [{"db_password": "[secret]", "n": 1}] * 2
+    assert blind.data({"db_password": value}) == {"db_password": "hunter2"}
+    assert seen.data({"db_password": ""}) == {"db_password": ""}

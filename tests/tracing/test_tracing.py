@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +152,37 @@ def test_spans_are_read_back_by_tenant_and_run_and_kept_once(tmp_path: Path) -> 
 
     assert store.spans("r", tenant="acme") == sorted(rows, key=lambda each: each.start_ns)
     assert store.spans("r", tenant="other") == store.spans("q", tenant="acme") == []
+    store.close()
+
+
+def test_spans_of_two_runs_and_tenants_that_have_one_id_are_both_kept(tmp_path: Path) -> None:
+    store = TraceStore(tmp_path / "t.db")
+    mine, next_run, theirs = row("a"), row("a")._replace(run_id="q"), row("a")._replace(tenant="other")
+
+    store.write([mine, next_run, theirs])
+
+    assert store.spans("r", tenant="acme") == [mine]
+    assert store.spans("q", tenant="acme") == [next_run]
+    assert store.spans("r", tenant="other") == [theirs]
+    store.close()
+
+
+def test_a_store_of_an_earlier_form_is_gone_on_with(tmp_path: Path) -> None:
+    path, before = tmp_path / "t.db", row("before", start=1)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "CREATE TABLE spans (tenant TEXT NOT NULL, trace_id TEXT NOT NULL, span_id TEXT PRIMARY KEY,"
+            " parent_id TEXT NOT NULL, run_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL,"
+            " start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL, status TEXT NOT NULL, attributes BLOB NOT NULL)"
+            " WITHOUT ROWID"
+        )
+        db.execute(f"INSERT INTO spans VALUES ({', '.join('?' * 11)})", (*before[:10], b"{}"))
+    store = TraceStore(path)
+
+    store.write([row("after", start=2), row("after", start=2)])
+
+    assert [each.name for each in store.spans("r", tenant="acme")] == ["before", "after"]
+    assert store.forget(["r"], tenant="acme").spans == 2
     store.close()
 
 

@@ -76,12 +76,13 @@ async def judge(rails: Iterable[Rail], subject: Subject, ctx: RunContext[Any]) -
         if not nests and _is_plain(type(rail)):
             begin_ns = time.time_ns()
             verdict, subject = _seen(cast(TextRail, rail), subject)
-            _record(rail, subject, verdict, begin_ns, ctx)
+            told = _told(verdict)
+            _record(rail, subject, verdict, told, begin_ns, ctx)
         else:
             with _span(rail, subject, ctx) as span:
                 verdict, subject = await looked(rail, subject, ctx)
-                _tell(span, verdict)
-        told = _told(verdict)
+                told = _told(verdict)
+                _tell(span, verdict, told)
         _note(rail, subject, told, verdict.rule, ctx)
         began, started = started, monotonic()
         said.append(Said(rail=rail.name, verdict=told, reason=verdict.reason, duration_s=started - began))
@@ -131,15 +132,14 @@ def _span(rail: Rail, subject: Subject, ctx: RunContext[Any]) -> Span:
     return span
 
 
-def _tell(span: Span, verdict: Decision) -> None:
-    span.set(segue__verdict=_told(verdict), segue__reason=verdict.reason or None, segue__rule=verdict.rule or None)
+def _tell(span: Span, verdict: Decision, told: str) -> None:
+    span.set(segue__verdict=told, segue__reason=verdict.reason or None, segue__rule=verdict.rule or None)
     if isinstance(verdict, Block):
         span.status = "error"
 
 
-def _record(rail: Rail, subject: Subject, verdict: Decision, begin_ns: int, ctx: RunContext[Any]) -> None:
+def _record(rail: Rail, subject: Subject, verdict: Decision, told: str, begin_ns: int, ctx: RunContext[Any]) -> None:
     """The span of a look that waited for nothing, in one piece."""
-    told = _told(verdict)
     attributes = {"segue.rail": rail.name, "segue.place": subject.place}
     if subject.tool:
         attributes["segue.tool"] = subject.tool

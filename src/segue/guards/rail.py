@@ -60,7 +60,7 @@ class Rail(ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if not cls.name:
+        if not cls.name or any(cls.name == above.__name__ for above in cls.__mro__[1:]):
             cls.name = cls.__name__
 
     @abstractmethod

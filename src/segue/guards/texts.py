@@ -38,32 +38,38 @@ class TextRail(Rail):
             return self.look(subject.text if subject.value is None else subject.value)
         said: list[Decision] = []
         value = self._walk(subject.value, "", said, DEEPEST)
-        held = [decision for decision in said if type(decision) is not Allow]
-        if not held:
+        if not said:
             return ALLOW
         for kind in (Block, Ask):
-            for decision in held:
+            for decision in said:
                 if isinstance(decision, kind):
                     return decision
-        rewrites = [decision for decision in held if isinstance(decision, Rewrite)]
+        rewrites = [decision for decision in said if isinstance(decision, Rewrite)]
         return Rewrite(value, rewrites[0].reason, rewrites[0].rule) if rewrites else ALLOW
 
     def _walk(self, value: Any, before: str, said: list[Decision], levels: int) -> Any:
-        if levels == 0:
-            said.append(Block(f"data of more than {DEEPEST} levels is not looked at", self.name))
-            return value
-        if isinstance(value, dict):
-            return {self._key(key, said): self._walk(held, f"{key}: ", said, levels - 1) for key, held in value.items()}
-        if isinstance(value, list | tuple):
-            return [self._walk(held, before, said, levels - 1) for held in value]
-        if isinstance(value, bool) or value is None:
-            return value
+        kind = type(value)
+        if kind is not str and kind is not int:
+            if levels == 0:
+                said.append(Block(f"data of more than {DEEPEST} levels is not looked at", self.name))
+                return value
+            if isinstance(value, dict):
+                levels -= 1
+                return {self._key(key, said): self._walk(held, f"{key}: ", said, levels) for key, held in value.items()}
+            if isinstance(value, list | tuple):
+                return [self._walk(held, before, said, levels - 1) for held in value]
+            if isinstance(value, bool) or value is None:
+                return value
         verdict = self.look(value if isinstance(value, str) else str(value), before)
+        if verdict is ALLOW:
+            return value
         said.append(verdict)
         return verdict.value if isinstance(verdict, Rewrite) else value
 
     def _key(self, key: Any, said: list[Decision]) -> Any:
         verdict = self.look(str(key))
+        if verdict is ALLOW:
+            return key
         if isinstance(verdict, Rewrite):  # by another name it would be another field
             verdict = Block(f"{verdict.reason}, in the name of a field", verdict.rule)
         said.append(verdict)

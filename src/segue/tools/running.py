@@ -34,7 +34,7 @@ class Call:
         self.told = False
         """Whether it was told to stop while it ran: what it returns then says nothing."""
         work = self._awaited if awaited else self._in_thread
-        self.task: asyncio.Future[Any] = asyncio.ensure_future(work(fn, args, arguments))
+        self.task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work(fn, args, arguments))
 
     async def _awaited(self, fn: Callable[..., Any], args: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
         return await fn(*args, **arguments)
@@ -57,13 +57,30 @@ class Call:
         With `patient` a thread is given the grace to come to its own end.
         """
         try:
-            done, _ = await asyncio.wait({self.task}, timeout=limit_s)
+            await self._waited(limit_s)
         except asyncio.CancelledError:
             await self._stop(patient)
             raise
-        if not done:
+        if not self.task.done():
             await self._stop(patient)
         return self.trusted
+
+    async def _waited(self, limit_s: float) -> None:
+        """Until it ended or the limit, whichever comes first; `asyncio.wait` for one task, without its sets."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+
+        def let_go(_: object = None) -> None:
+            if not waiter.done():
+                waiter.set_result(None)
+
+        timer = loop.call_later(limit_s, let_go)
+        self.task.add_done_callback(let_go)
+        try:
+            await waiter
+        finally:
+            timer.cancel()
+            self.task.remove_done_callback(let_go)
 
     async def _stop(self, patient: bool) -> None:
         if patient and self.thread is not None and not self.task.done():

@@ -10,6 +10,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ValidationError
@@ -87,7 +88,7 @@ class Tool:
             return bound
         return replace(bound, reconcile=self.reconcile.__get__(instance, owner))
 
-    @property
+    @cached_property
     def is_async(self) -> bool:
         """Whether the function is awaited; a sync one runs in a thread."""
         return inspect.iscoroutinefunction(self.fn) or inspect.iscoroutinefunction(getattr(self.fn, "__call__", None))  # noqa: B004
