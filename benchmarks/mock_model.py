@@ -3,9 +3,9 @@
 What it answers depends on the model's name and the request alone:
 
 - `toolloop-5`: a call of the request's first tool in five rounds, then an answer; a run of it makes six calls;
-- `words`: as many words as the request's `max_tokens` says, five where it says nothing;
-- `drip-100`: a hundred words and the answer, each streamed by itself, so many milliseconds after the one before as
-  `--drip-ms` says.
+- `words-100`: a hundred words and the answer, all at once; `words` alone, as many as the request's `max_tokens` says,
+  five where it says nothing;
+- `drip-100`: the same, each word streamed by itself, so many milliseconds after the one before as `--drip-ms` says.
 
 A `GET` of `/counts` tells what was asked since the last `POST` to `/counts`; whatever else is posted is taken and
 thrown away, as a collector of traces would. One protocol on plain asyncio reads requests by their length, which is what
@@ -81,8 +81,8 @@ def reply(asked: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:
         if round_ < int(number) and asked.get("tools"):
             return [_call(asked["tools"][0]["function"]["name"], round_)], []
         return [], [ANSWER]
-    if kind == "drip":
-        return [], [*("word " for _ in range(int(number))), ANSWER]
+    if number:
+        return [], [*["word "] * int(number), ANSWER]
     return [], ["word "] * int(asked.get("max_tokens") or asked.get("max_completion_tokens") or WORDS)
 
 

@@ -20,7 +20,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,11 +64,11 @@ SHORT, LONG, STREAMS = 20, 220, 50
 
 @dataclass(frozen=True)
 class Beside:
-    """A peer, and Segue measured right beside it."""
+    """A peer, and Segue measured right beside it; `None` where it was not."""
 
     peer: Column
     theirs: Found
-    all_on: Found
+    all_on: Found | None
     lean: Found | None = None
 
 
@@ -81,11 +81,24 @@ class Rounds:
     many: list[Beside] = field(default_factory=list)
     """50 and 500 side by side."""
     streams: list[dict[str, float]] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    """What did not do what it was to do, and was left out of its round."""
 
     def median(self, peer: Column, value: Callable[[Beside], float], *, many: bool = False) -> float | None:
         """The median over the rounds of a peer; `None` where it was in none."""
-        found = [value(each) for each in (self.many if many else self.alone) if each.peer == peer]
-        return statistics.median(found) if found else None
+        held = [each for each in (self.many if many else self.alone) if each.peer == peer and each.all_on]
+        return statistics.median(map(value, held)) if held else None
+
+    def of(self, column: Column, side: int) -> list[Found]:
+        """All that was found about a column, with so many runs side by side."""
+        return [found for name, found in self.found() if name == column.name and found.has(side)]
+
+    def found(self) -> Iterator[tuple[str, Found]]:
+        """Everything, with the column's name."""
+        for each in (*self.alone, *self.many):
+            for column, found in ((ALL_ON, each.all_on), (LEAN, each.lean), (each.peer, each.theirs)):
+                if found is not None:
+                    yield column.name, found
 
     def frameworks(self) -> list[Column]:
         """Those that were measured, the one of the least CPU first."""
@@ -97,21 +110,37 @@ def measure(runner: Runner, peers: list[Column], given: argparse.Namespace) -> R
     """All rounds, each in the other order than the one before."""
     rounds = Rounds()
     for number in range(given.rounds):
+
+        def step(what: str, work: Callable[[], None], number: int = number) -> None:
+            print(f"round {number + 1}: {what}", file=sys.stderr, flush=True)
+            try:
+                work()
+            except Failed as error:
+                print(f"left out of this round: {error}", file=sys.stderr, flush=True)
+                rounds.failed.append(f"round {number + 1}, {error}")
+
         for peer in peers if number % 2 == 0 else peers[::-1]:
-            print(f"round {number + 1}: {peer.name}", file=sys.stderr, flush=True)
-            theirs, all_on, lean = (runner.run(each, [given.runs], [1]) for each in (peer, ALL_ON, LEAN))
-            rounds.alone.append(Beside(peer, theirs, all_on, lean))
+            step(peer.name, lambda peer=peer: rounds.alone.append(alone(runner, peer, given.runs)))
         if given.quick:
             continue
         least = rounds.frameworks()[:2]
         for peer in peers if number == 0 else least:
-            print(f"round {number + 1}: {peer.name}, many side by side", file=sys.stderr, flush=True)
-            theirs, all_on = (runner.run(each, [200, 500], [50, 500]) for each in (peer, ALL_ON))
-            rounds.many.append(Beside(peer, theirs, all_on))
+            work = lambda peer=peer: rounds.many.append(many(runner, peer, beside=peer in least))  # noqa: E731
+            step(f"{peer.name}, many side by side", work)
         if SDK in peers:
-            print(f"round {number + 1}: streams", file=sys.stderr, flush=True)
-            rounds.streams.append(streamed(runner))
+            step("streams", lambda: rounds.streams.append(streamed(runner)))
     return rounds
+
+
+def alone(runner: Runner, peer: Column, runs: int) -> Beside:
+    """One run at a time, of all three."""
+    return Beside(peer, *(runner.run(each, [runs], [1]) for each in (peer, ALL_ON, LEAN)))
+
+
+def many(runner: Runner, peer: Column, *, beside: bool) -> Beside:
+    """Runs side by side, ours too where that is asked for."""
+    theirs = runner.run(peer, [200, 500], [50, 500])
+    return Beside(peer, theirs, runner.run(ALL_ON, [200, 500], [50, 500]) if beside else None)
 
 
 def streamed(runner: Runner) -> dict[str, float]:
@@ -132,32 +161,35 @@ def streamed(runner: Runner) -> dict[str, float]:
 def figures(rounds: Rounds) -> dict[str, Any]:
     """What is told in the end; `None` where what it needs was left out."""
     fastest = next(iter(rounds.frameworks()), None)
-    found: dict[str, Any] = {
-        "all_on_cpu_ms": statistics.median(each.all_on.cpu_ms for each in rounds.alone),
-        "lean_cpu_ms": statistics.median(each.lean.cpu_ms for each in rounds.alone if each.lean),
-        "floor_cpu_ms": rounds.median(FLOOR, lambda each: each.theirs.cpu_ms),
-        "fastest_peer": fastest.name if fastest else None,
-        "fastest_peer_cpu_ms": fastest and rounds.median(fastest, lambda each: each.theirs.cpu_ms),
-    }
-    for name, ours in (("all_on", lambda each: each.all_on), ("lean", lambda each: each.lean)):
+    ours = {"all_on": ALL_ON, "lean": LEAN}
+    held = {name: rounds.of(column, 1) for name, column in ours.items()}
+    found: dict[str, Any] = {f"{name}_cpu_ms": middle(each.cpu_ms for each in held[name]) for name in ours}
+    found["floor_cpu_ms"] = rounds.median(FLOOR, lambda each: each.theirs.cpu_ms)
+    found["fastest_peer"] = fastest and fastest.name
+    found["fastest_peer_cpu_ms"] = fastest and rounds.median(fastest, lambda each: each.theirs.cpu_ms)
+    for name in ours:
         for beside, peer in (("fastest", fastest), ("floor", FLOOR)):
-            ratio = lambda each, ours=ours: ours(each).cpu_ms / each.theirs.cpu_ms  # noqa: E731
+            ratio = lambda each, name=name: getattr(each, name).cpu_ms / each.theirs.cpu_ms  # noqa: E731
             found[f"{name}_x_{beside}"] = peer and rounds.median(peer, ratio)
     for side in (500, 50):
         rate = lambda each, side=side: each.all_on.rate(side) / each.theirs.rate(side)  # noqa: E731
         found[f"runs_per_s_{side}_x_fastest"] = fastest and rounds.median(fastest, rate, many=True)
-    kb = [each.all_on.kb_per_run(500) for each in rounds.many]
-    others = {each.peer.name: each.theirs.kb_per_run(500) for each in rounds.many if each.peer.framework}
-    found["kb_per_run_500"] = statistics.median(kb) if kb else None
+    found["kb_per_run_500"] = middle(each.kb_per_run(500) for each in rounds.of(ALL_ON, 500))
     found["cold_x_langgraph"] = rounds.median(GRAPH, lambda each: each.all_on.cold_cpu_s / each.theirs.cold_cpu_s)
-    found["kb_per_run_500_smallest_peer"] = min(others.values(), default=None)
+    others = {each.peer.name: each.theirs.kb_per_run(500) for each in rounds.many if each.peer.framework}
     found["smallest_peer"] = min(others, key=lambda name: others[name], default=None)
-    found["all_on_mean_cpu_ms"] = statistics.median(each.all_on.mean_cpu_ms for each in rounds.alone)
-    found["lean_mean_cpu_ms"] = statistics.median(each.lean.mean_cpu_ms for each in rounds.alone if each.lean)
-    found["build_ms"] = statistics.median(each.all_on.build_ms for each in rounds.alone)
+    found["smallest_peer_kb_per_run_500"] = min(others.values(), default=None)
+    found |= {f"{name}_mean_cpu_ms": middle(each.mean_cpu_ms for each in held[name]) for name in ours}
+    found["build_ms"] = middle(each.build_ms for each in held["all_on"])
     for name in ("chunk_to_event_us", "stream50_x_openai_sdk"):
-        found[name] = statistics.median(each[name] for each in rounds.streams) if rounds.streams else None
-    return found
+        found[name] = middle(each[name] for each in rounds.streams)
+    return {**found, "failed": rounds.failed}
+
+
+def middle(values: Iterable[float]) -> float | None:
+    """The median; `None` of none."""
+    held = list(values)
+    return statistics.median(held) if held else None
 
 
 def growing(runner: Runner, runs: int = 10_000) -> dict[str, float]:
@@ -187,10 +219,8 @@ def table(rounds: Rounds) -> Iterator[str]:
     yield f"| {' | '.join(heads)} |"
     yield "|---" * len(heads) + "|"
     rows: dict[str, list[Found]] = {}
-    for each in (*rounds.alone, *rounds.many):
-        for column, found in ((ALL_ON, each.all_on), (LEAN, each.lean), (each.peer, each.theirs)):
-            if found is not None:
-                rows.setdefault(column.name, []).append(found)
+    for name, found in rounds.found():
+        rows.setdefault(name, []).append(found)
     for name, held in rows.items():
         yield f"| {name} | {' | '.join(_cells(held))} |"
 

@@ -52,6 +52,10 @@ class Found:
         """The phase with so many runs side by side."""
         return next(each for each in self.phases if each["concurrency"] == side)
 
+    def has(self, side: int) -> bool:
+        """Whether it was run with so many side by side."""
+        return any(each["concurrency"] == side for each in self.phases)
+
     @property
     def cpu_ms(self) -> float:
         """CPU of one run, one at a time; the 10th percentile."""
