@@ -20,14 +20,13 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from environments import NotInstalled, python_of
 from mock_model import MockModel, serving
-from processes import Column, Failed, Found, Runner, postgres
+from processes import Column, Failed, Runner, postgres
+from rounds import Beside, Rounds, middle, table
 
 _OPENAI = "openai==3.57.0"
 _FAST = ("aiohttp==3.14.5", "orjson==3.13.0")
@@ -62,73 +61,23 @@ SHORT, LONG, STREAMS = 20, 220, 50
 """Chunks of the streams whose difference is measured, and how many go side by side."""
 
 
-@dataclass(frozen=True)
-class Beside:
-    """A peer, and Segue measured right beside it; `None` where it was not."""
-
-    peer: Column
-    theirs: Found
-    all_on: Found | None
-    lean: Found | None = None
-
-
-@dataclass
-class Rounds:
-    """All that was measured."""
-
-    alone: list[Beside] = field(default_factory=list)
-    """One run at a time."""
-    many: list[Beside] = field(default_factory=list)
-    """50 and 500 side by side."""
-    streams: list[dict[str, float]] = field(default_factory=list)
-    failed: list[str] = field(default_factory=list)
-    """What did not do what it was to do, and was left out of its round."""
-
-    def median(self, peer: Column, value: Callable[[Beside], float], *, many: bool = False) -> float | None:
-        """The median over the rounds of a peer; `None` where it was in none."""
-        held = [each for each in (self.many if many else self.alone) if each.peer == peer and each.all_on]
-        return statistics.median(map(value, held)) if held else None
-
-    def of(self, column: Column, side: int) -> list[Found]:
-        """All that was found about a column, with so many runs side by side."""
-        return [found for name, found in self.found() if name == column.name and found.has(side)]
-
-    def found(self) -> Iterator[tuple[str, Found]]:
-        """Everything, with the column's name."""
-        for each in (*self.alone, *self.many):
-            for column, found in ((ALL_ON, each.all_on), (LEAN, each.lean), (each.peer, each.theirs)):
-                if found is not None:
-                    yield column.name, found
-
-    def frameworks(self) -> list[Column]:
-        """Those that were measured, the one of the least CPU first."""
-        held = {each.peer for each in self.alone if each.peer.framework}
-        return sorted(held, key=lambda peer: self.median(peer, lambda each: each.theirs.cpu_ms) or 0.0)
-
-
 def measure(runner: Runner, peers: list[Column], given: argparse.Namespace) -> Rounds:
     """All rounds, each in the other order than the one before."""
-    rounds = Rounds()
+    rounds = Rounds(ALL_ON, LEAN)
     for number in range(given.rounds):
-
-        def step(what: str, work: Callable[[], None], number: int = number) -> None:
-            print(f"round {number + 1}: {what}", file=sys.stderr, flush=True)
-            try:
-                work()
-            except Failed as error:
-                print(f"left out of this round: {error}", file=sys.stderr, flush=True)
-                rounds.failed.append(f"round {number + 1}, {error}")
-
+        at = f"round {number + 1}"
         for peer in peers if number % 2 == 0 else peers[::-1]:
-            step(peer.name, lambda peer=peer: rounds.alone.append(alone(runner, peer, given.runs)))
+            with rounds.step(f"{at}: {peer.name}"):
+                rounds.alone.append(alone(runner, peer, given.runs))
         if given.quick:
             continue
         least = rounds.frameworks()[:2]
         for peer in peers if number == 0 else least:
-            work = lambda peer=peer: rounds.many.append(many(runner, peer, beside=peer in least))  # noqa: E731
-            step(f"{peer.name}, many side by side", work)
+            with rounds.step(f"{at}: {peer.name}, many side by side"):
+                rounds.many.append(many(runner, peer, beside=peer in least))
         if SDK in peers:
-            step("streams", lambda: rounds.streams.append(streamed(runner)))
+            with rounds.step(f"{at}: streams"):
+                rounds.streams.append(streamed(runner))
     return rounds
 
 
@@ -186,12 +135,6 @@ def figures(rounds: Rounds) -> dict[str, Any]:
     return {**found, "failed": rounds.failed}
 
 
-def middle(values: Iterable[float]) -> float | None:
-    """The median; `None` of none."""
-    held = list(values)
-    return statistics.median(held) if held else None
-
-
 def growing(runner: Runner, runs: int = 10_000) -> dict[str, float]:
     """What memory the process gains over so many runs, one after the other, after the first thousand."""
     found = runner.run(ALL_ON, [1000, runs], [1, 1], seconds=3600)
@@ -211,30 +154,6 @@ def on_postgres(runner: Runner, given: argparse.Namespace) -> dict[str, float]:
         "postgres_x_sqlite": statistics.median(theirs.cpu_ms / ours.cpu_ms for theirs, ours in pairs),
         "postgres_cpu_ms": statistics.median(theirs.cpu_ms for theirs, _ in pairs),
     }
-
-
-def table(rounds: Rounds) -> Iterator[str]:
-    """A line for each, ours first, as Markdown."""
-    heads = ("", "CPU ms", "mean CPU ms", "p50 ms", "runs/s at 50", "at 500", "KB a run at 500", "cold CPU s", "MB")
-    yield f"| {' | '.join(heads)} |"
-    yield "|---" * len(heads) + "|"
-    rows: dict[str, list[Found]] = {}
-    for name, found in rounds.found():
-        rows.setdefault(name, []).append(found)
-    for name, held in rows.items():
-        yield f"| {name} | {' | '.join(_cells(held))} |"
-
-
-def _cells(held: list[Found]) -> Iterator[str]:
-    asked: list[tuple[int, str, str]] = [
-        (1, "cpu_ms_p10", ".2f"), (1, "cpu_ms_per_run", ".2f"), (1, "p50_ms", ".1f"), (50, "runs_per_s", ".0f"),
-        (500, "runs_per_s", ".0f"), (500, "rss_per_concurrent_kb", ".0f"),
-    ]  # fmt: skip
-    for side, name, form in asked:
-        values = [phase[name] for each in held for phase in each.phases if phase["concurrency"] == side]
-        yield format(statistics.median(values), form) if values else "-"
-    yield format(statistics.median(each.cold_cpu_s for each in held), ".2f")
-    yield format(statistics.median(each.phases[0]["rss_base_mb"] for each in held), ".0f")
 
 
 def there(runner: Runner, only: list[str]) -> list[Column]:
