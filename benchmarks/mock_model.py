@@ -61,16 +61,15 @@ class MockModel:
 def serving(port: int = 0, *, drip_ms: float = 20.0) -> Iterator[MockModel]:
     """The server in a process of its own, for as long as the context lasts; port 0 is any that is free."""
     command = [sys.executable, __file__, "--port", str(port), "--drip-ms", str(drip_ms)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the mock model server did not start at port {port}")
-        yield MockModel(int(line))
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the mock model server did not start at port {port}")
+            yield MockModel(int(line))
+        finally:
+            process.terminate()
 
 
 def reply(asked: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]]:

@@ -5,10 +5,10 @@ They depend on the packages that are installed, and not on how busy the machine 
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,14 +21,8 @@ RENEW = "python benchmarks/calls.py --renew"
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(PROGRAM.parent))
-    spec = importlib.util.spec_from_file_location("calls_bench", PROGRAM)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def calls(load: Callable[[str], ModuleType]) -> ModuleType:
+    return load("calls")
 
 
 @pytest.fixture
