@@ -119,3 +119,18 @@ def test_an_installer_that_fails_is_quoted(
         environments.python_of("agno", ["agno==0.0.0"])
 
     assert not (tmp_path / "agno" / environments.PINS).exists()
+
+
+def test_a_runner_measures_its_phases_and_its_calls_are_counted(
+    peers: ModuleType, load: Callable[[str], ModuleType]
+) -> None:
+    with load("mock_model").serving() as mock:
+        runner = peers.Runner(mock, Path(str(peers.__file__)).parent / "runners", {"": Path(sys.executable)})
+        told = runner.run(peers.LEAN, [3, 4], [1, 2], warmup=2)
+
+        with pytest.raises(peers.Failed, match="the answer is 'word word"):
+            runner.run(peers.LEAN, [1], [1], model="words")
+
+    assert [(phase["runs"], phase["errors"]) for phase in told.phases] == [(3, 0), (4, 0)]
+    assert 0 < told.cpu_ms < told.cold_cpu_s * 1000
+    assert told.rate(2) > 0
