@@ -143,7 +143,7 @@ def growing(runner: Runner, runs: int = 10_000) -> dict[str, float]:
 
 
 def on_postgres(runner: Runner, given: argparse.Namespace) -> dict[str, float]:
-    """CPU of a run of ours that keeps everything in PostgreSQL, over one that keeps it in files."""
+    """CPU of a run that keeps everything in PostgreSQL over one that keeps it in files; the server's own is not in it."""
     column = Column("segue, PostgreSQL", "segue", variant="postgres")
     with postgres() as url:
         pairs = [
@@ -182,6 +182,11 @@ def main() -> None:
     parser.add_argument("--growing", action="store_true", help="what memory 10,000 runs leave, too")
     parser.add_argument("--postgres", action="store_true", help="everything in PostgreSQL, too")
     given = parser.parse_args()
+    given.only = [name.strip() for name in given.only.split(",") if name.strip()]
+    if unknown := set(given.only) - {peer.name for peer in PEERS}:
+        parser.error(
+            f"there is no peer {', '.join(sorted(unknown))}; there are: {', '.join(each.name for each in PEERS)}"
+        )
     with serving() as mock:
         found, lines = _all(mock, given)
     print("\n".join(lines))
@@ -192,14 +197,17 @@ def main() -> None:
 
 def _all(mock: MockModel, given: argparse.Namespace) -> tuple[dict[str, Any], list[str]]:
     runner = Runner(mock, Path(__file__).parent / "runners", {"": Path(sys.executable)})
-    only = [name.strip() for name in given.only.split(",") if name.strip()]
-    peers = there(runner, only)
+    peers = there(runner, given.only)
     for ours in (ALL_ON, LEAN):
         runner.run(ours, [3], [1])  # byte code and file cache
     rounds = measure(runner, peers, given)
     found = figures(rounds)
-    found |= on_postgres(runner, given) if given.postgres else {}
-    found |= growing(runner) if given.growing else {}
+    if given.postgres:
+        with rounds.step("PostgreSQL"):
+            found |= on_postgres(runner, given)
+    if given.growing:
+        with rounds.step("ten thousand runs"):
+            found |= growing(runner)
     rounded = {name: round(value, 3) if isinstance(value, float) else value for name, value in found.items()}
     return rounded, list(table(rounds))
 
