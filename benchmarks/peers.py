@@ -143,7 +143,7 @@ def growing(runner: Runner, runs: int = 10_000) -> dict[str, float]:
 
 
 def on_postgres(runner: Runner, given: argparse.Namespace) -> dict[str, float]:
-    """CPU of a run that keeps everything in PostgreSQL over one that keeps it in files; the server's own is not in it."""
+    """CPU of a run that keeps everything in PostgreSQL over one with files; the server's own is not in it."""
     column = Column("segue, PostgreSQL", "segue", variant="postgres")
     with postgres() as url:
         pairs = [
