@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from langgraph.errors import GraphRecursionError
+
 from segue import Agent, Approve, Block, Reject, Workspace, tool
 from segue.graphs import lane as lanes
 from segue.graphs.lane import lane_of
 from segue.guards import no_pii, no_secrets, rail
+from segue.memory import SqliteSaver
 from segue.testing import ScriptedModel, call, calls
 
 
@@ -185,3 +188,36 @@ async def test_a_run_that_failed_is_resumed_by_langgraph(tmp_path: Path, monkeyp
 
     assert on_lane == on_loop
     assert on_lane[2:5] == ("failed", "completed", "done")
+
+
+@pytest.mark.parametrize("limit", range(1, 9))
+async def test_the_bound_on_steps_is_langgraphs(limit: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def ends(there: bool) -> str:
+        with monkeypatch.context() as patch:
+            if not there:
+                patch.setattr(lanes, "lane_of", lambda graph: None)
+            graph = agent_of(SCRIPTS["two tools at once"], rails=False).graph
+            try:
+                came = await graph.ainvoke({"messages": ["go"]}, {"recursion_limit": limit})
+            except GraphRecursionError:
+                return "too many"
+            return str(came["output"])
+
+    monkeypatch.chdir(tmp_path)
+    assert await ends(True) == await ends(False)
+
+
+async def test_a_graph_by_itself_gives_what_langgraph_gives(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    async def given(there: bool, replies: list[Any]) -> Any:
+        with monkeypatch.context() as patch:
+            if not there:
+                patch.setattr(lanes, "lane_of", lambda graph: None)
+            async with SqliteSaver.open(tmp_path / f"{there}.db") as saver:
+                graph = agent_of(replies, rails=True).graph.copy({"checkpointer": saver})
+                came = await graph.ainvoke({"messages": ["go"]}, {"configurable": {"thread_id": "t"}})
+                asked = came.pop("__interrupt__", ())
+                return plain(came), [each.value[0]["tool"] for each in asked]
+
+    monkeypatch.chdir(tmp_path)
+    for replies in ([call("look", what="a"), "done"], [call("ask_first", what="a"), "done"]):
+        assert await given(True, replies) == await given(False, replies)

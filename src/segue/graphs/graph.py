@@ -131,6 +131,31 @@ class CompiledGraph(CompiledStateGraph[Any, Any, Any, Any]):
             async for part in super().astream(input, with_context(config, self._within(lent)), **kwargs):
                 yield part
 
+    async def ainvoke(
+        self,
+        input: Any,  # noqa: A002 - LangGraph's name
+        config: RunnableConfig | None = None,
+        *,
+        context: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        """LangGraph's `ainvoke`; on a lane where that gives the same."""
+        from segue.graphs.lane import lane_of, may_ride
+
+        lane = lane_of(self) if not kwargs and may_ride(self, input, config) else None
+        if lane is None:
+            return await super().ainvoke(input, config, context=context, **kwargs)
+        config = await taken_up(self, input, config)
+        ctx = found_context(config)
+        if ctx is not None:
+            came = await lane.run(input, config, self._within(ctx))
+        else:
+            async with default_workspace().borrowed(self, config, context) as lent:
+                came = await lane.run(input, config, self._within(lent))
+        if came is None:
+            return await super().ainvoke(input, config, context=context)
+        return {**came.value, "__interrupt__": list(came.interrupts)} if came.interrupts else came.value
+
     async def run(
         self, given: Any, config: RunnableConfig, ctx: RunContext[Any], log: EdgeLog, *, control: Any, notes: Any, fresh: bool
     ) -> Any:
@@ -148,17 +173,15 @@ class CompiledGraph(CompiledStateGraph[Any, Any, Any, Any]):
         Returns:
             What has LangGraph's `value` and `interrupts`.
         """
-        from segue.graphs.lane import lane_of
+        from segue.graphs.lane import lane_of, may_ride
 
-        held = config.get("configurable") or {}
-        plain = isinstance(given, dict) and "checkpoint_id" not in held
-        if plain and (self.checkpointer is None or hasattr(self.checkpointer, "stage")) and (lane := lane_of(self)) is not None:
+        if may_ride(self, given, config) and (lane := lane_of(self)) is not None:
             stamped = stamped_config(self, config) if fresh else await taken_up(self, given, config)
             came = await lane.run(given, stamped, self._within(ctx), control=control, notes=notes, fresh=fresh)
             if came is not None:
                 return came
         inside = with_context(config, ctx, log)
-        return await self.ainvoke(given, inside, durability="sync", version="v2", control=control)
+        return await super().ainvoke(given, inside, durability="sync", version="v2", control=control)
 
     def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:  # noqa: A002
         """LangGraph's `stream`, run on an event loop of its own in a thread: the nodes inside are async."""

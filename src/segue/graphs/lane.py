@@ -15,12 +15,13 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from langchain_core.runnables.config import var_child_runnable_config
+from langchain_core.tracers.context import _tracing_v2_is_enabled
 from langgraph.channels.binop import BinaryOperatorAggregate
 from langgraph.channels.ephemeral_value import EphemeralValue
 from langgraph.channels.last_value import LastValue
 from langgraph.constants import END, START
-from langgraph.errors import GraphBubbleUp, GraphDrained, GraphInterrupt
-from langgraph.pregel._algo import _xxhash_str
+from langgraph.errors import GraphBubbleUp, GraphDrained, GraphInterrupt, GraphRecursionError
+from xxhash import xxh3_128_hexdigest
 
 from segue.context.run import RunContext
 from segue.graphs.asking import ask
@@ -30,6 +31,9 @@ from segue.graphs.riding import ERROR, INTERRUPT, Notes, Ride, task_config
 from segue.graphs.steps import Goto
 
 _PULL = "__pregel_pull"
+_INSIDE = "__pregel_read"
+MOST_STEPS = 10_007
+"""LangGraph's own bound, where a config names none."""
 Straight = Callable[[Any, RunContext[Any]], Awaitable[Goto]]
 """A node of a lane: the state and the run's context in, where to go out."""
 
@@ -51,6 +55,7 @@ class Lane:
         self._reads = {name: tuple(graph.nodes[name].channels) for name in nodes}
         self._ends = {name: tuple(graph.builder.nodes[name].ends or ()) for name in nodes}
         self._branches = {name: branch_channel(name) for name in nodes}
+        self._named = {name: (name.encode(), f"{name}{_PULL}{self._branches[name]}".encode()) for name in nodes}
 
     async def run(
         self,
@@ -84,7 +89,7 @@ class Lane:
         with ride.stage or nullcontext():
             try:
                 await ride.begin(given, self.entry)
-                interrupts = await self._go(ride, ctx, control)
+                interrupts = await self._go(ride, ctx, control, config.get("recursion_limit") or MOST_STEPS)
             except BaseException:
                 await ride.leave()
                 raise
@@ -93,9 +98,14 @@ class Lane:
                 ride.stage.let_go(ride.id)
         return Outcome(ride.values(self.graph.output_channels), interrupts)
 
-    async def _go(self, ride: Ride, ctx: RunContext[Any], control: Any) -> tuple[Any, ...]:
+    async def _go(self, ride: Ride, ctx: RunContext[Any], control: Any, limit: int) -> tuple[Any, ...]:
+        last = ride.step - 1 + limit
         node, came = self.entry, Departure(source=START, target=self.entry, kind="start")
-        while node != END:
+        while True:
+            if ride.step > last:  # LangGraph looks before it knows that nothing is left to do
+                raise GraphRecursionError(f"recursion limit of {limit} reached without coming to the end")
+            if node == END:
+                return ()
             if control is not None and control.drain_requested:
                 raise GraphDrained(control.drain_reason)
             try:
@@ -109,11 +119,16 @@ class Lane:
             except Exception as error:
                 await ride.left_word([(ERROR, error)])
                 raise
-        return ()
+
+    def _task_id(self, checkpoint_id: str, node: str, step: int) -> str:
+        """The id that LangGraph gives to the task of this node at this checkpoint."""
+        before, behind = self._named[node]
+        digest = xxh3_128_hexdigest(unhexlify(checkpoint_id.replace("-", "")) + before + b"%d" % step + behind)
+        return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
     async def _step(self, ride: Ride, ctx: RunContext[Any], node: str, came: Departure) -> tuple[str, Departure]:
         trigger, step = self._branches[node], ride.step
-        task_id = _xxhash_str(unhexlify(ride.id.replace("-", "")), node, str(step), node, _PULL, trigger)
+        task_id = self._task_id(ride.id, node, step)
         ride.task = (task_id, node)
         record_edge(came, ctx, task_id, edge_span_id(task_id, 0), step)
         span = ctx.services.tracer.start(
@@ -137,6 +152,23 @@ class Lane:
         return target, Departure(
             source=node, target=target, kind="goto", reason=came_to.because, not_taken=others, changed=changed
         )
+
+
+def may_ride(graph: Any, given: Any, config: Any) -> bool:
+    """Whether this is a plain start of a graph on its own, of which nobody wants to see more than what comes of it."""
+    saver, held = graph.checkpointer, (config or {}).get("configurable") or {}
+    around = (var_child_runnable_config.get() or {}).get("configurable") or {}
+    kept = saver is None or (hasattr(saver, "stage") and "thread_id" in held)
+    return (
+        isinstance(given, dict)
+        and kept
+        and "checkpoint_id" not in held
+        and not (config or {}).get("callbacks")
+        and _INSIDE not in held
+        and _INSIDE not in around
+        and graph.config is None
+        and not _tracing_v2_is_enabled()
+    )
 
 
 def lane_of(graph: Any) -> Lane | None:

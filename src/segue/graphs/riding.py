@@ -23,6 +23,7 @@ from segue.base.errors import StoreError
 from segue.context.run import RunContext
 from segue.graphs.edges import branch_channel
 from segue.graphs.running import EDGES, KEY
+from segue.tracing.spans import new_span_id
 
 ERROR, INTERRUPT = "__error__", "__interrupt__"
 _INPUT = "__input__"
@@ -47,7 +48,7 @@ class Ride:
     """One run on its way."""
 
     __slots__ = (
-        "_config", "_metadata", "_notes", "_seen", "stage", "_versions", "channels", "ctx", "id", "inputs", "log", "saver",
+        "_base", "_config", "_metadata", "_notes", "_seen", "stage", "_versions", "channels", "ctx", "id", "inputs", "log", "saver",
         "step", "task",
     )  # fmt: skip
 
@@ -63,7 +64,7 @@ class Ride:
         self.saver = saver
         self._config = config
         self.ctx = ctx
-        self.log = config["configurable"].get(EDGES)
+        self.log = (config.get("configurable") or {}).get(EDGES)
         self.step: int = (saved.metadata["step"] if saved is not None else -2) + 1
         self.id: str = saved.checkpoint["id"] if saved is not None else ""
         """Of the newest checkpoint."""
@@ -74,6 +75,7 @@ class Ride:
         self._notes = notes if saver is not None else None
         if self._notes is not None:
             self._notes.take_along()
+        self._base = new_span_id()
         self.stage = None if saver is None else saver.stage(config, before=self._decided)
 
     @classmethod
@@ -152,9 +154,11 @@ class Ride:
 
     async def _put(self, source: str, passing: Mapping[str, Any], updated: list[str]) -> None:
         step, parent, versions = self.step, self.id, dict(self._versions)
-        self.step, self.id = step + 1, str(uuid6(clock_seq=step))
-        if self.stage is None:
+        self.step = step + 1
+        if self.stage is None:  # nobody sees the id; tasks are told apart by it
+            self.id = f"{self._base}{step + 2:016x}"
             return
+        self.id = str(uuid6(clock_seq=step))
         values = {
             name: channel.value
             for name, channel in self.channels.items()
