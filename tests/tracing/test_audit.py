@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import stat
@@ -247,6 +248,24 @@ def test_what_cannot_be_written_now_is_kept_for_the_next_time(tmp_path: Path) ->
 
     assert (caught.value.retryable, caught.value.severity) == (True, "critical")
     assert verify(path, KEY).rows == 1
+
+
+def test_rows_are_down_on_the_disk_before_their_anchor_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, synced, fsync = AuditLog(tmp_path / "audit.db", KEY), list[tuple[int, int]](), os.fsync
+
+    def noted(file: int) -> None:
+        synced.append((os.fstat(file).st_ino, log.anchors.stat().st_size))
+        fsync(file)
+
+    log.record(decision())
+    log.flush()
+    before = log.anchors.stat().st_size
+    monkeypatch.setattr(os, "fsync", noted)
+    log.flush(anchor=True)
+
+    assert synced == [(os.stat(f"{log.path}-wal").st_ino, before)]
+    assert log.anchors.stat().st_size > before
+    log.close()
 
 
 def test_a_verdict_that_is_none_is_refused(tmp_path: Path) -> None:

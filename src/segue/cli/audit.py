@@ -50,7 +50,8 @@ def list_command(
     import orjson
 
     from segue.base.principal import LOCAL
-    from segue.tracing.audit import VERDICTS, keyed
+    from segue.tracing.audit import VERDICTS
+    from segue.tracing.audit_rows import keyed
     from segue.tracing.audit_check import entries
 
     _check(verdict, VERDICTS)

@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from operator import is_
 from typing import Any
 
 from segue.base.errors import UserError
@@ -136,9 +135,9 @@ class CombinedToolset(Toolset):
         Raises:
             UserError: Two tools have one name.
         """
-        parts = tuple(one.tools() for one in self.sets)
-        known: tuple[tuple[Any, ...], list[Tool]] | None = self.__dict__.get("_known")
-        if known is not None and all(map(is_, known[0], parts)) and all(type(part) is tuple for part in parts):
+        parts = [one.tools() for one in self.sets]
+        known: tuple[list[Sequence[Tool]], list[Tool]] | None = self.__dict__.get("_known")
+        if known is not None and _same(known[0], parts):
             return known[1]
         found: dict[str, Tool] = {}
         for held in (each for part in parts for each in part):
@@ -160,6 +159,14 @@ class CombinedToolset(Toolset):
         """Close each."""
         for one in self.sets:
             await one.close()
+
+
+def _same(known: Sequence[Any], parts: Sequence[Any]) -> bool:
+    """Whether these are the very tuples that were put together before; a list may have changed since."""
+    for one, other in zip(known, parts, strict=True):  # noqa: SIM110 # a plain loop: each step of a run asks
+        if one is not other or type(other) is not tuple:
+            return False
+    return True
 
 
 def as_toolset(items: Sequence[Any]) -> CombinedToolset:

@@ -14,13 +14,12 @@ import asyncio
 import hmac
 import logging
 import os
-import re
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
-from functools import lru_cache, partial
-from operator import attrgetter
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +27,8 @@ import orjson
 
 from segue.base.errors import StoreError, UserError, names
 from segue.base.stores import use_wal
+from segue.tracing.audit_rows import RowMaker, chained, plain
 from segue.tracing.decisions import VERDICTS, Decided, Verdict, decided
-from segue.tracing.detectors import find_pii, find_secrets
 
 __all__ = ["VERDICTS", "AuditLog", "Decided", "Verdict", "decided"]
 
@@ -39,7 +38,6 @@ FIRST = bytes(32)
 """What the first row is chained to."""
 ANCHOR_BYTES = 20 + 1 + 64 + 1 + 64 + 1
 """One line of the anchor file: count, head, its own code."""
-_NAME = re.compile(r"[\w .:/+-]{0,120}")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS decisions (seq INTEGER PRIMARY KEY, body BLOB NOT NULL, hash BLOB NOT NULL);
 CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON decisions
@@ -53,25 +51,6 @@ ANCHOR_S = 0.5
 """How long the end of a run may wait for the anchor of others."""
 SOON_S = 0.02
 """How long what was merely allowed may wait for other decisions."""
-_NAMES_KEPT = 16_384
-
-
-_NAMED = ("run_id", "thread_id", "agent", "task_id", "call_id", "tool", "effect", "place", "rule", "interrupt_id")
-_named_of = attrgetter(*_NAMED)
-
-
-class _Names(dict[str, str]):
-    """Values as they may stand in a row, each looked at once."""
-
-    def __init__(self, make: Callable[[str], str]) -> None:
-        super().__init__()
-        self._make = make
-
-    def __missing__(self, value: str) -> str:
-        if len(self) >= _NAMES_KEPT:
-            self.clear()
-        found = self[value] = self._make(value)
-        return found
 
 
 class AuditLog:
@@ -92,8 +71,7 @@ class AuditLog:
         self._anchoring: asyncio.AbstractEventLoop | None = None
         self._patience_ms = -1
         self._durable: bool | None = None
-        self._names = _Names(self._name)
-        self._users = _Names(lambda whose: keyed(key, "user", whose.encode()))
+        self._rows = RowMaker(key)
         fresh = not self.path.exists()
         try:
             self._db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
@@ -130,7 +108,7 @@ class AuditLog:
         if len(self._pending) >= self.capacity:
             self.lost += 1
             return
-        subject = b"" if decision.subject is None else _plain(decision.subject)
+        subject = b"" if decision.subject is None else plain(decision.subject)
         self._pending.append((decision, subject))
         if decision.verdict != "allow":
             self._pressing = True
@@ -216,6 +194,7 @@ class AuditLog:
                 self._waits(_PATIENCE_MS)
                 self._write(anchor)
                 if anchor and self._unanchored:
+                    self._sync()
                     self._anchor()
                     self._unanchored = False
             except (sqlite3.Error, OSError) as error:
@@ -235,7 +214,7 @@ class AuditLog:
 
     def user(self, tenant: str, name: str) -> str:
         """How a user stands in the rows."""
-        return self._users[f"{tenant}\x1f{name}"]
+        return self._rows.user(tenant, name)
 
     def _write(self, durable: bool) -> None:
         pressing, self._pressing = self._pressing, False
@@ -249,7 +228,7 @@ class AuditLog:
             self._db.execute("BEGIN IMMEDIATE")
             seq, head = self._head()
             rows = []
-            for body in [*(self._body(*self._pending[at]) for at in range(count)), *_gap(lost)]:
+            for body in [*(self._rows.body(*self._pending[at]) for at in range(count)), *_gap(lost)]:
                 seq += 1
                 encoded = orjson.dumps({"seq": seq, **body})
                 head = chained(self._key, head, encoded)
@@ -270,25 +249,11 @@ class AuditLog:
         row = self._db.execute("SELECT seq, hash FROM decisions ORDER BY seq DESC LIMIT 1").fetchone()
         return (row[0], bytes(row[1])) if row else (0, FIRST)
 
-    def _body(self, decision: Decided, subject: bytes) -> dict[str, Any]:
-        names, tenant = self._names, decision.tenant
-        body: dict[str, Any] = {"at": round(decision.at, 6), "kind": decision.kind, "verdict": decision.verdict}
-        if tenant:
-            body["tenant"] = names[str(tenant)]
-        if decision.user:
-            body["user"] = self.user(tenant, decision.user)
-        for field, value in zip(_NAMED, _named_of(decision), strict=True):
-            if value:
-                body[field] = names[str(value)]
-        if decision.by:
-            body["by"] = self.user(tenant, decision.by)
-        if subject:
-            body["subject"] = keyed(self._key, "subject", subject)
-        return body
-
-    def _name(self, value: str) -> str:
-        """The name itself where it is one; else its hash: an id may be anything that a caller or a model says."""
-        return value if _is_name(value) else f"hash:{keyed(self._key, 'name', value.encode())}"
+    def _sync(self) -> None:
+        """Bring rows that were committed without it down to the disk: an anchor must not outlive what it anchors."""
+        if not self._durable:
+            with suppress(FileNotFoundError), open(f"{self.path}-wal", "r+b") as log:
+                os.fsync(log.fileno())
 
     def _anchor(self) -> None:
         """How many rows there are and the hash of the last: what rows cut from the end are missed by."""
@@ -304,32 +269,6 @@ class AuditLog:
 def anchors_of(path: Path) -> Path:
     """Where the anchors of a log lie."""
     return path.with_suffix(".anchors")
-
-
-def chained(key: bytes, previous: bytes, body: bytes) -> bytes:
-    """The hash of a row: over its bytes and the hash of the row before, with the key."""
-    return hmac.digest(key, previous + body, "sha256")
-
-
-def keyed(key: bytes, use: str, data: bytes) -> str:
-    """A keyed hash, 32 hex digits: the same for the same data, and not to be guessed back without the key."""
-    return hmac.digest(key, use.encode() + b"\x00" + data, "sha256").hex()[:32]
-
-
-@lru_cache(maxsize=16_384)
-def _is_name(value: str) -> bool:
-    """Looked at once: a run's decisions name the same run, thread and tools."""
-    return _NAME.fullmatch(value) is not None and not find_pii(value) and not find_secrets(value)
-
-
-def _plain(value: Any) -> bytes:
-    if isinstance(value, bytes):
-        return value
-    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
-    try:
-        return orjson.dumps(value, default=str, option=options)
-    except (TypeError, ValueError):
-        return repr(value).encode()
 
 
 def _gap(lost: int) -> Sequence[dict[str, Any]]:

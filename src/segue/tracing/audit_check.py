@@ -19,7 +19,8 @@ from typing import Any
 import orjson
 
 from segue.base.errors import BadInput
-from segue.tracing.audit import ANCHOR_BYTES, FIRST, anchors_of, chained
+from segue.tracing.audit import ANCHOR_BYTES, FIRST, anchors_of
+from segue.tracing.audit_rows import chained
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -83,9 +84,22 @@ class Metrics:
 
     def write(self, rows: Sequence[SpanRow]) -> None:
         """Count a batch of spans."""
+        verdicts, edges = Counter[Labels](), Counter[str]()
         with self._lock:
             for row in rows:
-                self._count(row)
+                if row.kind == "verdict" and (verdict := row.attributes.get("segue.verdict")):
+                    verdicts[str(row.attributes.get("segue.place", "")), str(verdict)] += 1
+                elif row.kind == "edge":
+                    edges[str(row.attributes.get("segue.edge.kind", ""))] += 1
+                else:
+                    self._count(row)
+                if row.status == "error":
+                    category = str(row.attributes.get("segue.error_category") or row.kind)
+                    self._add("segue_errors", row.kind, category)
+            for labels, count in verdicts.items():
+                self._add("segue_verdicts", *labels, by=count)
+            for kind, count in edges.items():
+                self._add("segue_edges", kind, by=count)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -151,19 +165,10 @@ class Metrics:
             case "tool":
                 self._add("segue_tool_calls", row.name, row.status)
                 self._time("segue_tool_seconds", took, row.name)
-                self._verdict(held, "tool")
-            case "verdict":
-                self._verdict(held, str(held.get("segue.place", "")))
-            case "edge":
-                self._add("segue_edges", str(held.get("segue.edge.kind", "")))
+                if verdict := held.get("segue.verdict"):
+                    self._add("segue_verdicts", "tool", str(verdict))
             case _:
                 pass
-        if row.status == "error":
-            self._add("segue_errors", row.kind, str(held.get("segue.error_category") or row.kind))
-
-    def _verdict(self, held: dict[str, Any], place: str) -> None:
-        if verdict := held.get("segue.verdict"):
-            self._add("segue_verdicts", place, str(verdict))
 
     def _generation(self, row: SpanRow, took: float) -> None:
         held = row.attributes

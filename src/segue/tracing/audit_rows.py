@@ -1,0 +1,98 @@
+"""Rows of the audit log: a decision in, what is written of it out, and the keyed hashes that hold the chain together.
+
+There are names and ids, where they are plain ones, and keyed hashes of all else.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+import orjson
+
+from segue.tracing.decisions import Decided
+from segue.tracing.detectors import find_pii, find_secrets
+
+_NAME = re.compile(r"[\w .:/+-]{0,120}")
+_NAMES_KEPT = 16_384
+_NAMED = ("run_id", "thread_id", "agent", "task_id", "call_id", "tool", "effect", "place", "rule", "interrupt_id")
+_named_of = attrgetter(*_NAMED)
+
+
+class _Names(dict[str, str]):
+    """Values as they may stand in a row, each looked at once."""
+
+    def __init__(self, make: Callable[[str], str]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, value: str) -> str:
+        if len(self) >= _NAMES_KEPT:
+            self.clear()
+        found = self[value] = self._make(value)
+        return found
+
+
+class RowMaker:
+    """Makes the bodies of rows with the key of one log."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+        self._names = _Names(self._name)
+        self._users = _Names(lambda whose: keyed(key, "user", whose.encode()))
+
+    def body(self, decision: Decided, subject: bytes) -> dict[str, Any]:
+        """What is written of a decision; `subject` are the bytes of what was decided over."""
+        names, tenant = self._names, decision.tenant
+        body: dict[str, Any] = {"at": round(decision.at, 6), "kind": decision.kind, "verdict": decision.verdict}
+        if tenant:
+            body["tenant"] = names[str(tenant)]
+        if decision.user:
+            body["user"] = self.user(tenant, decision.user)
+        for field, value in zip(_NAMED, _named_of(decision), strict=True):
+            if value:
+                body[field] = names[str(value)]
+        if decision.by:
+            body["by"] = self.user(tenant, decision.by)
+        if subject:
+            body["subject"] = keyed(self._key, "subject", subject)
+        return body
+
+    def user(self, tenant: str, name: str) -> str:
+        """How a user stands in the rows."""
+        return self._users[f"{tenant}\x1f{name}"]
+
+    def _name(self, value: str) -> str:
+        """The name itself where it is one; else its hash: an id may be anything that a caller or a model says."""
+        return value if _is_name(value) else f"hash:{keyed(self._key, 'name', value.encode())}"
+
+
+def chained(key: bytes, previous: bytes, body: bytes) -> bytes:
+    """The hash of a row: over its bytes and the hash of the row before, with the key."""
+    return hmac.digest(key, previous + body, "sha256")
+
+
+def keyed(key: bytes, use: str, data: bytes) -> str:
+    """A keyed hash, 32 hex digits: the same for the same data, and not to be guessed back without the key."""
+    return hmac.digest(key, use.encode() + b"\x00" + data, "sha256").hex()[:32]
+
+
+def plain(value: Any) -> bytes:
+    """What was decided over, as bytes to hash."""
+    if isinstance(value, bytes):
+        return value
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+    try:
+        return orjson.dumps(value, default=str, option=options)
+    except (TypeError, ValueError):
+        return repr(value).encode()
+
+
+@lru_cache(maxsize=16_384)
+def _is_name(value: str) -> bool:
+    """Looked at once: a run's decisions name the same run, thread and tools."""
+    return _NAME.fullmatch(value) is not None and not find_pii(value) and not find_secrets(value)
