@@ -97,8 +97,11 @@ class Lengths:
         found = [_p95(held.tokens) for name in deployments if (held := self._outputs.get((name, speaker)))]
         return max(1, int(max(found))) if found else UNLEARNED_OUTPUT_TOKENS
 
-    def usual(self, deployments: Iterable[str], speaker: str) -> float:
+    def usual(self, deployments: Sequence[str], speaker: str) -> float:
         """The mean of output tokens; 128 until one is known."""
+        if len(deployments) == 1:
+            one = self._outputs.get((deployments[0], speaker))
+            return _USUAL_OUTPUT_TOKENS if one is None else one.sum / len(one.tokens)
         found = [held for name in deployments if (held := self._outputs.get((name, speaker)))]
         if not found:
             return _USUAL_OUTPUT_TOKENS

@@ -105,40 +105,49 @@ class Poster:
                 self._url, data=data, headers=headers, proxy=self.proxy, allow_redirects=False, timeout=timeout
             )
             return Posted(response.status, response.headers, response.content, response)
+        connection = None
         try:
             connection = await line.connector.connect(line.request, [], timeout)
-        except TimeoutError as error:
-            raise aiohttp.ConnectionTimeoutError(f"Connection timeout to host {self._url}") from error
-        try:
             return await _posted(line, connection, data)
         except BaseException as error:
-            connection.close()
-            if isinstance(error, OSError) and not isinstance(error, aiohttp.ClientError):
-                raise aiohttp.ClientOSError(*error.args) from error
-            raise
+            if connection is not None:
+                connection.close()
+            told = _told(error, line, connecting=connection is None)
+            if told is error:
+                raise
+            raise told from error
 
 
 async def _posted(line: _Line, connection: Connection, data: bytes) -> Posted:
-    import aiohttp
-    from aiohttp.http import HttpProcessingError
-
     protocol = connection.protocol
-    if protocol is None or (transport := protocol.transport) is None:
-        raise aiohttp.ServerDisconnectedError
+    transport = None if protocol is None else protocol.transport
+    if protocol is None or transport is None:
+        raise ConnectionResetError("it was closed before the request went")
     protocol.set_response_params(read_until_eof=True)
     transport.write(b"%b%d\r\n\r\n%b" % (line.head, len(data), data))
     code = 100
     while 100 <= code < 200:
-        try:
-            message, content = await protocol.read()
-        except HttpProcessingError as error:
-            raise aiohttp.ClientResponseError(
-                line.request.request_info, (), status=error.code, message=error.message, headers=error.headers
-            ) from error
+        message, content = await protocol.read()
         code = message.code
     if transport.get_write_buffer_size():
         protocol.force_close()  # it answers before it has read all; what it does with the rest nobody knows
     return Posted(code, message.headers, content, connection)
+
+
+def _told(error: BaseException, line: _Line, *, connecting: bool) -> BaseException:
+    """An error as aiohttp's own `post` raises it."""
+    import aiohttp
+    from aiohttp.http import HttpProcessingError
+
+    if isinstance(error, HttpProcessingError):
+        return aiohttp.ClientResponseError(
+            line.request.request_info, (), status=error.code, message=error.message, headers=error.headers
+        )
+    if isinstance(error, aiohttp.ClientError) or not isinstance(error, OSError):
+        return error
+    if connecting and isinstance(error, TimeoutError):
+        return aiohttp.ConnectionTimeoutError(f"Connection timeout to host {line.request.url}")
+    return aiohttp.ClientOSError(*error.args)
 
 
 def _line(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) -> _Line | None:
