@@ -56,7 +56,7 @@ class Posted:
 class _Line:
     """What is the same for every request with these headers in this session."""
 
-    __slots__ = ("connector", "head", "headers", "request", "session")
+    __slots__ = ("connector", "head", "headers", "own", "request", "session")
 
     def __init__(
         self,
@@ -67,6 +67,8 @@ class _Line:
         head: bytes,
     ) -> None:
         self.session = session
+        self.own: object = type(session)._request
+        """What posts there where nobody has put something in its place."""
         self.headers = headers
         self.connector = connector
         self.request = request
@@ -100,7 +102,7 @@ class Poster:
         line = self._line
         if line is None or line.headers is not headers or line.session is not session:
             line = self._line = None if self.proxy else _line(session, self._url, headers)
-        if line is None or _is_watched(session):
+        if line is None or session.trace_configs or type(session)._request is not line.own:
             response = await session.post(
                 self._url, data=data, headers=headers, proxy=self.proxy, allow_redirects=False, timeout=timeout
             )
@@ -155,8 +157,10 @@ def _line(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) 
     import aiohttp
     from yarl import URL
 
-    connector, where = session.connector, URL(url)
+    connector, where, own = session.connector, URL(url), getattr(type(session)._request, "__code__", None)
     if not aiohttp.__version__.startswith(_LOOKED_AT) or connector is None:
+        return None
+    if own is None or own.co_filename != aiohttp.client.__file__:
         return None
     if where.scheme not in ("http", "https") or not where.raw_host or where.raw_user or where.raw_password:
         return None
@@ -168,11 +172,3 @@ def _line(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) 
     if len(head.splitlines()) != len(sent) + 1 or "\0" in head:
         return None
     return _Line(session, headers, connector, request, f"{head}\r\nContent-Length: ".encode())
-
-
-def _is_watched(session: aiohttp.ClientSession) -> bool:
-    """Whether somebody wants to see each request of it, or has put something of theirs in the place of `post`."""
-    import aiohttp
-
-    own = getattr(type(session)._request, "__code__", None)
-    return bool(session.trace_configs) or own is None or own.co_filename != aiohttp.client.__file__
