@@ -9,9 +9,9 @@ STREAM = (
     "event: lost its data\n\nunknown\ndata: last without its empty line"
 ).encode()
 EVENTS = [
-    Event("", "ä🙂".encode()),
-    Event("error", b"first\n second\n"),
-    Event("", b"last without its empty line"),
+    ("", "ä🙂".encode()),
+    ("error", b"first\n second\n"),
+    ("", b"last without its empty line"),
 ]
 
 

@@ -21,9 +21,11 @@ from segue.router.types import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 
 FAILED_REASONS = frozenset({"abort", "error"})
 """Reasons to end with which a server says that it did not finish."""
+_TEXT = frozenset({"role", "content"})
+"""The keys of nearly every piece: one of text."""
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class _Call:
     index: int
     id: str = ""
@@ -79,7 +81,12 @@ class Assembler:
             if choice.get("index"):
                 continue  # only one answer was asked for
             if piece := choice.get("delta") or choice.get("message"):
-                self._add_piece(piece)
+                text = piece.get("content")
+                if not isinstance(text, str) or not piece.keys() <= _TEXT:
+                    self._add_piece(piece)
+                elif text:
+                    self._text.append(text)
+                    deltas.append(TextDelta(text))
             if reason := choice.get("finish_reason"):
                 self.finish_reason = str(reason)
         if deltas:
@@ -100,7 +107,7 @@ class Assembler:
         elif self._reasoning:
             text = "".join(self._reasoning)
             message["reasoning"] = [{"type": "reasoning", "text": text, "field": self._reasoning_field}]
-        if calls := whole_calls(map(_whole, self._calls), self.finish_reason, taken_ids):
+        if self._calls and (calls := whole_calls(map(_whole, self._calls), self.finish_reason, taken_ids)):
             message["tool_calls"] = calls
         elif message["content"] is None:
             message["content"] = ""
@@ -153,7 +160,9 @@ class Assembler:
     def _call_for(self, index: int | None, call_id: str, name: str, arguments: str) -> _Call:
         """The call that a piece belongs to, by its index, else its id, else the one before."""
         if index is not None:
-            known = next((call for call in reversed(self._calls) if call.index == index), None)
+            known = self._calls[-1] if self._calls else None
+            if known is not None and known.index != index:
+                known = next((call for call in reversed(self._calls) if call.index == index), None)
         elif call_id:
             known = next((call for call in self._calls if call.id == call_id), None)
         else:

@@ -60,7 +60,13 @@ def wire_messages(messages: Sequence[Message], *, deployment: str, engine: str) 
     Arguments that are no JSON are wrapped, since chat templates parse them.
     """
     messages = with_note_inside(messages)
-    out = [_wire_message(message) for message in messages]
+    out: list[dict[str, Any]] = []
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, str) and message["role"] != "assistant" and message.keys() <= _PLAIN:
+            out.append({"role": message["role"], "content": content})  # nearly all that are not the model's own
+        else:
+            out.append(_wire_message(message))
     for at in range(len(messages) - 1, -1, -1):
         if messages[at]["role"] == "user":
             break
@@ -135,13 +141,10 @@ def is_strict(schema: Any) -> bool:
 
 
 def _wire_message(message: Message) -> dict[str, Any]:
-    role, content = message["role"], message.get("content")
-    if role != "assistant" and isinstance(content, str) and message.keys() <= _PLAIN:
-        return {"role": role, "content": content}  # nearly all that are not the model's own
     out = {key: value for key, value in message.items() if key not in _LEFT_BEHIND}
     if isinstance(out.get("content"), list):
         out["content"] = wire_content(out["content"])
-    if role != "assistant":
+    if message["role"] != "assistant":
         return out
     if calls := message.get("tool_calls"):
         out["tool_calls"] = with_json_arguments(calls)

@@ -66,7 +66,7 @@ async def served_by(
             async with session.get(
                 url, headers=headers, proxy=proxy_for(url), timeout=timeout, allow_redirects=False
             ) as response:
-                status, body = response.status, await read_at_most(response, _MAX_BYTES)
+                status, body = response.status, await read_at_most(response.content, _MAX_BYTES)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         raise EndpointUnreachable(
             name, f"cannot be reached at {settings.url}", detail=reason(error, secrets)

@@ -137,7 +137,7 @@ class RouterCore:
             AttemptError: The request would fail anywhere (`BadRequest`, `ContextOverflow`), or `DeadlinePassed`.
         """
         start = time.monotonic()
-        asked, name = route or self.default_route, self._routes.name(route)
+        asked, name = route or self._routes.default, self._routes.name(route)
         if self._fleets:
             await self._fleets.ready(name)
         held = self._routes.held[name]

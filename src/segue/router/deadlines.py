@@ -1,6 +1,6 @@
 """The deadlines of one attempt: first token, then idle, and always the caller's own.
 
-Used as an async context around the attempt. When a deadline passes, what is awaited inside is cancelled and the
+Used as a context around what the attempt awaits. When a deadline passes, what is awaited inside is cancelled and the
 context raises the error that fits; a cancellation from outside goes through untouched. Connecting is timed by the
 transport.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import time
 from types import TracebackType
-from typing import Literal
 
 from segue.router.errors import BrokenStream, DeadlinePassed, EndpointTimeout
 
@@ -20,7 +19,7 @@ class Watch:
 
     __slots__ = (
         "_cancelling", "_deadline", "_deployment", "_due", "_end", "_expired", "_first_token_s", "_idle_s", "_loop",
-        "_start", "_task", "_timer", "_waits_for", "first_token_s",
+        "_start", "_task", "_timer", "first_token_s",
     )  # fmt: skip
 
     def __init__(self, deployment: str, *, first_token_s: float, idle_s: float, deadline: float | None) -> None:
@@ -29,14 +28,13 @@ class Watch:
         self._first_token_s = first_token_s
         self._idle_s = idle_s
         self._deadline = deadline
-        self._waits_for: Literal["first", "idle"] = "first"
         self._expired = False
         self._task: asyncio.Task[object] | None = None
         self._start = time.monotonic()
         self.first_token_s: float | None = None
         """Seconds from the start to the first token; `None` before it."""
 
-    async def __aenter__(self) -> Watch:
+    def __enter__(self) -> Watch:
         task = asyncio.current_task()
         assert task is not None, "an attempt is timed within a task"
         self._task, self._cancelling = task, task.cancelling()
@@ -51,15 +49,15 @@ class Watch:
         """A first piece of the answer has come."""
         if self.first_token_s is None:
             self.first_token_s = time.monotonic() - self._start
-            self._waits_for = "idle"
             self._due = self._next(self._loop.time(), self._idle_s)
 
     def alive(self) -> None:
         """Something has come; only after the first token does that start the clock anew."""
-        if self._waits_for == "idle":
-            self._due = self._next(self._loop.time(), self._idle_s)
+        if self.first_token_s is not None:
+            due = self._loop.time() + self._idle_s
+            self._due = due if self._end is None else min(due, self._end)
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._timer.cancel()
@@ -84,7 +82,7 @@ class Watch:
     def _error(self) -> EndpointTimeout | BrokenStream | DeadlinePassed:
         if self._end is not None and self._loop.time() >= self._end:
             return DeadlinePassed(self._deployment, "had not finished when the caller's deadline passed")
-        if self._waits_for == "first":
+        if self.first_token_s is None:
             return EndpointTimeout(
                 self._deployment,
                 f"gave no first token within {self._first_token_s:g} s",

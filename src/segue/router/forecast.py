@@ -56,14 +56,22 @@ class Forecast:
 class _Outputs:
     """The latest answers of one deployment to one speaker: their tokens, and the sum of them."""
 
-    __slots__ = ("sum", "tokens")
+    __slots__ = ("_p95", "sum", "tokens")
 
     def __init__(self) -> None:
         self.tokens: deque[int] = deque(maxlen=_REMEMBERED)
         self.sum = 0
+        self._p95: int | None = None
+
+    def p95(self) -> int:
+        """The 95th percentile."""
+        if self._p95 is None:
+            held = sorted(self.tokens)
+            self._p95 = held[min(len(held) - 1, int(len(held) * 0.95))]
+        return self._p95
 
     def add(self, tokens: int) -> None:
-        held = self.tokens
+        self._p95, held = None, self.tokens
         self.sum += tokens - (held[0] if len(held) == _REMEMBERED else 0)
         held.append(tokens)
 
@@ -94,11 +102,14 @@ class Lengths:
 
     def typical(self, deployments: Iterable[str], speaker: str) -> int:
         """The 95th percentile of output tokens, of the deployment whose answers are longest."""
-        found = [_p95(held.tokens) for name in deployments if (held := self._outputs.get((name, speaker)))]
+        found = [held.p95() for name in deployments if (held := self._outputs.get((name, speaker)))]
         return max(1, int(max(found))) if found else UNLEARNED_OUTPUT_TOKENS
 
-    def usual(self, deployments: Iterable[str], speaker: str) -> float:
+    def usual(self, deployments: Sequence[str], speaker: str) -> float:
         """The mean of output tokens; 128 until one is known."""
+        if len(deployments) == 1:
+            one = self._outputs.get((deployments[0], speaker))
+            return _USUAL_OUTPUT_TOKENS if one is None else one.sum / len(one.tokens)
         found = [held for name in deployments if (held := self._outputs.get((name, speaker)))]
         if not found:
             return _USUAL_OUTPUT_TOKENS
@@ -120,16 +131,17 @@ async def forecast(
 ) -> Forecast:
     """What a generation by one of these deployments may come to; prices are looked up only where `priced`."""
     names = [each.name for each in deployments]
-    caps = [each.max_output_tokens for each in deployments]
-    limits = [] if any(cap is None for cap in caps) else [max(cap for cap in caps if cap is not None)]
-    cap = min([*limits, *([max_output_tokens] if max_output_tokens is not None else [])], default=None)
+    caps = [each.max_output_tokens for each in deployments if each.max_output_tokens is not None]
+    limits = [max(caps)] if caps and len(caps) == len(deployments) else []
+    if max_output_tokens is not None:
+        limits.append(max_output_tokens)
     expected = ceil(input_tokens * lengths.factor(names))
     input_usd, slope, unpriced = await _prices(deployments, expected) if priced else (0.0, 0.0, ())
     return Forecast(
         input_tokens=expected,
         typical_output_tokens=lengths.typical(names, speaker),
-        max_output_tokens=cap,
-        context_tokens=max((each.context_tokens for each in deployments if each.context_tokens), default=None),
+        max_output_tokens=min(limits, default=None),
+        context_tokens=max([each.context_tokens for each in deployments if each.context_tokens], default=None),
         input_usd=input_usd,
         usd_per_output_token=slope,
         unpriced=unpriced,
@@ -146,8 +158,3 @@ async def _prices(deployments: Sequence[Deployment], input_tokens: int) -> tuple
         else:
             dearest, slope = max(dearest, base), max(slope, (whole - base) / _PROBE_TOKENS)
     return dearest, slope, tuple(unpriced)
-
-
-def _p95(numbers: Iterable[int]) -> int:
-    held = sorted(numbers)
-    return held[min(len(held) - 1, int(len(held) * 0.95))]

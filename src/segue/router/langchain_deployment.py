@@ -68,7 +68,7 @@ class LangChainDeployment(Deployment):
         settings = self._settings
         watch = Watch(self.name, first_token_s=settings.first_token_s, idle_s=settings.idle_s, deadline=deadline)
         try:
-            async with watch:
+            with watch:
                 answer = await self._ask(request, watch, on_delta)
         except (SegueError, NotImplementedError):
             raise

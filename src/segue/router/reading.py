@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
@@ -102,7 +102,7 @@ class Collector(Protocol):
         """The tokens as the server counts them."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Exchange:
     """What belongs to one request."""
 
@@ -115,10 +115,11 @@ class Exchange:
 
     def show(self, deltas: list[Delta]) -> None:
         """Hand on what has come."""
-        self.watch.token()
-        if self.on_delta is not None:
+        if self.watch.first_token_s is None:
+            self.watch.token()
+        if (told := self.on_delta) is not None:
             for delta in deltas:
-                self.on_delta(delta)
+                told(delta)
 
 
 class Reader:
@@ -142,7 +143,7 @@ class Reader:
         """The answer when `asking` is through, whole or not at all."""
         collector = exchange.collector
         try:
-            async with exchange.watch:
+            with exchange.watch:
                 await asking
         except BrokenStream:
             if not collector.whole:  # else the server said that it was done, and then did not hang up
@@ -161,18 +162,19 @@ class Reader:
         )
 
     async def _read_pieces(
-        self, pieces: AsyncIterator[bytes], exchange: Exchange, at_end: Callable[[], bool] | None = None
+        self, more: Callable[[], Awaitable[bytes]], exchange: Exchange, at_end: Callable[[], bool] | None = None
     ) -> None:
         """Read to the last word or the end; an answer that is whole may lose its connection then.
 
-        `at_end` says whether nothing more will come, so that nobody has to wait to see.
+        `more` gives the next bytes, none at the end. `at_end` says whether nothing more will come, so that nobody has
+        to wait to see.
         """
         parser = SSEParser()
         try:
-            async for piece in pieces:
+            while piece := await more():
                 if self._take_all(self._events(parser, piece), exchange):
                     if at_end is None or not at_end():
-                        await _drain(pieces)
+                        await _drain(more)
                     return
         except self._drops():
             if not exchange.collector.whole:
@@ -196,10 +198,10 @@ class Reader:
             if len(data) < _DONE_AT_MOST and data.strip() == b"[DONE]":
                 exchange.collector.done()
                 return True
-            self._take(data, exchange, named=name, last=last)
+            self._take(data, exchange, name, last)
         return exchange.collector.ended
 
-    def _take(self, data: bytes, exchange: Exchange, *, named: str = "", last: bool = False) -> None:
+    def _take(self, data: bytes, exchange: Exchange, named: str = "", last: bool = False) -> None:
         """Take one chunk; `last` says that it may have been cut off."""
         try:
             chunk = orjson.loads(data)
@@ -232,11 +234,11 @@ class Reader:
         return EndpointFailed(self._name, f"gave no answer at {self._settings.url}", detail=detail)
 
 
-async def _drain(pieces: AsyncIterator[bytes]) -> None:
+async def _drain(more: Callable[[], Awaitable[bytes]]) -> None:
     """Read to the end of the body, so that the connection can be used again; not for long."""
     with contextlib.suppress(Exception):
         async with asyncio.timeout(_DRAIN_S):
-            async for _ in pieces:
+            while await more():
                 pass
 
 

@@ -86,6 +86,9 @@ class Routes:
 
     def reached(self, name: str) -> list[str]:
         """Every route that a request by this one may end up at."""
+        only = self.held[name]
+        if not only.fallbacks and not only.rules and only.canary is None:
+            return [name]
         found: list[str] = []
         for each in self.with_fallbacks(name):
             route = self.held[each]

@@ -157,7 +157,8 @@ class Seeking:
 
     def _placed(self, step: Step, among: Sequence[Deployment], now: float) -> Go:
         fleet, asked = self._standing.fleet, self._asked
-        hosts = [fleet.host(each.name) for each in among]
+        known = fleet.hosts
+        hosts = [known.get(each.name) or fleet.host(each.name) for each in among]
         pick = step.policy.choose(asked, hosts, now)
         deployment = among[hosts.index(pick.host)]
         name = deployment.name

@@ -80,11 +80,11 @@ async def _session_life() -> AsyncGenerator[aiohttp.ClientSession]:
         await session.close()
 
 
-async def read_at_most(response: aiohttp.ClientResponse, limit: int) -> bytes:
+async def read_at_most(content: aiohttp.StreamReader, limit: int) -> bytes:
     """The body of an answer, cut off after `limit` bytes."""
     pieces: list[bytes] = []
     left = limit
-    while left > 0 and (piece := await response.content.read(left)):
+    while left > 0 and (piece := await content.read(left)):
         pieces.append(piece)
         left -= len(piece)
     return b"".join(pieces)

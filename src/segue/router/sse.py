@@ -8,17 +8,12 @@ that way. What an event means is decided in `segue.router.assemble`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 MAX_EVENT_BYTES = 32 * 1024 * 1024
 _BOM = b"\xef\xbb\xbf"
 
 
-class Event(NamedTuple):
-    """One event; `name` is empty where the server gives none."""
-
-    name: str
-    data: bytes
+Event = tuple[str, bytes]
+"""The name of an event, empty where the server gives none, and its data."""
 
 
 class SSEParser:
@@ -38,12 +33,18 @@ class SSEParser:
         Raises:
             ValueError: An event is longer than `MAX_EVENT_BYTES`: this is no event stream.
         """
+        if piece[:6] == b"data: " and piece[-2:] == b"\n\n" and not (self._rest or self._data or self._name):
+            found = piece[6:-2].split(b"\n\ndata: ")
+            if piece.count(b"\n") == 2 * len(found) and b"\r" not in piece:
+                self._started = True
+                return [("", data) for data in found]  # nothing but whole events, each a single line of data
         if b"\n" not in piece and b"\r" not in piece:
             self._keep(piece)
             return []
-        text = b"".join((*self._rest, piece))
-        self._rest, self._rest_bytes = [], 0
-        held = b""
+        text, held = piece, b""
+        if self._rest:
+            text = b"".join((*self._rest, piece))
+            self._rest, self._rest_bytes = [], 0
         if b"\r" in text:
             if text.endswith(b"\r"):  # an LF may follow, and the two are one line end
                 text, held = text[:-1], b"\r"
@@ -59,13 +60,15 @@ class SSEParser:
     def _blocks(self, text: bytes) -> list[Event]:
         """The same where an event begins: nearly every one is a single line of data."""
         *blocks, rest = text.split(b"\n\n")
-        events = []
+        events: list[Event] = []
         for block in blocks:
             if block.startswith(b"data: ") and b"\n" not in block:
-                events.append(Event("", block[6:]))
+                events.append(("", block[6:]))
                 continue
             lines = [*block.split(b"\n"), b""]
             events.extend(event for line in lines if (event := self._line(line)) is not None)
+        if not rest:
+            return events
         *lines, rest = rest.split(b"\n")
         self._keep(rest)
         return events + [event for line in lines if (event := self._line(line)) is not None]
@@ -108,7 +111,7 @@ class SSEParser:
             return None
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
         self._data, self._data_bytes = [], 0
-        return Event(name, data)
+        return name, data
 
 
 def _too_large() -> ValueError:

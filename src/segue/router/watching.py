@@ -45,10 +45,13 @@ class Watching:
         self._sessions = sessions
         self._environ = environ
         self._seen: dict[str, _Seen] = {}
+        self._next_at = 0.0
+        """Before this none of them is looked at."""
 
     def add(self, name: str, settings: DeploymentSettings) -> None:
         """Watch this one from now on."""
         self._seen[name] = _Seen(settings)
+        self._next_at = 0.0
 
     def metrics(self, name: str) -> VllmMetrics | None:
         """What it said last; `None` where it has said nothing."""
@@ -57,12 +60,15 @@ class Watching:
 
     def look(self, names: list[str], now: float) -> None:
         """Ask those whose last answer is old, without waiting for it."""
+        if now < self._next_at:
+            return
         for name in names:
             seen = self._seen.get(name)
             if seen is None or now < seen.next_at:
                 continue
             seen.next_at = now + EVERY_S
             seen.task = asyncio.get_running_loop().create_task(self._ask(name, seen))
+        self._next_at = min((each.next_at for each in self._seen.values()), default=float("inf"))
 
     async def aclose(self) -> None:
         """End what is being asked on the running event loop."""

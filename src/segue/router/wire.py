@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import orjson
 
@@ -20,14 +20,12 @@ from segue.router.assemble import Assembler
 from segue.router.auth import request_headers
 from segue.router.errors import EndpointFailed, EndpointRefused, EndpointUnreachable
 from segue.router.faults import Fault, read_fault, reason
+from segue.router.posting import Posted, Poster
 from segue.router.reading import Answer, Exchange, Reader
 from segue.router.secrets import cause
-from segue.router.sessions import Sessions, is_loopback, proxy_for, read_at_most
+from segue.router.sessions import Sessions, is_loopback, read_at_most
 from segue.router.settings import DeploymentSettings
 from segue.router.types import OnDelta
-
-if TYPE_CHECKING:
-    import aiohttp
 
 _MAX_ERROR_BYTES = 64 * 1024
 _HEADERS = {
@@ -56,8 +54,7 @@ class HttpWire(Reader):
         self._sessions = sessions
         self._environ = environ
         self._url = f"{settings.url}{self.path}"
-        self._proxy = proxy_for(self._url)
-        self._timeout: aiohttp.ClientTimeout | None = None
+        self._poster = Poster(self._url, connect_s=settings.connect_s)
         self._known: tuple[dict[str, str], Mapping[str, str]] | None = None
         """The headers of the last request, and the same as they are sent."""
 
@@ -77,8 +74,11 @@ class HttpWire(Reader):
         session = await self._sessions.get()
         for fresh in (False, True):
             try:
-                async with await self._post(session, data, headers) as response:
+                response = await self._poster.post(session, headers, data)
+                try:
                     await self._read(response, exchange)
+                finally:
+                    response.release()
                 return
             except aiohttp.ServerDisconnectedError as error:
                 if fresh or exchange.collector.begun:  # a kept-alive connection may die while nobody looks: once more
@@ -90,38 +90,28 @@ class HttpWire(Reader):
             except (aiohttp.ClientError, ConnectionError) as error:
                 raise self._broken(error, exchange) from cause(error, exchange.secrets)
 
-    async def _post(
-        self, session: aiohttp.ClientSession, data: bytes, headers: Mapping[str, str]
-    ) -> aiohttp.ClientResponse:
-        if self._timeout is None:
-            import aiohttp
-
-            self._timeout = aiohttp.ClientTimeout(total=None, connect=self._settings.connect_s)
-        return await session.post(
-            self._url, data=data, headers=headers, proxy=self._proxy, allow_redirects=False, timeout=self._timeout
-        )
-
-    async def _read(self, response: aiohttp.ClientResponse, exchange: Exchange) -> None:
+    async def _read(self, response: Posted, exchange: Exchange) -> None:
         if response.status != 200:
-            fault = read_fault(response.status, await read_at_most(response, _MAX_ERROR_BYTES))
+            fault = read_fault(response.status, await read_at_most(response.content, _MAX_ERROR_BYTES))
             if location := response.headers.get("Location"):
                 fault = Fault(status=response.status, message=f"it redirects to {location}")
             raise self._fault(fault, exchange.secrets, response.headers)
         exchange.headers = response.headers
-        if response.content_type == "text/html":
+        kind = response.kind
+        if kind == "text/html":
             raise EndpointRefused(
                 self._name,
                 f"is a web page and no model server: {self._url}",
                 way_out="See `endpoint`: it is the base URL up to and with /v1.",
             )
-        if response.content_type == "application/json":
+        if kind == "application/json":
             self._take(await self._whole(response), exchange)
         else:
-            await self._read_pieces(response.content.iter_any(), exchange, response.content.is_eof)
+            await self._read_pieces(response.content.readany, exchange, response.content.is_eof)
 
-    async def _whole(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _whole(self, response: Posted) -> bytes:
         """An answer that was not streamed; it may be as long as one event of a stream."""
-        body = await read_at_most(response, sse.MAX_EVENT_BYTES + 1)
+        body = await read_at_most(response.content, sse.MAX_EVENT_BYTES + 1)
         if len(body) > sse.MAX_EVENT_BYTES:
             what = f"an answer of more than {sse.MAX_EVENT_BYTES} bytes"
             raise EndpointFailed(self._name, "sent what is too large", detail=what)
@@ -133,7 +123,7 @@ class HttpWire(Reader):
         return aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionError
 
     def _unreachable(self, error: Exception, secrets: list[str]) -> EndpointUnreachable:
-        via = " through the proxy of the environment" if self._proxy else ""
+        via = " through the proxy of the environment" if self._poster.proxy else ""
         way_out = "Start the server there, or mend `endpoint` in its settings."
         if isinstance(error, ValueError):
             way_out = "Mend `endpoint` in its settings: it is a URL such as http://127.0.0.1:8000/v1."

@@ -20,7 +20,7 @@ LEARNS = 0.1
 _LEAST_TOKENS = 400
 """Fewer tokens to read say nothing of how fast they are read: the rest of the time outweighs them."""
 _LEAST_OUTPUT = 8
-_DOUBTED = 0.7
+DOUBTED = 0.7
 """A server that holds less than this part of what it should, again and again, is believed no more."""
 _TOLD_FOR_S = 3.0
 """What `/metrics` said is forgotten after that."""
@@ -101,14 +101,14 @@ class Host:
 
     def believed(self, held: float) -> float:
         """How many of those it is believed to hold."""
-        return held * self.trust if self.trust < _DOUBTED else held
+        return held * self.trust if self.trust < DOUBTED else held
 
     def begin(self, asked: Asked, now: float, *, expected_s: float = 0.0, held: float | None = None) -> Placed:
         """A request goes to it. `held` is what it should hold of it, where the caller knows."""
         if asked.chain:
             if held is None:
                 held = self.held(asked)
-            new = asked.input_tokens - (held if self.trust >= _DOUBTED else held * self.trust)
+            new = asked.input_tokens - (held if self.trust >= DOUBTED else held * self.trust)
             self.prefixes.add(asked.chain)
         else:
             held, new = 0.0, asked.input_tokens

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from segue.router.placing.host import NO_PRICE, Asked, Host, Rates
+from segue.router.placing.host import DOUBTED, NO_PRICE, Asked, Host, Rates
 from segue.router.placing.pick import Pick
 
 FIRST_TOKEN_WEIGHS = 3.0
@@ -82,7 +82,7 @@ class Predicted:
             rate = host.read_rate or usual_rate
             in_flight, ahead = host.load(now) if host.others else (host.in_flight, host.ahead)
             held = host.prefixes.match(chain) * piece if chain else 0.0
-            new = tokens - host.believed(held)
+            new = tokens - (held if host.trust >= DOUBTED else held * host.trust)
             if new < 1.0:
                 new = 1.0
             read = new / rate

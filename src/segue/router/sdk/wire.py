@@ -104,7 +104,7 @@ class SdkWire(Reader):
             self._take(b"".join([piece async for piece in _pieces(response)]), exchange)
         else:
             async with aclosing(_pieces(response)) as pieces:
-                await self._read_pieces(pieces, exchange)
+                await self._read_pieces(lambda: anext(pieces, b""), exchange)
 
     def _refused(self, error: APIStatusError, secrets: list[str]) -> AttemptError:
         response = error.response
@@ -159,7 +159,8 @@ def _posted(client: AsyncOpenAI, body: Mapping[str, Any], headers: Any, api: str
 async def _pieces(response: Any) -> AsyncGenerator[bytes]:
     try:
         async for piece in response.iter_bytes():
-            yield piece
+            if piece:
+                yield piece
     except Exception as error:
         if _names(error) & {"TransportError", "StreamError", "DecodingError"}:
             raise _Dropped(str(error) or type(error).__name__) from error

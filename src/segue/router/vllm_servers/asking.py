@@ -103,7 +103,7 @@ class Server:
                     timeout=timeout,
                     allow_redirects=False,
                 ) as response:
-                    body = await read_at_most(response, _MAX_BYTES)
+                    body = await read_at_most(response.content, _MAX_BYTES)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError, aiohttp.InvalidURL) as error:
             raise EndpointUnreachable(
                 self.name,
