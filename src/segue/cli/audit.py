@@ -51,8 +51,8 @@ def list_command(
 
     from segue.base.principal import LOCAL
     from segue.tracing.audit import VERDICTS
-    from segue.tracing.audit_rows import keyed
     from segue.tracing.audit_check import entries
+    from segue.tracing.audit_rows import keyed
 
     _check(verdict, VERDICTS)
     path, key = _log_and_key(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import is_
 from typing import Any
 
 from segue.base.errors import UserError
@@ -62,8 +63,13 @@ class WrapperToolset(Toolset):
     inner: Toolset
 
     def tools(self) -> Sequence[Tool]:
-        """What the inner set offers, each passed through `change`."""
-        return [changed for held in self.inner.tools() if (changed := self.change(held)) is not None]
+        """What the inner set offers, each passed through `change`: once for as long as the inner set is the same."""
+        inner = self.inner.tools()
+        known: tuple[Any, tuple[Tool, ...]] | None = self.__dict__.get("_known")
+        if known is None or known[0] is not inner or type(inner) is not tuple:
+            known = inner, tuple(changed for held in inner if (changed := self.change(held)) is not None)
+            self.__dict__["_known"] = known
+        return known[1]
 
     def change(self, held: Tool) -> Tool | None:
         """The tool as this wrapper offers it; `None` leaves it out."""
@@ -84,9 +90,13 @@ class FilteredToolset(WrapperToolset):
 
     keep: Callable[[Tool], bool]
 
-    def change(self, held: Tool) -> Tool | None:
-        """The tool, if it is kept."""
-        return held if self.keep(held) else None
+    def tools(self) -> Sequence[Tool]:
+        """Those that are kept; asked of `keep` each time, and the very same tuple where it says the same."""
+        kept = tuple(held for held in self.inner.tools() if self.keep(held))
+        known: tuple[Tool, ...] = self.__dict__.get("_known", ())
+        if len(known) != len(kept) or not all(map(is_, known, kept)):
+            known = self.__dict__["_known"] = kept
+        return known
 
 
 @dataclass(frozen=True)
@@ -136,7 +146,7 @@ class CombinedToolset(Toolset):
             UserError: Two tools have one name.
         """
         parts = [one.tools() for one in self.sets]
-        known: tuple[list[Sequence[Tool]], list[Tool]] | None = self.__dict__.get("_known")
+        known: tuple[list[Sequence[Tool]], tuple[Tool, ...]] | None = self.__dict__.get("_known")
         if known is not None and _same(known[0], parts):
             return known[1]
         found: dict[str, Tool] = {}
@@ -146,7 +156,7 @@ class CombinedToolset(Toolset):
                     f"two tools are called {held.name!r}.", way_out="Rename one, or use toolset.prefixed(…)."
                 )
             found[held.name] = held
-        made = [found[name] for name in sorted(found)]
+        made = tuple(found[name] for name in sorted(found))
         self.__dict__["_known"] = (parts, made)
         return made
 
