@@ -20,3 +20,12 @@ def test_what_stands_beside_a_uuid_is_found() -> None:
     text = "44863308-5189-7b5e-e45b-5ff77610933e paid with 4111 1111 1111 1111"
 
     assert [(each.kind, text[each.start : each.end]) for each in find_pii(text)] == [("card", "4111 1111 1111 1111")]
+
+
+def test_a_uuid_alone_is_nothing_and_need_not_be_looked_at() -> None:
+    for number in range(2_000):
+        text = str(UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128)))
+
+        assert secrets.find(text) == []
+        assert outside_uuids(text, pii.find(text)) == [] or not is_uuid(text)
+        assert find_secrets(text) == []

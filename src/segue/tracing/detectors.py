@@ -13,7 +13,7 @@ from functools import lru_cache
 from segue.tracing import pii, secrets
 from segue.tracing.finding import Finding
 from segue.tracing.plain import seen_plainly
-from segue.tracing.uuids import outside_uuids
+from segue.tracing.uuids import is_uuid, outside_uuids
 
 __all__ = ["PII_KINDS", "SECRET_KINDS", "Finding", "find_pii", "find_secrets"]
 
@@ -28,6 +28,8 @@ def find_secrets(text: str) -> list[Finding]:
 
     A word that merely looks random is none: without a known prefix it takes a word such as `token=` before it.
     """
+    if is_uuid(text):  # alone it is an id; behind a word that says otherwise it is not alone
+        return []
     return list(_short_secrets(text)) if len(text) <= _SHORT else seen_plainly(text, secrets.find)
 
 
@@ -37,6 +39,8 @@ def find_pii(text: str) -> list[Finding]:
     A number counts where its form and checksum say enough, or behind a word for it; names and addresses only in forms
     that can mean nothing else. `ssn` is a US social security number, `national_id` those of other countries and taxes.
     """
+    if is_uuid(text):
+        return []
     return list(_short_pii(text)) if len(text) <= _SHORT else seen_plainly(text, _personal)
 
 

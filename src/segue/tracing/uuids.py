@@ -14,6 +14,11 @@ _UUID = re.compile(
 )
 
 
+def is_uuid(text: str) -> bool:
+    """Whether the text is a UUID and nothing else; one of digits alone is taken for none."""
+    return len(text) == 36 and _UUID.fullmatch(text) is not None
+
+
 class Placed(Protocol):
     """What has a place in a text."""
 
