@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import uuid
 
-from segue.tracing.detectors import find_pii
+from segue.tracing import pii, secrets
+from segue.tracing.detectors import find_pii, find_secrets
+from segue.tracing.uuids import is_uuid, outside_uuids
 
 
 def test_a_uuid_is_never_taken_for_anything_whatever_its_digits_sum_up_to() -> None:
@@ -24,7 +26,7 @@ def test_what_stands_beside_a_uuid_is_found() -> None:
 
 def test_a_uuid_alone_is_nothing_and_need_not_be_looked_at() -> None:
     for number in range(2_000):
-        text = str(UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128)))
+        text = str(uuid.UUID(int=number * 0x9E3779B97F4A7C15F39CC0605CEDC835 % (1 << 128)))
 
         assert secrets.find(text) == []
         assert outside_uuids(text, pii.find(text)) == [] or not is_uuid(text)
