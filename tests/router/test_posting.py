@@ -113,6 +113,13 @@ async def test_a_head_that_is_none_is_an_error_of_aiohttps() -> None:
             await post(server.url, session)
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:99999999/v1", "http:///v1", "/v1"])
+async def test_what_is_no_url_is_an_error_of_aiohttps(url: str) -> None:
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.InvalidURL):
+            await post(url, session)
+
+
 async def test_a_header_with_a_line_end_is_not_sent() -> None:
     async with WireServer() as server, aiohttp.ClientSession() as session:
         server.script(json_reply({}))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-CITED = re.compile(r"\[([^\[\]\s:]+(?: [^\[\]\s:]+)*):(\d+)(?:[-\u2013](\d+))?\]")
+from segue.base.patterns import lazy_pattern
+
+CITED = lazy_pattern(r"\[([^\[\]\s:]+(?: [^\[\]\s:]+)*):(\d+)(?:[-\u2013](\d+))?\]")
 
 
 @dataclass(frozen=True)

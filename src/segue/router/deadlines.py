@@ -67,9 +67,10 @@ class Watch:
             raise self._error() from None
 
     def _look(self) -> None:
-        """The timer: all awaited inside is cancelled when it is time, else it is looked again when it would be."""
-        if self._loop.time() < self._due:
-            self._timer = self._loop.call_at(self._due, self._look)
+        """The timer: all awaited inside is cancelled when it is time, else it is looked again when it may be."""
+        now = self._loop.time()
+        if now < self._due:
+            self._timer = self._loop.call_at(min(self._due, now + self._idle_s), self._look)
         else:
             self._expired = True
             if self._task is not None:

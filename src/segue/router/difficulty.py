@@ -11,15 +11,16 @@ import math
 import re
 
 from segue.base.messages import text_of
+from segue.base.patterns import lazy_pattern
 from segue.router.types import GenerationRequest
 
-_REASONS = re.compile(
+_REASONS = lazy_pattern(
     r"\b(why|prove|derive|compare|trade-?offs?|analy[sz]e|explain|plan|design|debug|refactor|optimi[sz]e|step by step|"
     r"warum|begründe|vergleiche|analysiere|entwirf|pourquoi|compare[rz]|analysez)\b",
     re.IGNORECASE,
 )
-_CODE = re.compile(r"```|\bdef |\bclass |\bSELECT\b|[{};]\s*$|\$\$|\\frac|=>", re.MULTILINE)
-_STEPS = re.compile(
+_CODE = lazy_pattern(r"```|\bdef |\bclass |\bSELECT\b|[{};]\s*$|\$\$|\\frac|=>", re.MULTILINE)
+_STEPS = lazy_pattern(
     r"(^\s*(\d+[.)]|[-*])\s)|\b(then|after that|finally|danach|ensuite)\b", re.MULTILINE | re.IGNORECASE
 )
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import orjson
 
+from segue.base.patterns import lazy_pattern
 from segue.router.errors import (
     AttemptError,
     BadRequest,
@@ -27,16 +28,16 @@ from segue.router.errors import (
 )
 from segue.router.secrets import redact
 
-_OVERFLOW = re.compile(
+_OVERFLOW = lazy_pattern(
     r"context[ _-]?(length|window|size|limit)|maximum (input|prompt|context)|too many (input )?tokens|"
     r"(prompt|input|conversation) is too long|exceeds? the (available|model'?s)",
     re.IGNORECASE,
 )
-_SPENT = re.compile(
+_SPENT = lazy_pattern(
     r"insufficient_quota|credit balance is too low|reached your specified \S* ?usage limits", re.IGNORECASE
 )
 """No credit is left; Anthropic says so with a 400."""
-_UNREADABLE = re.compile(
+_UNREADABLE = lazy_pattern(
     r"not a multi-?modal model|at most 0 (image|audio|video)|"
     r"(image|audio|video|vision|file|inline_data)\S*( \w+)? (is|are) (not|only) supported|"
     r"(does not|doesn't|not) support (image|audio|video|vision|multi-?modal)|"
@@ -44,7 +45,7 @@ _UNREADABLE = re.compile(
     re.IGNORECASE,
 )
 """What a model cannot read: servers say so with a 400, llama.cpp with a 500."""
-_STATUS = re.compile(r"[45][0-9][0-9]")
+_STATUS = lazy_pattern(r"[45][0-9][0-9]")
 _WAYS_OUT = {
     401: 'Give it a key: api_key = "env:NAME", and see that the variable holds the right one.',
     402: "See the account's credit.",

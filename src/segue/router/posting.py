@@ -128,7 +128,7 @@ async def _posted(line: _Line, connection: Connection, data: bytes) -> Posted:
     protocol.set_response_params(read_until_eof=True)
     transport.write(b"%b%d\r\n\r\n%b" % (line.head, len(data), data))
     code = 100
-    while 100 <= code < 200:
+    while 100 <= code < 200 and code != 101:
         message, content = await protocol.read()
         code = message.code
     if transport.get_write_buffer_size():
@@ -157,16 +157,20 @@ def _line(session: aiohttp.ClientSession, url: str, headers: Mapping[str, str]) 
     import aiohttp
     from yarl import URL
 
-    connector, where, own = session.connector, URL(url), getattr(type(session)._request, "__code__", None)
+    connector, own = session.connector, getattr(type(session)._request, "__code__", None)
     if not aiohttp.__version__.startswith(_LOOKED_AT) or connector is None:
         return None
     if own is None or own.co_filename != aiohttp.client.__file__:
         return None
-    if where.scheme not in ("http", "https") or not where.raw_host or where.raw_user or where.raw_password:
+    if session.headers or any(name in headers for name in _UNUSUAL):
         return None
-    if any(name in headers for name in _UNUSUAL):
+    try:
+        where, loop = URL(url), asyncio.get_running_loop()
+        request = aiohttp.ClientRequest("POST", where, headers=headers, loop=loop, session=session)
+    except ValueError:  # no URL: its own `post` says so
         return None
-    request = aiohttp.ClientRequest("POST", where, headers=headers, loop=asyncio.get_running_loop(), session=session)
+    if where.scheme not in ("http", "https") or where.raw_user or where.raw_password:
+        return None
     sent = [f"{name}: {value}" for name, value in request.headers.items() if name != "Content-Length"]
     head = "\r\n".join([f"POST {request.url.raw_path_qs} HTTP/1.1", *sent])
     if len(head.splitlines()) != len(sent) + 1 or "\0" in head:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from segue.base.patterns import lazy_pattern
+
 
 def word_set(text: str) -> frozenset[str]:
     """The words of a text."""
@@ -23,7 +25,7 @@ FINAL = word_set(
 OUT = word_set("send share forward email mail message reply notify post publish tweet invite pay transfer")
 ACCOUNT = word_set("password profile permission permissions account settings role roles credentials")
 JOINTS = word_set("by in for from to with of at on into via per about")
-SECRET = re.compile(
+SECRET = lazy_pattern(
     r"passport|credit.?card|bank.?account|social.?security|salar|password|secret|personal (?:data|information)"
     r"|user.?info(?:rmation)?\b|medical|patient",
     re.IGNORECASE,
@@ -49,11 +51,11 @@ ARGUMENTS: tuple[tuple[str, str], ...] = (
     (r"recipients?|to|receivers?|destination|target|contacts?", "auto"),
     (r"street|city|phone|phone_number|first_name|last_name|zip|postcode|home_address", "text"),
 )
-CONTENT = re.compile(
+CONTENT = lazy_pattern(
     r"body|content|text|message|subject|title|description|note|notes|comment|caption|summary|html|markdown|reason"
     r"|memo|reference|payload|data"
 )
-AMOUNT = re.compile(r"amount(?:_\w+)?|price|sum|total|value|limit|.*_amount")
+AMOUNT = lazy_pattern(r"amount(?:_\w+)?|price|sum|total|value|limit|.*_amount")
 FIELDS: tuple[tuple[str, str], ...] = (
     (r"e?mails?|e?mail_address(?:es)?", "address"),
     (r"participants?|attendees|recipients?|cc|bcc|to|members|owner|shared_with", "auto"),

@@ -8,17 +8,18 @@ program did so; whether it did is looked at once for each run.
 
 from __future__ import annotations
 
-import re
 import sys
 import threading
 from contextvars import Token
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakSet
 
+from segue.base.patterns import lazy_pattern
+
 if TYPE_CHECKING:
     from segue.tracing.spans import Span
 
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
+_TRACEPARENT = lazy_pattern(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?")
 _bridged: WeakSet[Any] = WeakSet()
 """Providers that have our processor: it stays with them, and serves every workspace."""
 _bridging = threading.Lock()

@@ -5,16 +5,16 @@ Characters that nobody sees are left out, and full-width letters and digits beco
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
+from segue.base.patterns import lazy_pattern
 from segue.tracing.finding import Finding
 
-_HIDDEN = re.compile(
+_HIDDEN = lazy_pattern(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\U000e0000-\U000e007f]"
 )
 _WIDE = {each: each - 0xFEE0 for each in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
-_WIDE_HINT = re.compile("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff20]")
+_WIDE_HINT = lazy_pattern("[\uff10-\uff19\uff21-\uff3a\uff41-\uff5a\uff20]")
 
 
 def seen_plainly(text: str, find: Callable[[str], list[Finding]]) -> list[Finding]:

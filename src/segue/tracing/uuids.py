@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from typing import Protocol, TypeVar
 
-_UUID = re.compile(
+from segue.base.patterns import lazy_pattern
+
+_UUID = lazy_pattern(
     r"(?<![\w-])(?=[\d-]*[a-f])[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![\w-])", re.IGNORECASE
 )
 

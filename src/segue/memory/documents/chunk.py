@@ -7,12 +7,13 @@ stays whole up to twice that. A single line is never cut.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+from segue.base.patterns import lazy_pattern
+
+_HEADING = lazy_pattern(r" {0,3}(#{1,6})(?:[ \t]+(.*?))?(?:[ \t]+#+)?[ \t]*$")
+_FENCE = lazy_pattern(r" {0,3}(`{3,}|~{3,})")
 
 
 @dataclass(frozen=True)

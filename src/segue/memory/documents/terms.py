@@ -12,6 +12,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from segue.base.patterns import lazy_pattern
 from segue.memory.documents.stem import stem
 from segue.memory.documents.words import STOP_WORDS, words
 
@@ -19,7 +20,7 @@ MAX_TERMS = 20_000
 """Of one chunk; a longer one is a single line of a machine's, and is found by its beginning."""
 _MAX_WORD = 64
 _MAX_QUERY_TERMS = 48
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+_UNSPACED = lazy_pattern(r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 _SOUND_MARKS = "\u3099\u309a"
 """Of Japanese: they make another letter, not an accent."""
 

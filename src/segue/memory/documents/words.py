@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
-_WORD = re.compile(r"[^\W_]+", re.UNICODE)
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_LINK = re.compile(r"\[([^\]\n]*)\]\([^)\s]*\)")
+from segue.base.patterns import lazy_pattern
+
+_WORD = lazy_pattern(r"[^\W_]+", re.UNICODE)
+_UNSTORABLE = lazy_pattern("[\x00\ud800-\udfff]")
+_LINK = lazy_pattern(r"\[([^\]\n]*)\]\([^)\s]*\)")
 
 
 def words(text: str) -> list[str]:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from segue.base.patterns import lazy_pattern
 from segue.router.errors import EndpointFailed
 from segue.router.sessions import Sessions
 from segue.router.settings import DeploymentSettings
@@ -34,8 +35,8 @@ _READ = (
     *_RUNNING, *_WAITING, *_KV_USAGE, *_GENERATION, *_PROMPT, *_QUERIES, *_HITS, *_PREEMPTIONS, *_REJECTIONS, _CACHE,
     _SLEEP,
 )  # fmt: skip
-_SAMPLE = re.compile(rf"^vllm:({'|'.join(_READ)})(?:\{{(.*)\}})? ([^ \n]+)", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
+_SAMPLE = lazy_pattern(rf"^vllm:({'|'.join(_READ)})(?:\{{(.*)\}})? ([^ \n]+)", re.MULTILINE)
+_LABEL = lazy_pattern(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ patterns look at the parts around runs of digits only, so that text without numb
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from segue.base.patterns import lazy_pattern
 from segue.tracing.finding import Finding, apart, holds
 from segue.tracing.pii.contacts import emails, machines, macs, phones, spelt_emails
 from segue.tracing.pii.ids import identities
@@ -23,16 +23,16 @@ KINDS = (
 
 SHORTEST = 5
 """Characters of the shortest text that may hold any: `Mr Li`."""
-_RUN = re.compile(r"[0-9](?:[ \u00a0().\-/]?[ ().\-/]?[0-9]){5,40}")
+_RUN = lazy_pattern(r"[0-9](?:[ \u00a0().\-/]?[ ().\-/]?[0-9]){5,40}")
 """At least six digits with no more than two separators between: most numbers of people hold such a run."""
-_MIXED = re.compile(r"[A-Z0-9][A-Z0-9\-]{7,19}")
+_MIXED = lazy_pattern(r"[A-Z0-9][A-Z0-9\-]{7,19}")
 """What letters break up: an Italian tax code, the number of a passport."""
-_DATE = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])")
+_DATE = lazy_pattern(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])")
 _MARGIN = 36
 """Characters around a run that may belong to the number: the letters of an IBAN, a country code."""
-_YEAR = re.compile(r"[0-9](?:[90][0-9]{2}|[./\-][0-9]{2})(?![0-9])")
-_HEX = re.compile(r"[:\-.][0-9A-Fa-f]{2,4}[:\-.]")
-_NUMBER = re.compile(r"[0-9０-９]")
+_YEAR = lazy_pattern(r"[0-9](?:[90][0-9]{2}|[./\-][0-9]{2})(?![0-9])")
+_HEX = lazy_pattern(r"[:\-.][0-9A-Fa-f]{2,4}[:\-.]")
+_NUMBER = lazy_pattern(r"[0-9０-９]")
 
 
 def find(text: str) -> list[Finding]:

@@ -6,29 +6,32 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from segue.base.patterns import lazy_pattern
 from segue.tracing.finding import Finding
 from segue.tracing.pii.words import NOTHING, said
 
-_DOMAIN = re.compile(r"[^\W_](?:[\w\-]{0,62}\.)+[^\W\d_]{2,24}")
-_AT = re.compile(r"@|%40|\uff20")
+_DOMAIN = lazy_pattern(r"[^\W_](?:[\w\-]{0,62}\.)+[^\W\d_]{2,24}")
+_AT = lazy_pattern(r"@|%40|\uff20")
 _NAME = frozenset("._%+-'")
-_SPELT_AT = re.compile(
+_SPELT_AT = lazy_pattern(
     r" ?[\[({<] ?(?:at|@|ät|arroba|chiocciola|arobase|małpa|собака|klammeraffe|à) ?[\])}>] ?| at | AT | \[@\] ",
     re.IGNORECASE,
 )
-_SPELT_DOMAIN = re.compile(
+_SPELT_DOMAIN = lazy_pattern(
     r"[\w\-]{1,63}(?: ?[\[({<] ?(?:dot|\.|punkt|punto|point|ponto|kropka|точка) ?[\])}>] ?[\w\-]{2,63}"
     r"| (?:dot|punkt|punto|point|ponto|DOT) [\w\-]{2,24}|\.[\w\-]{2,63}){1,4}",
     re.IGNORECASE,
 )
-_TOP = re.compile(
+_TOP = lazy_pattern(
     r"(?:com|org|net|de|edu|gov|io|co|uk|fr|es|it|eu|info|dev|ch|at|nl|pl|ru|br|jp|in|app|me|example)$", re.I
 )
-_IPV4_HINT = re.compile(r"\.[0-9]{1,3}\.[0-9]{1,3}")
-_IPV4 = re.compile(r"[0-9][0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![\w]|\.[0-9])")
-_IPV6_HINT = re.compile(r"::|:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:")
-_IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|[0-9]{1,3}(?:\.[0-9]{1,3}){3})(?![\w:])")
-_MAC = re.compile(
+_IPV4_HINT = lazy_pattern(r"\.[0-9]{1,3}\.[0-9]{1,3}")
+_IPV4 = lazy_pattern(r"[0-9][0-9]{0,2}(?:\.[0-9]{1,3}){3}(?![\w]|\.[0-9])")
+_IPV6_HINT = lazy_pattern(r"::|:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:[0-9a-fA-F]{1,4}:")
+_IPV6 = lazy_pattern(
+    r"(?<![\w:.])(?:[0-9a-fA-F]{0,4}:){2,7}(?:[0-9a-fA-F]{0,4}|[0-9]{1,3}(?:\.[0-9]{1,3}){3})(?![\w:])"
+)
+_MAC = lazy_pattern(
     r"[0-9A-Fa-f](?<![\w:\-].)(?:[0-9A-Fa-f](?:(?::[0-9A-Fa-f]{2}){5}|(?:-[0-9A-Fa-f]{2}){5})(?![\w\-]|:[0-9A-Fa-f])"
     r"|[0-9A-Fa-f]{3}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}(?![\w.]))"
 )
@@ -36,17 +39,17 @@ _NOBODY = frozenset(
     "8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 192.168.0.1 192.168.1.1 192.168.1.254 10.0.0.1 169.254.169.254".split()
 )
 """Public resolvers and what routers are called in every home: addresses of nobody."""
-_NUMBERED = re.compile(
+_NUMBERED = lazy_pattern(
     r"(?:\b(?:version|release|firmware|chapter|section|kapitel|abschnitt|driver|build|ver|v|oid|asn)|§)\W{0,3}$", re.I
 )
-_PHONE_WORLD = re.compile(r"[+\uff0b][ ]?[(]?[1-9](?:[ \u00a0().\-/]{0,3}[0-9]){7,14}(?![0-9])")
-_PHONE_00 = re.compile(r"0(?<![A-Za-z0-9_].)0[1-9][0-9]{0,3}(?:[ ()./\-]{1,3}[0-9]{1,12}){1,6}(?![0-9])")
-_PHONE_US = re.compile(
+_PHONE_WORLD = lazy_pattern(r"[+\uff0b][ ]?[(]?[1-9](?:[ \u00a0().\-/]{0,3}[0-9]){7,14}(?![0-9])")
+_PHONE_00 = lazy_pattern(r"0(?<![A-Za-z0-9_].)0[1-9][0-9]{0,3}(?:[ ()./\-]{1,3}[0-9]{1,12}){1,6}(?![0-9])")
+_PHONE_US = lazy_pattern(
     r"[(1-9](?<![A-Za-z0-9_].)(?:(?<=1)[ .\-](?:\([0-9]{3}\) ?|[2-9][0-9]{2}[ .\-])"
     r"|(?<=\()[0-9]{3}\) ?|(?<=[2-9])[0-9]{2}[ .\-])"
     r"[0-9]{3}[ .\-][0-9]{4}(?![0-9])"
 )
-_PHONE_NATIONAL = re.compile(
+_PHONE_NATIONAL = lazy_pattern(
     r"[(08](?<![A-Za-z0-9_].)(?:(?<=\()0[1-9][0-9]{0,4}\) ?[0-9]{3,}(?:[ \-][0-9]{2,}){0,4}"
     r"|(?<=0)[1-9][0-9]{0,4}(?: ?/ ?|[ \-]{1,3})[0-9]{3,}(?:[ \-][0-9]{2,}){0,4}"
     r"|(?<=0)[1-9](?:[ .\-][0-9]{2}){4}"
@@ -54,15 +57,15 @@ _PHONE_NATIONAL = re.compile(
     r"|(?<=8) \([0-9]{3}\) [0-9]{3}-[0-9]{2}-[0-9]{2}"
     r"|(?<=0)[1-9][0-9]{8,9})(?![A-Za-z0-9_])"
 )
-_PHONE_SAID = re.compile(r"[(0-9](?<![A-Za-z0-9_].)[0-9 \u00a0()./\-]{5,19}[0-9](?![0-9])")
-_PHONE_AFTER = re.compile(
+_PHONE_SAID = lazy_pattern(r"[(0-9](?<![A-Za-z0-9_].)[0-9 \u00a0()./\-]{5,19}[0-9](?![0-9])")
+_PHONE_AFTER = lazy_pattern(
     r"\W{1,3}(?:is|was|ist|es|est|è|é) (?:my|his|her|our|their|the|meine|mi|mon|il mio|o meu) (?:\w+ )?(?:number|phone"
     r"|mobile|cell"
     r"|nummer|número|numéro|numero|teléfono|telefono|handynummer|telefonnummer)"
 )
-_ZIP = re.compile(r"0[0-9]{4}-[0-9]{4}|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]\b.*")
+_ZIP = lazy_pattern(r"0[0-9]{4}-[0-9]{4}|(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]\b.*")
 """An American postcode, and a date."""
-_LONE_DIGIT = re.compile(r" [0-9]$")
+_LONE_DIGIT = lazy_pattern(r" [0-9]$")
 """What follows a number, and is none of its groups."""
 
 

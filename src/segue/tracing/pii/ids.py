@@ -10,23 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from segue.base.patterns import lazy_pattern
 from segue.tracing.finding import Finding
 from segue.tracing.pii import checks, ids_europe, ids_world
 from segue.tracing.pii.contacts import joins
 from segue.tracing.pii.words import NOTHING, learn, said
 
-_ATOM = re.compile(
+_ATOM = lazy_pattern(
     r"[A-Za-z0-9](?:(?:(?<=[0-9])|[A-Za-z]{0,7}[0-9])[A-Za-z0-9]*(?:(?<=[A-Za-z0-9]{5})|(?=["
     r" .\-/\u00a0(]{1,3}[A-Z0-9]))"
     r"|(?<=[A-Z])[A-Z]{0,4}(?=[ \-/][A-Z0-9]{0,3}[0-9]))"
 )
 """A group with a digit in it that is long or goes on, or a few capitals before one."""
-_NEXT = re.compile(r"(?:[.\-/]|[  ]{1,2}| ?[\-/] ?)([A-Za-z0-9]+)|\(([A-Z0-9])\)")
+_NEXT = lazy_pattern(r"(?:[.\-/]|[  ]{1,2}| ?[\-/] ?)([A-Za-z0-9]+)|\(([A-Z0-9])\)")
 _LONGEST = 34
 """Characters of the longest number."""
 _GROUPS = 8
 """How many groups are joined to it."""
-_DATE = re.compile(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])")
+_DATE = lazy_pattern(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9](?![0-9])")
 _SHAPE = str.maketrans(
     {**{chr(each): "9" for each in range(48, 58)}, **{chr(each): "A" for each in [*range(65, 91), *range(97, 123)]},
      "\u00a0": " "}

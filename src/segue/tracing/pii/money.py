@@ -6,12 +6,13 @@ import hashlib
 import re
 from collections.abc import Iterator
 
+from segue.base.patterns import lazy_pattern
 from segue.tracing.finding import Finding
 from segue.tracing.pii.checks import luhn, mod_97
 from segue.tracing.pii.contacts import continues
 from segue.tracing.pii.words import NOTHING, said
 
-_IBAN = re.compile(r"[0-9](?<=[A-Za-z]{2}[0-9])[0-9](?:[ \u00a0\-]?[A-Za-z0-9]){11,30}")
+_IBAN = lazy_pattern(r"[0-9](?<=[A-Za-z]{2}[0-9])[0-9](?:[ \u00a0\-]?[A-Za-z0-9]){11,30}")
 _IBAN_LENGTHS = dict(
     re.findall(
         r"([A-Z]{2}):([0-9]{2})",
@@ -23,17 +24,17 @@ _IBAN_LENGTHS = dict(
     )
 )
 """Country and length, from the SWIFT registry."""
-_CARD = re.compile(
+_CARD = lazy_pattern(
     r"[1-6][0-9]{3}(?:[0-9]{8,15}|[ \u00a0\-.][0-9]{4}[ \u00a0\-.][0-9]{4}[ \u00a0\-.][0-9]{4}(?:[ \-][0-9]{3})?"
     r"|[ \u00a0\-.][0-9]{6}[ \u00a0\-.][0-9]{4,5})(?![0-9])"
 )
-_TOKEN = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}(?![A-Za-z0-9])")
+_TOKEN = lazy_pattern(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}(?![A-Za-z0-9])")
 _SEPARATORS = str.maketrans("", "", " \u00a0-.")
-_BIC = re.compile(
+_BIC = lazy_pattern(
     r"(?:\bBIC|\bbic|SWIFT|[Ss]wift)(?:[/ \-]?(?:BIC|SWIFT|code|Code|CODE|nr|no))?\W{0,8}(?:is |ist |lautet |: ?)?"
     r"([A-Za-z]{6}[A-Za-z0-9]{2}(?:[A-Za-z0-9]{3})?)(?![A-Za-z0-9])"
 )
-_WALLET = re.compile(
+_WALLET = lazy_pattern(
     r"(?<![A-Za-z0-9])(?:bc1[ac-hj-np-z02-9]{11,71}|(?:0x)[0-9a-fA-F]{40}|[13][1-9A-HJ-NP-Za-km-z]{25,34}"
     r"|(?:ltc1)[ac-hj-np-z02-9]{20,71}|[LMD][1-9A-HJ-NP-Za-km-z]{32,33}|T[1-9A-HJ-NP-Za-km-z]{33}"
     r"|4[0-9AB][1-9A-HJ-NP-Za-km-z]{93})(?![A-Za-z0-9])"

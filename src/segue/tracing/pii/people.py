@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from segue.base.patterns import lazy_pattern
 from segue.tracing.finding import Finding, holds
 from segue.tracing.pii.words import said
 
@@ -19,7 +20,7 @@ _MONTHS = (
     "|авг"
     "|сен|окт|ноя|дек"
 )
-_DATE = re.compile(
+_DATE = lazy_pattern(
     r"(?<![\w.])(?:(?:19|20)[0-9]{2}[./\-][0-9]{1,2}[./\-][0-9]{1,2}"
     r"|[0-9]{1,2}(?:\.|/|-|\. )[0-9]{1,2}(?:\.|/|-|\. )(?:(?:19|20)[0-9]{2}|[0-9]{2})"
     rf"|[0-9]{{1,2}}(?:st|nd|rd|th|er|\.)?[ \-](?:of |de )?(?:{_MONTHS})[^\W\d_]{{0,9}}\.?,?[ \-](?:de |del )?(?:19"
@@ -28,7 +29,7 @@ _DATE = re.compile(
     r"|(?:19|20)[0-9]{2} ?[年년] ?[0-9]{1,2} ?[月월] ?[0-9]{1,2} ?[日일])(?!\w)",
     re.IGNORECASE,
 )
-_PLATE = re.compile(
+_PLATE = lazy_pattern(
     r"(?:plate|plates|plate number|number plate|registration|reg\. ?no|kennzeichen|nummernschild|immatriculation"
     r"|matrícula"
     r"|matricula|targa|placa|plaque|kenteken|rejestracyjny|rejestracyjna|regnr|rekisteritunnus|plaka|номер авто"
@@ -37,7 +38,7 @@ _PLATE = re.compile(
     r"([A-ZÄÖÜА-Я0-9]{1,4}[ \-·]?[A-ZÄÖÜА-Я0-9]{1,6}(?:[ \-][A-ZА-Я0-9]{1,6}){0,2})(?![\w\-])",
     re.IGNORECASE,
 )
-_COORDINATES = re.compile(
+_COORDINATES = lazy_pattern(
     r"(?<![\w.])-?[0-9]{1,3}\.[0-9]{4,}(?:\s?°?\s?[NS])?(?:[,;/]\s?|\s|\"?, ?\"?(?:lng|lon|longitude)\"?: ?\"?)"
     r"-?[0-9]{1,3}\.[0-9]{4,}(?:\s?°?\s?[EWO])?(?![\w.])"
 )
@@ -59,19 +60,19 @@ _FIELD_NAMES = frozenset(
     " fornavn"
     " efternavn sukunimi etunimi adsoyad soyad фио имя фамилия".split()
 )  # fmt: skip
-_CAPITAL_AT = re.compile(r"[ :=\t\n\"'“,][^\W\d_a-z](?=[^\W\d_A-Z]|['’.])")
+_CAPITAL_AT = lazy_pattern(r"[ :=\t\n\"'“,][^\W\d_a-z](?=[^\W\d_A-Z]|['’.])")
 _BARE_FIELDS = frozenset(
     "cardholder patient patientin passenger beneficiary applicant employee customer client kunde kundin tenant mieter"
     " paciente paziente holder member student guest user colleague kollege kollegin employé salarié cliente".split()
 )
 """Words that a given name may follow without a sign between."""
-_BEFORE = re.compile(r"[^\W\d]+")
-_VALUE = re.compile(_NAME)
-_PLAIN_NAME = re.compile(
+_BEFORE = lazy_pattern(r"[^\W\d]+")
+_VALUE = lazy_pattern(_NAME)
+_PLAIN_NAME = lazy_pattern(
     r"(?:(?<![\w.\-][ _\-])(?<![\w_\-]))[\"']?(?:[Nn]ame|NAME|[Nn]om|[Nn]aam|[Nn]amn|[Nn]avn|[Nn]ome|[Ii]sim|Имя"
     r"|ФИО)[\"']?\s?[:=]\s?[\"']?" + _NAME
 )
-_SCRIPT_NAME = re.compile(
+_SCRIPT_NAME = lazy_pattern(
     r"(?:姓名|氏名|名前|お名前|患者|患者名|이름|성명|환자|客户|联系人|收件人)[\"']?\s?(?:[:：=]\s?[\"']?|是|は)"
     r"([\u4e00-\u9fff]{1,4}[ \u3000]?[\u3040-\u9fff]{1,4}|[가-힣]{2,5}|[A-Z][a-z]+(?: [A-Z][a-z]+){1,2})"
 )
@@ -156,7 +157,7 @@ _BIRTHS = ("born", "birth", "geb", "dob", "naiss", "naci", "nat", "né", "nasc",
            "szül", "doğ", "născ", "născ", "rođ", "рожд", "роди", "生", "생", "เกิด", "जन्म", "lahir", "sinh", "γέν",
            "γεν", "bday",
            "الميلاد", "לידה", "geboor")  # fmt: skip
-_PRECISE = re.compile(r"\.[0-9]{4}")
+_PRECISE = lazy_pattern(r"\.[0-9]{4}")
 _PLATES = ("plate", "registration", "reg.", "kennzeichen", "nummernschild", "immatriculation", "matrícula", "matricula",
            "targa", "placa", "plaque", "kenteken", "rejestracyj", "regnr", "rekister", "plaka", "номер")  # fmt: skip
 

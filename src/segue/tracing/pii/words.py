@@ -6,13 +6,14 @@ birth` are one. Scripts without spaces are searched for their words.
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
+
+from segue.base.patterns import lazy_pattern
 
 REACH = 48
 """Characters before a number that are looked at."""
-_TOKEN = re.compile(r"[^\W\d_]+")
-_MARKS = re.compile(r"[\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7af]")
+_TOKEN = lazy_pattern(r"[^\W\d_]+")
+_MARKS = lazy_pattern(r"[\u0e00-\u0eff\u3040-\u9fff\uac00-\ud7af]")
 
 NOTHING = ("none",)
 """Said of a number that identifies a thing."""
@@ -108,8 +109,8 @@ WORDS: dict[str, tuple[str, ...]] = {}
 
 def learn(word: str, *labels: str) -> None:
     """Add labels to a word; what identifies a thing gives way to what identifies a person."""
-    held = WORDS.get(word, ())
-    WORDS[word] = tuple(dict.fromkeys([*(each for each in held if each != "none"), *labels]))
+    held = WORDS.get(word, NOTHING)
+    WORDS[word] = labels if held == NOTHING else tuple(dict.fromkeys([*held, *labels]))
 
 
 learn("home", "phone")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from segue.base.patterns import lazy_pattern
 from segue.tracing.finding import Finding, apart
 from segue.tracing.secrets.assigned import assigned, spoken
 from segue.tracing.secrets.headers import headers, private_keys, urls
@@ -18,7 +19,7 @@ KINDS = ("api_key", "private_key", "jwt", "password", "header", "pin", "seed_phr
 SHORTEST = 7
 """Characters of the shortest text that may hold one: `pw:a1b2`."""
 
-_KEY_NAME = re.compile(
+_KEY_NAME = lazy_pattern(
     r"(?:.*[_\-. ])?(?:password|passwd|passwort|passphrase|pwd|secret|api[_\- ]?key|access[_\- ]?key|private[_\- ]?key"
     r"|(?:access|auth|bearer|refresh|session|id|api)[_\- ]?token|token|authorization|cookie|credentials?)",
     re.IGNORECASE,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from segue.base.patterns import lazy_pattern
 from segue.tracing.finding import Finding, holds
 from segue.tracing.secrets.values import is_password, is_random, is_reference, is_said_password
 
@@ -79,21 +80,21 @@ _LINK = (
     r"|è|é|är|er|on|to|jest|je|este|olan|será|war|are|auf|sera|bude|adalah|là|это|है)(?:\s{0,2}:\s{0,2}|\s{1,2})"
     r"|(?:是|は|은|는|이|가|为|為)\s?)"
 )
-_VALUE = re.compile(
+_VALUE = lazy_pattern(
     r"(?P<rest>[A-Za-z0-9_\-.]{0,24}(?: (?:for|of|für|pour|para|per|di|do|de|voor) [\w.@\-]{1,24}|"
     r" \([^()\n]{1,24}\))?)[\\\"'\])*`]{0,3}"
     rf"(?:{_LINK})\\?(?P<quote>[\"'“«`]{{0,3}})"
     r"(?P<value>[^\s\"',;\\<>(){}\[\]`]{0,512})"
 )
-_BLANK = re.compile(r"\s{1,2}[\"'`]?(?P<value>[^\s\"',;\\<>(){}\[\]`]{6,256})")
-_BLANK_QUOTED = re.compile(r"\s[\"“'`](?P<value>[^\"”'`\n]{5,64})[\"”'`]")
-_QUOTED = re.compile(r"[^\"'\n“”«»`]{4,256}(?=[\"'”»`])")
-_MARKUP = re.compile(
+_BLANK = lazy_pattern(r"\s{1,2}[\"'`]?(?P<value>[^\s\"',;\\<>(){}\[\]`]{6,256})")
+_BLANK_QUOTED = lazy_pattern(r"\s[\"“'`](?P<value>[^\"”'`\n]{5,64})[\"”'`]")
+_QUOTED = lazy_pattern(r"[^\"'\n“”«»`]{4,256}(?=[\"'”»`])")
+_MARKUP = lazy_pattern(
     r"<(?P<name>[\w:\-]{0,24}(?:pass|pwd|secret|token|apikey|api_key"
     r"|credential)[\w:\-]{0,24})(?:\s[^<>]{0,80})?>(?P<value>[^<>\s]{4,256})</",
     re.IGNORECASE,
 )
-_NO_VALUE = re.compile(
+_NO_VALUE = lazy_pattern(
     r"[_\-]?(?:s$|s?_?(?:hash|hashed|length|len|min|max|expir|reset|policy|field|file|path|url|uri|hint|count|age|days"
     r"|ttl|timeout|name|names"
     r"|type|id|ids|size|limit|format|pattern|regex|strength|manager|input|label|placeholder|version|usage|budget"
@@ -108,43 +109,43 @@ _PIN_LINK = (
     r" ]{1,20}| to [\w ]{1,16})?"
     r"(?:\s?[:=：]\s?|\s?(?:是|は|은|는)\s?|\s(?:is|ist|lautet|est|es|è|é|to):?\s|\s)\s?[\"'`*]{0,2}"
 )
-_PIN = re.compile(_PIN_LINK + r"(?P<value>[0-9]{4,8})(?![\w.])")
-_CODE = re.compile(
+_PIN = lazy_pattern(_PIN_LINK + r"(?P<value>[0-9]{4,8})(?![\w.])")
+_CODE = lazy_pattern(
     _PIN_LINK
     + r"(?P<value>[0-9]{4,8}|[0-9]{3}[ \-][0-9]{3}|[A-Za-z0-9]{4,6}-[A-Za-z0-9]{4,6}(?:-[A-Za-z0-9]{4,6}){0,4}"
     r"|[A-Z]-[0-9]{6})"
     r"(?![\w\-])"
 )
 _PIN_WORDS = ("pin", "tan", "puk", "geheimzahl")
-_PIN_BEFORE = re.compile(
+_PIN_BEFORE = lazy_pattern(
     r"(?:\b(?:my|the|your|her|his|card|sim|door|alarm|meine?|mon|mi|phone|atm|account|new|login)[ _\-]|[\"'_])$", re.I
 )
 _CODE_WORDS = ("code", "kod", "código", "codice", "otp", "one-time", "one time", "onetime", "2fa", "mfa",
                "totp", "код подтверждения", "одноразов",
                "验证码", "驗證碼", "認証コード", "確認コード", "인증번호", "인증 코드", "doğrulama kodu")  # fmt: skip
 _PLAIN_CODE_WORDS = tuple(word for word in _CODE_WORDS if word.isascii())
-_CODE_BEFORE = re.compile(
+_CODE_BEFORE = lazy_pattern(
     r"(?:verification|security|confirmation|authentication|auth|authorization|one[\- ]?time|2fa|mfa|otp|totp|access"
     r"|login|log[\- ]?in|sign[\- ]?in|sms|recovery|backup"
     r"|activation|unlock|entry|door|alarm|gate|pin|pass|reset|invite|pairing|bestätigungs|sicherheits|zugangs|einmal"
     r"|verifizierungs|aktivierungs|cvv|cvc)[ _\-]?$"
 )
-_CODE_OF = re.compile(
+_CODE_OF = lazy_pattern(
     r"(?: de| di| da)? (?:vérification|verificación|verificação|verifica|sécurité|seguridad|segurança|sicurezza"
     r"|confirmation|confirmación|acceso|weryfikacyjny|pin)"
 )
-_CODE_FIRST = re.compile(
+_CODE_FIRST = lazy_pattern(
     r"(?<![\w.\-])(?P<value>[0-9]{4,8})(?= (?:is|as) your (?:[\w\- ]{0,24})?(?:code|otp|password|passcode|pin)\b)",
     re.IGNORECASE,
 )
-_SEED = re.compile(
+_SEED = lazy_pattern(
     r"(?:seed|mnemonic|recovery|backup|wallet|wiederherstellungs|semilla|récupération)[ _\-]?(?:phrase|words?|seed"
     r"|frase|wörter|key)?[^\n:=]{0,24}?(?:[:=]|\bis\b|\bist\b|\bes\b|\bare\b|\best\b)\s{0,3}[\"']?"
     r"(?P<value>(?:(?:[0-9]{1,2}[.)] ?)?[a-z]{3,8}[ ,]{1,2}(?:\n)?){11,23}(?:[0-9]{1,2}[.)] ?)?[a-z]{3,8})(?![a-z])",
     re.IGNORECASE,
 )
-_PROSE = re.compile(r"\b(?:the|and|are|was|for|not|which|should|please|they|were)\b")
-_COMMAND = re.compile(
+_PROSE = lazy_pattern(r"\b(?:the|and|are|was|for|not|which|should|please|they|were)\b")
+_COMMAND = lazy_pattern(
     r"(?:(?<=\s)(?:-u|--user|--auth|-a|--basic-auth|--proxy-user|-U)["
     r" =]{0,2}[\"']?[^\s:\"'$<{]{1,64}:(?P<basic>[^\s\"'$<{][^\s\"'<]{2,128})"
     r"|(?<=\s)--?(?:pass(?:word|wd|phrase)?|token|api-?key|secret|pw)[ =][\"']?(?P<option>[^\s\"'$<{\-][^\s\"']{3,256})"
@@ -155,14 +156,14 @@ _COMMAND = re.compile(
     r"|\bnet user \S{1,40} (?P<net>[^\s/$<]{4,64}))"
 )
 _PAIR_WORDS = ("login", "log in", "log-in", "cred", "zugang", "identifiants", "anmeldedaten")
-_PHRASE = re.compile(r"(?:[a-z]{3,12}[ \-]){3,9}[a-z]{3,12}(?![a-z])")
-_PAIR = re.compile(
+_PHRASE = lazy_pattern(r"(?:[a-z]{3,12}[ \-]){3,9}[a-z]{3,12}(?![a-z])")
+_PAIR = lazy_pattern(
     r"(?:log[- ]?in|credentials?|creds|zugangsdaten|zugang|account|identifiants|credenciales|anmeldedaten)(?: is| are|"
     r" for [\w.\-]{1,24})?"
     r"\s?[:=]?\s{1,2}[\w.@\-]{2,48}\s?[/|:]\s?(?P<value>[^\s\"',;<>/|]{5,64})",
     re.IGNORECASE,
 )
-_NAMED = re.compile(
+_NAMED = lazy_pattern(
     r"(?<![A-Za-z0-9])[A-Z][A-Z0-9]{0,24}(?:_[A-Z0-9]{1,24}){0,5}_(?:KEY|TOKEN|SECRET|PAT|DSN|SALT"
     r"|CRED)S?\s{0,2}[:=]\s{0,2}[\"']?(?P<value>[^\s\"',;\\<>(){}\[\]`]{16,512})"
 )

@@ -5,36 +5,37 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from segue.base.patterns import lazy_pattern
 from segue.tracing.finding import Finding
 from segue.tracing.secrets.values import entropy, is_reference
 
-_PRIVATE_KEY = re.compile(
+_PRIVATE_KEY = lazy_pattern(
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----.*?"
     r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----|\Z)",
     re.DOTALL,
 )
-_PUTTY = re.compile(r"Private-Lines: [0-9]{1,3}\s{1,2}((?:[A-Za-z0-9+/=]{16,80}\s{0,2}){1,60})")
-_URL_PASSWORD = re.compile(r"""://[^\s/:@"'<>]{0,128}:([^\s/"'<>]{1,256})(?=@)""")
+_PUTTY = lazy_pattern(r"Private-Lines: [0-9]{1,3}\s{1,2}((?:[A-Za-z0-9+/=]{16,80}\s{0,2}){1,60})")
+_URL_PASSWORD = lazy_pattern(r"""://[^\s/:@"'<>]{0,128}:([^\s/"'<>]{1,256})(?=@)""")
 _EVERYBODYS = frozenset(
     "password pass pwd passwd postgres guest root user admin username secret test example mysql changeme code token pw"
     " xxx your_password yourpassword db_password".split()
 )
 """Passwords of examples and of servers as they come."""
-_SIGNED = re.compile(
+_SIGNED = lazy_pattern(
     r"[?&;](?:sig|signature|x-amz-signature|x-goog-signature|x-amz-security-token|access_token|id_token|refresh_token"
     r"|auth"
     r"|key|token|code|sharedaccesssignature|jwt|apikey|api_key|client_secret)=([A-Za-z0-9%_\-+/=.~]{20,2048})",
     re.IGNORECASE,
 )
-_AUTHORIZATION = re.compile(
+_AUTHORIZATION = lazy_pattern(
     r"""authorization\\?["']?\s{0,4}[:=,]\s{0,4}\\?["'`]?f?["']?"""
     r"""(?:(?:bearer|basic|token|digest|apikey|api-key|negotiate|bot|key|splunk|ssws|aws4-hmac-sha256)\s{1,4})?([^\s"',;\\`]{8,})""",
     re.IGNORECASE,
 )
-_BEARER = re.compile(r"bearer\s{1,4}([A-Za-z0-9._~+/=\-]{12,})", re.IGNORECASE)
-_BASIC = re.compile(r"[Bb]asic\s{1,2}([A-Za-z0-9+/]{12,}={0,2})(?![A-Za-z0-9+/])")
-_COOKIE = re.compile(r"cookie\\?[\"']?\s{0,4}:\s{0,4}\\?[\"']?([^\r\n\"']{8,})", re.IGNORECASE)
-_SESSION = re.compile(
+_BEARER = lazy_pattern(r"bearer\s{1,4}([A-Za-z0-9._~+/=\-]{12,})", re.IGNORECASE)
+_BASIC = lazy_pattern(r"[Bb]asic\s{1,2}([A-Za-z0-9+/]{12,}={0,2})(?![A-Za-z0-9+/])")
+_COOKIE = lazy_pattern(r"cookie\\?[\"']?\s{0,4}:\s{0,4}\\?[\"']?([^\r\n\"']{8,})", re.IGNORECASE)
+_SESSION = lazy_pattern(
     r"(?:sess|sid|auth|token|jwt|csrf|xsrf|login|remember|user|account|key|id)[\w\-.]{0,24}=", re.IGNORECASE
 )
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from segue.base.patterns import lazy_pattern
 from segue.tracing.finding import Finding
 
 SHORTEST = 16
@@ -120,11 +121,11 @@ _ROWS: tuple[tuple[str, str], ...] = (
 )  # fmt: skip
 _BY_START: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 for _prefix, _rest in _ROWS:
-    _BY_START.setdefault(_prefix[:2], []).append((_prefix, re.compile(re.escape(_prefix) + _rest)))
-_BEGINNING = re.compile(r"[A-Za-z0-9](?<![A-Za-z0-9].)")
-_JWT = re.compile(r"(?<![A-Za-z0-9_\-])eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*")
+    _BY_START.setdefault(_prefix[:2], []).append((_prefix, lazy_pattern(re.escape(_prefix) + _rest)))
+_BEGINNING = lazy_pattern(r"[A-Za-z0-9](?<![A-Za-z0-9].)")
+_JWT = lazy_pattern(r"(?<![A-Za-z0-9_\-])eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{4,}\.[A-Za-z0-9_\-]*")
 _SHAPED = tuple(
-    (needs, re.compile(pattern))
+    (needs, lazy_pattern(pattern))
     for needs, pattern in (
         (".", r"(?<![A-Za-z0-9_\-])[MNO][A-Za-z0-9_\-]{23,27}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27,40}(?![A-Za-z0-9_"
             r"\-])"),  # Discord

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import re
 
+from segue.base.patterns import lazy_pattern
+
 _REFERENCE = (
     "env:", "file:", "$", "[secret", "***", "http://", "https://", "${", "{{", "{", "<", "%(", "%s", "[", "!", "@",
     "process.env", "os.environ", "os.getenv", "getenv", "config.", "config[", "settings.", "self.", "this.", "args.",
@@ -12,7 +14,7 @@ _REFERENCE = (
     "system.getenv", "env.", "env(", "env[", "secrets.", "var.", "local.", "data.", "module.", "import.meta", "base64.",
     "props.", "request.", "req.", "params.", "options.", "opts.", "user.", "form.", "ctx.", "event.", "app.", "field(",
 )  # fmt: skip
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = lazy_pattern(
     r"x{4,}|\*{3,}|\.{3}|your[_\-]?|example|placeholder|change[_\-]?(?:me|it|this)|redacted|hidden|insert|replace"
     r"|dummy|todo"
     r"|\bmy[_\-]?(?:secret|password|token|api)|<[^>]*>|_here|-here|^0+$"
@@ -40,10 +42,10 @@ _COMMON = frozenset(
     " pokemon naruto".split()
 )
 """Plain words that many choose."""
-_IDENTIFIER = re.compile(
+_IDENTIFIER = lazy_pattern(
     r"[A-Za-z_]+(?:\.[A-Za-z_]+)+(?:\(|$)|[a-z]+(?:[A-Z][a-z]+)+$|[a-z]+(?:_[a-z]+)+$|[A-Z]+(?:_[A-Z]+)+$"
 )
-_HASH = re.compile(r"\$(?:2[aby]|argon2|1|5|6|y|pbkdf2|scrypt)")
+_HASH = lazy_pattern(r"\$(?:2[aby]|argon2|1|5|6|y|pbkdf2|scrypt)")
 
 
 def is_reference(value: str) -> bool:
@@ -97,7 +99,7 @@ def is_random(value: str) -> bool:
     return entropy(value) >= (3.0 if len(value) >= 16 else 2.75)
 
 
-_PATH = re.compile(
+_PATH = lazy_pattern(
     r"(?:[a-z_\-]{2,}/){1,6}[\w.\-]*$|[\w\-/]+\.(?:json|pem|txt|key|ya?ml|py|js|ts|go|md|html?|jpg|png|com|org|net"
     r"|io)$|v?[0-9]+(?:\.[0-9]+)+$"
 )
