@@ -40,6 +40,14 @@ async def test_with_this_release_of_aiohttp_a_plain_request_goes_without_its_own
         assert await post(f"{server.url}/chat/completions", session) == (200, b'{"ok": true}')
 
 
+async def test_a_release_of_aiohttp_that_was_not_looked_at_posts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aiohttp, "__version__", "99.0.0")
+    monkeypatch.setattr(aiohttp.ClientSession, "post", no_post)
+    async with WireServer() as server, aiohttp.ClientSession() as session:
+        with pytest.raises(AssertionError, match="own post was taken"):
+            await post(server.url, session)
+
+
 @pytest.mark.parametrize("path", ["/chat/completions", "/chat/completions?api-version=1&name=a%20b", "/ä"])
 async def test_what_is_sent_is_what_aiohttps_own_post_sends(path: str) -> None:
     async with WireServer() as server, aiohttp.ClientSession() as session:

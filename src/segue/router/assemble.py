@@ -22,7 +22,7 @@ from segue.router.types import Delta, ReasoningDelta, TextDelta, ToolCallDelta
 FAILED_REASONS = frozenset({"abort", "error"})
 """Reasons to end with which a server says that it did not finish."""
 _TEXT = frozenset({"role", "content"})
-"""The keys of nearly every piece: one of text."""
+"""The keys of most pieces: those of text."""
 
 
 @dataclass(slots=True, eq=False)
@@ -82,11 +82,15 @@ class Assembler:
                 continue  # only one answer was asked for
             if piece := choice.get("delta") or choice.get("message"):
                 text = piece.get("content")
-                if not isinstance(text, str) or not piece.keys() <= _TEXT:
+                if isinstance(text, str) and piece.keys() <= _TEXT:
+                    if text:
+                        self._text.append(text)
+                        deltas.append(TextDelta(text))
+                elif len(piece) == 1 and (calls := piece.get("tool_calls")):
+                    for call_piece in calls:
+                        self._add_call_piece(call_piece)
+                else:
                     self._add_piece(piece)
-                elif text:
-                    self._text.append(text)
-                    deltas.append(TextDelta(text))
             if reason := choice.get("finish_reason"):
                 self.finish_reason = str(reason)
         if deltas:
@@ -167,7 +171,7 @@ class Assembler:
             known = next((call for call in self._calls if call.id == call_id), None)
         else:
             known = self._calls[-1] if self._calls and not (name and arguments) else None
-        if known is None or _is_another(known, call_id, name, arguments):
+        if known is None or ((call_id or name) and _is_another(known, call_id, name, arguments)):
             known = _Call(len(self._calls) if index is None else index)
             self._calls.append(known)
         return known

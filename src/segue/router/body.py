@@ -113,7 +113,10 @@ def response_format(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def with_json_arguments(calls: Sequence[ToolCall]) -> Sequence[ToolCall]:
     """The same calls; arguments that are no JSON are wrapped in an object, so that whoever parses them can."""
-    if all(is_json(call["function"]["arguments"]) for call in calls):
+    for call in calls:
+        if not is_json(call["function"]["arguments"]):
+            break
+    else:
         return calls
     out: list[ToolCall] = []
     for call in calls:

@@ -10,15 +10,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel, LangSmithParams, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableLambda, RunnablePassthrough
-from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, PrivateAttr
@@ -29,6 +27,9 @@ from segue.router.chat_messages import to_ai_message, to_last_chunk, to_request
 from segue.router.core import RouterCore
 from segue.router.errors import BrokenStream
 from segue.router.types import Delta, Generation, GenerationRequest, OnDelta, Reset, TextDelta
+
+if TYPE_CHECKING:
+    from langchain_core.tools import BaseTool
 
 _Structured = Runnable[LanguageModelInput, dict[str, Any] | BaseModel]
 _PASSED_OVER = ("api_key", "max_retries")
@@ -203,6 +204,8 @@ class RouterChatModel(BaseChatModel):
         Raises:
             BadInput: There is no such method.
         """
+        from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
+
         if method == "function_calling":
             return super().with_structured_output(schema, include_raw=include_raw, **kwargs)
         if method not in ("json_schema", "json_mode"):

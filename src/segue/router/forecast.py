@@ -117,7 +117,11 @@ class Lengths:
 
     def factor(self, deployments: Iterable[str]) -> float:
         """How many tokens a server counts for one that was estimated, where it counts most; at least 1."""
-        return max([1.0, *(max(factors) for name in deployments if (factors := self._factors.get(name)))])
+        found = 1.0
+        for name in deployments:
+            if factors := self._factors.get(name):
+                found = max(found, *factors)
+        return found
 
 
 async def forecast(

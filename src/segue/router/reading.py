@@ -11,7 +11,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import orjson
 
@@ -31,8 +32,7 @@ _DONE_AT_MOST = 64
 """Bytes of an event that may be the last word."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """A whole answer, as the server gave it."""
 
     message: Message
@@ -45,7 +45,7 @@ class Answer:
     first_token_s: float | None
     cache_write_tokens: int = 0
     """Of the input tokens, those that were put into a cache at a price of their own."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = MappingProxyType({})
     """As the server sent them."""
     counts_cached: bool = False
     """Whether the server says how many tokens it had cached, be it none."""

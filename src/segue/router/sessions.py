@@ -36,12 +36,16 @@ class PerLoop(Generic[Held]):
         )
         self._lock = threading.Lock()
 
+    def here(self) -> Held | None:
+        """The one of the running loop; `None` where none was made, or it was closed."""
+        held = self._held.get(asyncio.get_running_loop())
+        return None if held is None or self._is_closed(held[0]) else held[0]
+
     async def get(self) -> Held:
         """The one of the running loop, made when first asked for."""
+        if (held := self.here()) is not None:
+            return held
         loop = asyncio.get_running_loop()
-        held = self._held.get(loop)
-        if held is not None and not self._is_closed(held[0]):
-            return held[0]
         life = self._life()
         made = await anext(life)
         with self._lock:  # loops may run in several threads

@@ -71,7 +71,7 @@ class HttpWire(Reader):
     async def _run(self, data: bytes, headers: Mapping[str, str], exchange: Exchange) -> None:
         import aiohttp
 
-        session = await self._sessions.get()
+        session = self._sessions.here() or await self._sessions.get()
         for fresh in (False, True):
             try:
                 response = await self._poster.post(session, headers, data)

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from segue.base.errors import ConfigError
-from segue.tracing.delivery import Limits
 from segue.tracing.metrics import Metrics
-from segue.tracing.otlp import OtlpExporter, describe_genai, langfuse_exporter
 from segue.tracing.redaction import redactor
 from segue.tracing.sampling import SampledSinks, Sampling
 from segue.tracing.scores import Scores
 from segue.tracing.settings import LangfuseSection, RedactionSection, TracingSection
 from segue.tracing.tracer import Runs, Sink, Tracer
+
+if TYPE_CHECKING:
+    from segue.tracing.delivery import Limits
+    from segue.tracing.otlp import OtlpExporter
 
 CLOUD = "https://cloud.langfuse.com"
 Resolve = Callable[[str, str], str]
@@ -31,6 +34,11 @@ def otlp_exporters(
     Raises:
         ConfigError: A header refers to a secret that is not there.
     """
+    endpoints = tracing.endpoints()
+    if not endpoints:
+        return []
+    from segue.tracing.otlp import OtlpExporter, describe_genai
+
     return [
         OtlpExporter(
             name,
@@ -44,7 +52,7 @@ def otlp_exporters(
             describe=partial(describe_genai, content=section.content),
             limits=limits,
         )
-        for name, section in tracing.endpoints().items()
+        for name, section in endpoints.items()
     ]
 
 
@@ -64,6 +72,8 @@ def langfuse_parts(
     found = _keys(section, resolve, environ)
     if found is None:
         return None, Scores()
+    from segue.tracing.otlp import langfuse_exporter
+
     public_key, secret_key = found
     host = section.host or environ.get("LANGFUSE_BASE_URL") or environ.get("LANGFUSE_HOST") or CLOUD
     environment = section.environment or environ.get("LANGFUSE_TRACING_ENVIRONMENT", "")

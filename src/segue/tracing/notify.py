@@ -13,20 +13,21 @@ import contextlib
 import hashlib
 import hmac
 import logging
-import smtplib
 import ssl
 import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from email.message import EmailMessage
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 import orjson
 
 from segue.base.errors import OperatorError, Severity
 from segue.base.ids import new_id
 from segue.tracing.redaction import Redaction
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 _log = logging.getLogger("segue.notify")
 
@@ -144,6 +145,9 @@ class EmailChannel:
 
     async def deliver(self, notice: Notice) -> None:
         """Send one e-mail to all of `to`."""
+        import smtplib
+        from email.message import EmailMessage
+
         message = EmailMessage()
         message["Subject"] = " ".join(f"[segue] {notice.severity}: {notice.title}".split())[:200]
         message["From"], message["To"] = self.sender, ", ".join(self.to)
@@ -161,6 +165,8 @@ class EmailChannel:
             raise NotDelivered(f"{self.name} could not be sent by {self.host}: {type(error).__name__}.") from error
 
     def _send(self, message: EmailMessage) -> None:
+        import smtplib
+
         secure = ssl.create_default_context()
         kind = smtplib.SMTP_SSL if self.security == "tls" else smtplib.SMTP
         more: dict[str, Any] = {"context": secure} if self.security == "tls" else {}

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from segue._version import __version__
 from segue.base.errors import BadInput
 from segue.base.ids import new_id
-from segue.tracing.delivery import Delivery, Limits, Post
-from segue.tracing.langfuse import SCORES_PATH, credentials
-from segue.tracing.post import Answer
 from segue.tracing.redaction import Redactor, redactor
 from segue.tracing.spans import SpanRow
+
+if TYPE_CHECKING:
+    from segue.tracing.delivery import Delivery, Limits, Post
+    from segue.tracing.post import Answer
 
 _MOST_BYTES = 900_000
 """Of one post; the endpoint takes 1 MiB."""
@@ -53,6 +54,9 @@ class Scores:
         self._redact = redact or redactor()
         self.delivery: Delivery[dict[str, Any]] | None = None
         if host:
+            from segue.tracing.delivery import Delivery
+            from segue.tracing.langfuse import SCORES_PATH, credentials
+
             headers = {"Content-Type": "application/json", "User-Agent": f"segue/{__version__}"}
             headers |= credentials(public_key, secret_key)
             url = host.rstrip("/") + SCORES_PATH
@@ -133,6 +137,8 @@ def _data_type(value: float | bool | str) -> str:
 
 def _pack(scores: Sequence[dict[str, Any]]) -> Iterator[Post]:
     """JSON lists, as the endpoint takes them."""
+    from segue.tracing.delivery import Post
+
     held: list[bytes] = []
     size = 0
     for score in scores:

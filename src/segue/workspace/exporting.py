@@ -8,10 +8,8 @@ checkpoint, artefacts, documents by version, effects, decisions, prices and vers
 from __future__ import annotations
 
 import asyncio
-import platform
 from collections import defaultdict
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from segue._version import __version__
@@ -19,8 +17,6 @@ from segue.agents.run import RunRecord
 from segue.agents.runnable import Runnable
 from segue.base.errors import BadInput
 from segue.base.principal import LOCAL, Principal
-from segue.tracing.audit_check import entries
-from segue.tracing.export_seal import sealed
 from segue.tracing.redaction import Redaction, redactor
 from segue.tracing.spans import SpanRow
 from segue.tracing.uses import Use
@@ -49,6 +45,8 @@ class Exporting(Travel, Effects):
             BadInput: There is no such run in this tenant.
             StoreError: A store cannot be read, or the audit key is gone.
         """
+        from segue.tracing.export_seal import sealed
+
         record = self._record(run_id, principal)
         await asyncio.to_thread(self.tracer.flush)
         if self.audit is not None:
@@ -111,6 +109,8 @@ class Exporting(Travel, Effects):
     def _decisions(self, record: RunRecord) -> list[dict[str, Any]]:
         if self.audit is None:
             return []
+        from segue.tracing.audit_check import entries
+
         return entries(self.audit.path, limit=_MOST_DECISIONS, run_id=record.run_id)[::-1]
 
     def _prices(self, spans: list[SpanRow]) -> list[dict[str, Any]]:
@@ -141,6 +141,9 @@ def _span(row: SpanRow) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
     found = {"segue": __version__, "python": platform.python_version()}
     for name in _PACKAGES:
         try:

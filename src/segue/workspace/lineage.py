@@ -7,17 +7,14 @@ path, or read in the checkpoint.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from segue.agents.run import RunRecord
 from segue.base.citations import Cited, citations_in
-from segue.base.principal import LOCAL, Principal
 from segue.tracing.spans import SpanRow
 from segue.tracing.uses import Use
-from segue.workspace.finding import Finding
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,61 +110,17 @@ class AnswerUsing:
     """Whether the answer cites the document."""
 
 
-class Lineages(Finding):
-    """Where answers came from."""
-
-    async def lineage(self, run_id: str, *, principal: Principal = LOCAL) -> Lineage:
-        """What the answer of a run came from.
-
-        Raises:
-            BadInput: There is no such run in this tenant.
-            StoreError: The traces cannot be read.
-        """
-        record = self._record(run_id, principal)
-        await asyncio.to_thread(self.tracer.flush)
-        spans, used, before = await asyncio.to_thread(self._traced, record)
-        cited = citations_in(said(record))
-        mine = [_origin(each, cited) for each in used if each.what == "document"]
-        earlier = [_origin(each, cited) for each in before]
-        return Lineage(
-            run_id=record.run_id, thread_id=record.thread_id, agent=record.agent, status=record.status,
-            citations=tuple(_citation(each, mine, earlier) for each in cited),
-            generations=tuple(_generation(each) for each in spans if each.kind == "generation"),
-            tools=tuple(_tool(each, mine) for each in spans if each.kind == "tool"),
-        )  # fmt: skip
-
-    async def answers_using(
-        self, *, document: str, version: str = "", principal: Principal = LOCAL, limit: int = 1_000
-    ) -> list[AnswerUsing]:
-        """The runs whose models read a document, newest first.
-
-        Args:
-            document: Its path as citations have it, or the end of it: `returns.md`.
-            version: The beginning of a version's hash; empty for all versions.
-            principal: Whose tenant.
-            limit: How many reads are looked at.
-
-        Raises:
-            StoreError: The traces cannot be read.
-        """
-        self._must_be_open()
-        await asyncio.to_thread(self.tracer.flush)
-        return await asyncio.to_thread(self._using, document, version, principal.tenant, limit)
-
-    def _traced(self, record: RunRecord) -> tuple[list[SpanRow], list[Use], list[Use]]:
-        spans = self.traces.spans(record.run_id, tenant=record.tenant)
-        used = self.traces.uses(record.run_id, tenant=record.tenant)
-        thread = self.records.newest(record.tenant, limit=-1, thread_id=record.thread_id)
-        earlier = [each for each in thread if each.started_at < record.started_at]
-        held = (use for each in earlier for use in self.traces.uses(each.run_id, tenant=record.tenant))
-        return spans, used, [each for each in held if each.what == "document"]
-
-    def _using(self, document: str, version: str, tenant: str, limit: int) -> list[AnswerUsing]:
-        found: dict[tuple[str, str, str], Use] = {}
-        for use in self.traces.uses_of(document, tenant=tenant, version=version, limit=limit):
-            found.setdefault((use.run_id, use.name, use.version), use)
-        records = {run_id: self.records.get(tenant, run_id) for run_id, _, _ in found}
-        return [_answer(use, records[use.run_id]) for use in found.values()]
+def lineage_of(record: RunRecord, spans: Sequence[SpanRow], used: Sequence[Use], before: Sequence[Use]) -> Lineage:
+    """What the answer of a run came from, by its spans and uses, and by what earlier runs of its thread had read."""
+    cited = citations_in(said(record))
+    mine = [_origin(each, cited) for each in used if each.what == "document"]
+    earlier = [_origin(each, cited) for each in before]
+    return Lineage(
+        run_id=record.run_id, thread_id=record.thread_id, agent=record.agent, status=record.status,
+        citations=tuple(_citation(each, mine, earlier) for each in cited),
+        generations=tuple(_generation(each) for each in spans if each.kind == "generation"),
+        tools=tuple(_tool(each, mine) for each in spans if each.kind == "tool"),
+    )  # fmt: skip
 
 
 def said(record: RunRecord) -> str:
@@ -215,7 +168,8 @@ def _tool(span: SpanRow, mine: Sequence[Origin]) -> ToolStep:
     )  # fmt: skip
 
 
-def _answer(use: Use, record: RunRecord | None) -> AnswerUsing:
+def answer_using(use: Use, record: RunRecord | None) -> AnswerUsing:
+    """A run that read a document, by the use of it and the record of the run."""
     cited = citations_in(said(record)) if record is not None else []
     return AnswerUsing(
         run_id=use.run_id, thread_id=record.thread_id if record else "", agent=record.agent if record else "",

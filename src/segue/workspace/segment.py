@@ -44,7 +44,6 @@ from segue.workspace.run import RunHandle
 from segue.workspace.telling import settle_and_tell
 from segue.workspace.trajectory import add_step
 from segue.workspace.turns import ThreadLost, ThreadTurns
-from segue.workspace.upgrade import migrated
 
 _NO_LIMIT = 100_000
 """LangGraph's own bound on super-steps, out of the way: rounds, tasks and budgets are bounded by name."""
@@ -181,6 +180,8 @@ class Segment:
         span = self._begin_span()
         config = self._config()
         if not record.starts_at and not self._fresh():
+            from segue.workspace.upgrade import migrated
+
             await migrated(self.graph, config, record)
         given, begins = await input_of(self.graph, config, record, self.agent.fresh_input(), resumed=self.resumed)
         if self.change is not None:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import difflib
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -159,14 +157,14 @@ def read(folder: Path, overrides: Mapping[str, Any] | None = None) -> WorkspaceS
 
 def environment(folder: Path) -> dict[str, str]:
     """The environment that references are resolved in: the process's over the folder's `.env`."""
-    held = dotenv_values(folder / ".env") if (folder / ".env").is_file() else {}
+    held = _dotenv(folder)
     return {**{key: value for key, value in held.items() if value is not None}, **os.environ}
 
 
 def sources(folder: Path) -> dict[str, str]:
     """For each top-level setting where its value comes from: a variable, a file, or the default."""
     toml = _check_toml(folder / FILE)
-    dotenv = dotenv_values(folder / ".env") if (folder / ".env").is_file() else {}
+    dotenv = _dotenv(folder)
     found: dict[str, str] = {}
     for name in WorkspaceSettings.model_fields:
         prefix = f"SEGUE_{name.upper()}"
@@ -179,9 +177,20 @@ def sources(folder: Path) -> dict[str, str]:
     return found
 
 
+def _dotenv(folder: Path) -> Mapping[str, str | None]:
+    path = folder / ".env"
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return dotenv_values(path)
+
+
 def _check_toml(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
+    import tomllib
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

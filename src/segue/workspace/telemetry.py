@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from segue.router.secrets import resolve
 from segue.tracing.bridge import Bridge
 from segue.tracing.build import langfuse_parts, otlp_exporters, sampled, sampling_of, watched
 from segue.tracing.metrics import Metrics
-from segue.tracing.otlp import OtlpExporter
 from segue.tracing.redaction import redactor
 from segue.tracing.scores import Scores, VerdictScores
 from segue.tracing.store import TraceStore
 from segue.tracing.tracer import Sink, Tracer
 from segue.workspace.settings import WorkspaceSettings, environment
+
+if TYPE_CHECKING:
+    from segue.tracing.otlp import OtlpExporter
 
 
 @dataclass(frozen=True)

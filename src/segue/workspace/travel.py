@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langgraph.constants import END
 from langgraph.errors import InvalidUpdateError
@@ -22,21 +22,13 @@ from segue.base.ids import new_id
 from segue.base.messages import coerce
 from segue.base.principal import LOCAL, Principal
 from segue.context.effects import Effect
-from segue.workspace.checkpoints import (
-    CheckpointInfo,
-    Compared,
-    StateAt,
-    compared,
-    described,
-    id_of,
-    namespaces,
-    runs_since,
-    snapshots,
-)
 from segue.workspace.checks import request_of
 from segue.workspace.going_on import GoingOn
 from segue.workspace.resuming import BRANCH, RUN_ID
 from segue.workspace.run import RunHandle
+
+if TYPE_CHECKING:
+    from segue.workspace.checkpoints import CheckpointInfo, Compared, StateAt
 
 
 class Travel(GoingOn):
@@ -50,6 +42,8 @@ class Travel(GoingOn):
         Raises:
             BadInput: The thread has none in this tenant, or its agent is not known here.
         """
+        from segue.workspace.checkpoints import described, snapshots
+
         graph = self._graph_of(thread_id, agent, principal)
         found = described(await snapshots(graph, self._place(thread_id), thread_id))
         return found[:limit]
@@ -178,6 +172,8 @@ class Travel(GoingOn):
         states: dict[str, StateAt] = {}
         for each in threads:
             states = {**await self._states(self._graph_of(each, agent, principal), each), **states}
+        from segue.workspace.checkpoints import compared
+
         infos = {key: state.info for key, state in states.items()}
         sides = [states[_named(each, infos)] for each in (a, b)]
         found = compared(sides[0], sides[1], infos)
@@ -192,6 +188,8 @@ class Travel(GoingOn):
         principal: Principal,
     ) -> list[Effect]:
         """What the runs of one side did after the ancestor, oldest first."""
+        from segue.workspace.checkpoints import runs_since
+
         since = ancestor.at if ancestor is not None else 0.0
         out: list[Effect] = []
         for run_id in runs_since(info, ancestor, infos):
@@ -217,6 +215,8 @@ class Travel(GoingOn):
 
     async def _states(self, graph: Any, thread_id: str) -> dict[str, StateAt]:
         """All checkpoints of a thread with their states, newest first, by id."""
+        from segue.workspace.checkpoints import StateAt, described, id_of, snapshots
+
         found = await snapshots(graph, self._place(thread_id), thread_id)
         return {
             id_of(each): StateAt(info=info, values=dict(each.values))
@@ -224,6 +224,8 @@ class Travel(GoingOn):
         }
 
     async def _no_checkpoint(self, graph: Any, thread_id: str, checkpoint_id: str, held: list[str]) -> BadInput:
+        from segue.workspace.checkpoints import namespaces
+
         async for namespace in namespaces(graph.checkpointer, self._place(thread_id), checkpoint_id):
             inside = namespace.split("|")[0].partition(":")[0]
             return BadInput(

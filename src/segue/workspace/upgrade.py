@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -20,10 +20,12 @@ from segue.agents.runnable import Runnable
 from segue.base.errors import BadInput
 from segue.base.ids import derived_id, new_id
 from segue.base.principal import LOCAL, Principal
-from segue.graphs.carrying import Carried, migrate
-from segue.graphs.upgrade import Verdict, check_thread
 from segue.graphs.versions import graph_shape, graph_version
 from segue.workspace.finding import Finding
+
+if TYPE_CHECKING:
+    from segue.graphs.carrying import Carried
+    from segue.graphs.upgrade import Verdict
 
 FOLDER = "graphs"
 """Of the shapes, in the folder of data."""
@@ -84,6 +86,8 @@ class Upgrades(Finding):
         return found
 
     async def _judged(self, graph: Any, record: RunRecord) -> Verdict:
+        from segue.graphs.upgrade import check_thread
+
         verdict = await check_thread(graph, self._place(record.thread_id), shapes=self._shape)
         return replace(
             verdict,
@@ -125,6 +129,8 @@ class Upgrades(Finding):
 
 async def migrated(graph: Any, config: Any, record: RunRecord) -> Carried | None:
     """Migrate the thread of a run, and what its record says of questions; whoever calls has the thread and keeps it."""
+    from segue.graphs.carrying import migrate
+
     carried = await migrate(graph, config)
     if carried is None:
         return None

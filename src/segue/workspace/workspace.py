@@ -18,7 +18,7 @@ from segue.workspace.accepting import Accepting
 from segue.workspace.alerting import Alerting
 from segue.workspace.exporting import Exporting
 from segue.workspace.forgetting import Forgetting
-from segue.workspace.lineage import Lineages
+from segue.workspace.lineages import Lineages
 from segue.workspace.upgrade import Upgrades
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from segue.base.errors import ConfigError
-from segue.memory.documents.index import Index
-from segue.memory.documents.sqlite import SqliteIndex
 from segue.router.secrets import check_reference, is_reference, resolve
+
+if TYPE_CHECKING:
+    from segue.memory.documents.index import Index
 
 KNOWN = "a path, sqlite:///PATH, postgresql://…, weaviate://host:8080?grpc=50051, or weaviates://… for TLS"
 
@@ -30,9 +31,9 @@ def open_index(place: Path | str, *, key: str = "") -> Index:
     text = str(place)
     scheme, found, rest = text.partition("://")
     if isinstance(place, Path) or not found:
-        return SqliteIndex(place)
+        return _sqlite(place)
     if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
-        return SqliteIndex(rest[1:])
+        return _sqlite(rest[1:])
     if scheme in ("postgresql", "postgres"):
         from segue.memory.documents.postgres_index import PostgresIndex
 
@@ -42,6 +43,12 @@ def open_index(place: Path | str, *, key: str = "") -> Index:
 
         return WeaviateIndex(text, api_key=key)
     raise ConfigError(f"documents lie at {KNOWN}; this place begins with {scheme!r}://")
+
+
+def _sqlite(place: Path | str) -> Index:
+    from segue.memory.documents.sqlite import SqliteIndex
+
+    return SqliteIndex(place)
 
 
 def _with_password(url: str, password: str) -> str:

@@ -14,7 +14,7 @@ from segue.base.patterns import lazy_pattern
 from segue.tracing.finding import Finding
 from segue.tracing.pii import checks, ids_europe, ids_world
 from segue.tracing.pii.contacts import joins
-from segue.tracing.pii.words import NOTHING, learn, said
+from segue.tracing.pii.words import NOTHING, said
 
 _ATOM = lazy_pattern(
     r"[A-Za-z0-9](?:(?:(?<=[0-9])|[A-Za-z]{0,7}[0-9])[A-Za-z0-9]*(?:(?<=[A-Za-z0-9]{5})|(?=["
@@ -51,9 +51,7 @@ def _spelt(form: str) -> str:
 
 
 def _learn() -> None:
-    for name, words, forms, check in (*ids_europe.ROWS, *ids_world.ROWS):
-        for word in words.split():
-            learn(word, name)
+    for name, _, forms, check in (*ids_europe.ROWS, *ids_world.ROWS):
         for form in filter(None, (each.strip() for each in forms.split(";"))):
             shape = _spelt(form.lstrip("!"))
             _FORMS.setdefault(shape, []).append((name, form.startswith("!"), check))
@@ -61,8 +59,6 @@ def _learn() -> None:
     for shape, alone in (("999-99-9999", True), ("999 99 9999", False), ("9" * 9, False)):
         _FORMS.setdefault(shape, []).insert(0, ("us_ssn", alone, checks.ssn))
         _BEGINNINGS.update(shape[:size] for size in range(1, len(shape) + 1))
-    for word in ("ssn", "socialsecurity", "socialsecuritynumber", "socialsecurityno", "ss", "ssnno", "ssnis"):
-        learn(word, "us_ssn")
     _FORMS.setdefault("A9AAA9A9AA9999999", [])
 
 

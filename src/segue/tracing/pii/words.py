@@ -6,9 +6,10 @@ birth` are one. Scripts without spaces are searched for their words.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from segue.base.patterns import lazy_pattern
+from segue.tracing.pii import ids_europe, ids_world
 
 REACH = 48
 """Characters before a number that are looked at."""
@@ -103,21 +104,30 @@ _SCRIPTS = {
     "none": "订单 注文番号 주문번호 快递 运单 追跡番号 版本 价格",
 }
 
-WORDS: dict[str, tuple[str, ...]] = {}
-"""A word, joined and in lower case, and its labels."""
+
+@cache
+def _known() -> dict[str, tuple[str, ...]]:
+    """Each word, joined and in lower case, and its labels; `none` gives way to what identifies a person."""
+    found: dict[str, tuple[str, ...]] = {}
+
+    def learn(word: str, label: str) -> None:
+        held = found.get(word, NOTHING)
+        found[word] = (label,) if held == NOTHING else tuple(dict.fromkeys([*held, label]))
+
+    learn("home", "phone")
+    for label, words in _TABLE.items():
+        for word in words.split():
+            if label != "none" or word not in found:
+                learn(word, label)
+    for name, words, _, _ in (*ids_europe.ROWS, *ids_world.ROWS):
+        for word in words.split():
+            learn(word, name)
+    for word in _SSN.split():
+        learn(word, "us_ssn")
+    return found
 
 
-def learn(word: str, *labels: str) -> None:
-    """Add labels to a word; what identifies a thing gives way to what identifies a person."""
-    held = WORDS.get(word, NOTHING)
-    WORDS[word] = labels if held == NOTHING else tuple(dict.fromkeys([*held, *labels]))
-
-
-learn("home", "phone")
-for _label, _words in _TABLE.items():
-    for _word in _words.split():
-        if _label != "none" or _word not in WORDS:
-            learn(_word, _label)
+_SSN = "ssn socialsecurity socialsecuritynumber socialsecurityno ss ssnno ssnis"
 _SEARCHED = [(word, label) for label, words in _SCRIPTS.items() for word in words.split()]
 
 
@@ -138,7 +148,7 @@ def _labels(piece: str) -> tuple[str, ...]:
         if found[0] >= 0:
             return (found[2],)
     tokens = _TOKEN.findall(piece)[-7:]
-    get, things = WORDS.get, False
+    get, things = _known().get, False
     for last in range(len(tokens), 0, -1):
         for first in (last - 3, last - 2, last - 1):
             if first >= 0 and (labels := get("".join(tokens[first:last]))):
