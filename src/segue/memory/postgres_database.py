@@ -105,7 +105,9 @@ class PostgresDatabase:
                 cursor = await connection.execute(translated(sql), parameters)
                 return await cursor.fetchall() if cursor.description else []
 
-    async def transaction(self, statements: Sequence[Statement], *, soon: bool = True) -> list[list[Row]]:
+    async def transaction(
+        self, statements: Sequence[Statement], *, soon: bool = True, seen_s: float = 0.0
+    ) -> list[list[Row]]:
         """Several statements, all or none; see `Database.transaction`. One that lost a deadlock is run again."""
         for again in range(_TRIES):
             with self._errors(), self._unlucky(again):

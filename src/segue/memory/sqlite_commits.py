@@ -20,8 +20,9 @@ GROUP_S = 0.002
 """Seconds that a transaction which is in no hurry waits for company."""
 _PAUSE_S = 0.005
 Results = list[list[Row]]
-RunAll = Callable[[Sequence[Sequence[Statement]]], list[Results]]
-"""Runs several transactions under one commit; raises what SQLite raises, having written nothing."""
+RunAll = Callable[[Sequence[Sequence[Statement]], float], list[Results]]
+"""Runs several transactions under one commit; raises what SQLite raises, having written nothing. The second is how many
+seconds ago the file may have been looked for in its place."""
 
 
 def is_busy(error: BaseException) -> bool:
@@ -33,6 +34,7 @@ def is_busy(error: BaseException) -> bool:
 class _Waiting:
     statements: Sequence[Statement]
     done: asyncio.Future[Results]
+    seen_s: float = 0.0
     since: float = field(default_factory=time.monotonic)
 
     def settle(self, results: Results) -> None:
@@ -56,9 +58,9 @@ class CommitQueue:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    async def put(self, statements: Sequence[Statement], *, soon: bool) -> Results:
+    async def put(self, statements: Sequence[Statement], *, soon: bool, seen_s: float = 0.0) -> Results:
         """Run the statements as one transaction with the next commit; cancelled before it, they are left out."""
-        item = _Waiting(statements, self.loop.create_future())
+        item = _Waiting(statements, self.loop.create_future(), seen_s)
         self._waiting.append(item)
         if soon:
             self.flush()
@@ -74,7 +76,7 @@ class CommitQueue:
         if not items:
             return
         try:
-            found = self._run_all([item.statements for item in items])
+            found = self._run_all([item.statements for item in items], min(item.seen_s for item in items))
         except Exception as error:
             self._after(error, items)
             return
@@ -111,7 +113,7 @@ class CommitQueue:
     def _one_by_one(self, items: list[_Waiting]) -> None:
         for at, item in enumerate(items):
             try:
-                item.settle(self._run_all([item.statements])[0])
+                item.settle(self._run_all([item.statements], 0.0)[0])
             except Exception as error:
                 if is_busy(error):
                     self._wait_for_the_lock(error, items[at:])

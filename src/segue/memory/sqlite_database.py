@@ -51,6 +51,8 @@ class SqliteDatabase:
         self._queues: dict[int, CommitQueue] = {}
         self._wal = WalKeeper(self.path)
         self._inode = (0, 0)
+        self._seen_at = 0.0
+        """When the file was last looked for in its place: a look takes as long as a statement."""
         self._pid = 0
 
     @classmethod
@@ -119,11 +121,13 @@ class SqliteDatabase:
                     raise
             await asyncio.sleep(_PAUSE_S)
 
-    async def transaction(self, statements: Sequence[Statement], *, soon: bool = True) -> Results:
+    async def transaction(
+        self, statements: Sequence[Statement], *, soon: bool = True, seen_s: float = 0.0
+    ) -> Results:
         """Several statements, all or none; see `Database.transaction`."""
         queue = self._queue()
         try:
-            return await queue.put(statements, soon=soon)
+            return await queue.put(statements, soon=soon, seen_s=seen_s)
         except sqlite3.Error as error:
             raise self._told(error) from error
 
@@ -138,7 +142,7 @@ class SqliteDatabase:
 
         def run() -> Results:
             try:
-                return self._run_all([statements])[0]
+                return self._run_all([statements], 0.0)[0]
             except sqlite3.Error as error:
                 raise self._told(error) from error
 
@@ -184,9 +188,9 @@ class SqliteDatabase:
         if len(queue):
             queue.flush()
 
-    def _run_all(self, transactions: Sequence[Sequence[Statement]]) -> list[Results]:
+    def _run_all(self, transactions: Sequence[Sequence[Statement]], seen_s: float) -> list[Results]:
         with self._mutex:
-            db = self._connection()
+            db = self._connection(seen_s)
             if self._wal.wanted:
                 raise sqlite3.OperationalError("database is locked: its log is being brought home")
             run = db.execute
@@ -205,7 +209,7 @@ class SqliteDatabase:
         with self._mutex, self._errors():
             return self._connection().execute(sql, parameters).fetchall()
 
-    def _connection(self) -> sqlite3.Connection:
+    def _connection(self, seen_s: float = 0.0) -> sqlite3.Connection:
         """The connection, if it still speaks to the file that stands at the path.
 
         Raises:
@@ -214,8 +218,11 @@ class SqliteDatabase:
         db = self._db
         if db is None:
             raise self._closed()
-        if self._identity() != self._inode:
-            raise self._gone()
+        now = time.monotonic()
+        if now - self._seen_at >= seen_s:
+            if self._identity() != self._inode:
+                raise self._gone()
+            self._seen_at = now
         if os.getpid() != self._pid:
             raise _final(
                 f"{self.path} was opened by process {self._pid}, and this is its child.", "Open it anew in each."

@@ -21,6 +21,8 @@ from segue.memory.savers.reading import Run
 
 STAGE_S = 0.02
 """Seconds that a checkpoint waits for the ones after it."""
+SEEN_S = 0.1
+"""A run's commits follow each other: its file is looked for in its place only so often."""
 _FEW = 4
 _MOST = 64
 """Checkpoints of one run that may wait."""
@@ -172,7 +174,7 @@ class Stage:
             elif puts:
                 if notes:
                     statements.append(self._noted(notes))
-                await self._database.transaction([*statements, *self._staging.overdue()], soon=soon)
+                await self._database.transaction([*statements, *self._staging.overdue()], soon=soon, seen_s=SEEN_S)
         except Clash:  # somebody else changed the thread's rows: once more, each on what is there now
             self._core.shared.forget(*self.place[:2])
             await self._again(puts, notes)
