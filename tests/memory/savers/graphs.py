@@ -50,7 +50,7 @@ async def right(state: State) -> dict[str, Any]:
 
 async def ask(state: State) -> dict[str, Any]:
     last = state["messages"][-1].content if state.get("messages") else ""
-    if "?" in str(state["messages"][0].content):
+    if "?" in str(state["messages"][0].content if state.get("messages") else ""):
         answer = interrupt({"question": last[:20]})
         return {"notes": [{"answered": answer}]}
     return {}
