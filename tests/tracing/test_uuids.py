@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 
+from segue.base.ids import is_own_id, new_id
 from segue.tracing import pii, secrets
 from segue.tracing.detectors import find_pii, find_secrets
 from segue.tracing.uuids import is_uuid, outside_uuids
@@ -31,3 +32,13 @@ def test_a_uuid_alone_is_nothing_and_need_not_be_looked_at() -> None:
         assert secrets.find(text) == []
         assert outside_uuids(text, pii.find(text)) == [] or not is_uuid(text)
         assert find_secrets(text) == []
+
+
+def test_an_id_made_here_is_nothing_but_what_stands_in_its_place_is_found() -> None:
+    ids = [new_id(prefix) for prefix in ("run", "call", "msg", "int", "err") for _ in range(400)]
+
+    assert sum(map(is_own_id, ids)) > 0.9 * len(ids)
+    assert [each for each in ids if is_own_id(each) and (pii.find(each) or secrets.find(each))] == []
+    assert not is_own_id("call_01411111111111111100")
+    assert not is_own_id("sk_01k9w3c4r57k2m9qf3vd")
+    assert not is_own_id(f"{ids[0]} 4111 1111 1111 1111")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -23,6 +24,14 @@ def _random() -> bytes:
         drawn = os.urandom(7 * 256)
         _POOL.extend(drawn[at : at + 7] for at in range(0, len(drawn), 7))
         return os.urandom(7)
+
+
+_OWN = re.compile(r"(?:run|call|msg|int|err|job)_01(?!.*\d{6})[0-9a-hjkmnp-tv-z]{18}")
+
+
+def is_own_id(text: str) -> bool:
+    """Whether the text has the form of an id made here, and no longer row of digits that could be something else."""
+    return len(text) <= 25 and _OWN.fullmatch(text) is not None
 
 
 def new_id(prefix: str) -> str:

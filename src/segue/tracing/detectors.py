@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from segue.base.ids import is_own_id
 from segue.tracing import pii, secrets
 from segue.tracing.finding import Finding
 from segue.tracing.plain import seen_plainly
@@ -28,7 +29,7 @@ def find_secrets(text: str) -> list[Finding]:
 
     A word that merely looks random is none: without a known prefix it takes a word such as `token=` before it.
     """
-    if is_uuid(text):  # alone it is an id; behind a word that says otherwise it is not alone
+    if is_own_id(text) or is_uuid(text):  # alone it is an id; behind a word that says otherwise it is not alone
         return []
     return list(_short_secrets(text)) if len(text) <= _SHORT else seen_plainly(text, secrets.find)
 
@@ -39,7 +40,7 @@ def find_pii(text: str) -> list[Finding]:
     A number counts where its form and checksum say enough, or behind a word for it; names and addresses only in forms
     that can mean nothing else. `ssn` is a US social security number, `national_id` those of other countries and taxes.
     """
-    if is_uuid(text):
+    if is_own_id(text) or is_uuid(text):
         return []
     return list(_short_pii(text)) if len(text) <= _SHORT else seen_plainly(text, _personal)
 
