@@ -6,11 +6,11 @@ sentences. What belongs to visible writing stays: flags and joined emoji, the jo
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Literal
 
+from segue.base.patterns import lazy_pattern
 from segue.context.decisions import Block, Decision, Rewrite
 from segue.guards.rail import Place, Rail, checked_places, makes_rail
 from segue.guards.texts import ALLOW, TextRail
@@ -30,7 +30,7 @@ _HIDDEN = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_FIND = re.compile(f"(?P<kept>{_KEPT})|[{_HIDDEN}]")
+_FIND = lazy_pattern(f"(?P<kept>{_KEPT})|[{_HIDDEN}]")
 
 
 @makes_rail

@@ -12,11 +12,14 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from segue.base.errors import SegueError
-from segue.router.discovery import Discovery, compare, discovery
 from segue.router.routes import Routes
-from segue.router.settings import DeploymentSettings
+from segue.router.settings import DeploymentSettings, RouteSettings
+
+if TYPE_CHECKING:
+    from segue.router.discovery import Discovery
 
 EVERY_S = 5.0
 logger = logging.getLogger("segue.router")
@@ -51,7 +54,7 @@ class Fleets:
         self._take_in = take_in
         self._drop = drop
         self._held = {
-            name: _Held(discovery(route.fleet, declared.get(route.fleet_like)), route.deployments, {})
+            name: _Held(_source(route, declared), route.deployments, {})
             for name, route in routes.held.items()
             if route.fleet
         }
@@ -93,6 +96,8 @@ class Fleets:
                 raise
             logger.warning("route %r: %s It stays as it was, with %d deployments.", route, error, len(held.fleet))
             return
+        from segue.router.discovery import compare
+
         change = compare(held.fleet, found)
         held.known, held.fleet = True, dict(found)
         if not change:
@@ -106,3 +111,9 @@ class Fleets:
         logger.info(
             "route %r: %d came, %d went, %d changed.", route, *map(len, (change.added, change.removed, change.changed))
         )
+
+
+def _source(route: RouteSettings, declared: Mapping[str, DeploymentSettings]) -> Discovery:
+    from segue.router.discovery import discovery
+
+    return discovery(route.fleet, declared.get(route.fleet_like))

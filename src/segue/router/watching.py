@@ -12,13 +12,16 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from segue.base.errors import SegueError
 from segue.router.placing.fleet import Fleet
 from segue.router.sessions import Sessions
 from segue.router.settings import DeploymentSettings
 from segue.router.vllm_servers.hang import HangWatch
-from segue.router.vllm_servers.metrics import VllmMetrics, scrape
+
+if TYPE_CHECKING:
+    from segue.router.vllm_servers.metrics import VllmMetrics
 
 EVERY_S = 1.0
 _LEFT_ALONE_S = 60.0
@@ -79,6 +82,8 @@ class Watching:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask(self, name: str, seen: _Seen) -> None:
+        from segue.router.vllm_servers.metrics import scrape
+
         try:
             async with asyncio.timeout(_DEADLINE_S * 2):
                 found = await scrape(

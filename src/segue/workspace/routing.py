@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from segue.router import Choice, RouterCore, RouterSettings, choose
+from segue.router import RouterCore, RouterSettings
 from segue.router.budgets import SpentStore
 from segue.router.forecast import Forecast
 from segue.router.rollout import Shares
 from segue.router.shadows import OnShadow
 from segue.router.types import Generation, GenerationRequest, OnDelta
+
+if TYPE_CHECKING:
+    from segue.router import Choice
 
 
 class LazyRouter:
@@ -45,6 +48,8 @@ class LazyRouter:
         """
         async with self._lock:
             if self._core is None:
+                from segue.router.choice import choose
+
                 settings, self.choice = await choose(self._settings, environ=self._environ)
                 self._core = RouterCore(settings, environ=self._environ, shares=self._shares, spent=self._spent)
             return self._core

@@ -6,7 +6,10 @@ work to do and that its token counters do not move.
 
 from __future__ import annotations
 
-from segue.router.vllm_servers.metrics import VllmMetrics
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from segue.router.vllm_servers.metrics import VllmMetrics
 
 STILL_S = 20.0
 """A long prompt moves no counter while it is read; give more time where that takes longer."""
