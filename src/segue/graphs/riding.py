@@ -91,7 +91,7 @@ class Ride:
 
     async def begin(self, given: dict[str, Any], entry: str) -> None:
         """Take the input in, as LangGraph does: a checkpoint that holds it, and one in whose channels it is."""
-        self._seen.setdefault(_INPUT, {})
+        self._seen = {_INPUT: {}, **self._seen}
         self._versions[START] = self._next()
         await self._put("input", {START: given}, [START])
         writes = {name: value for name, value in given.items() if name in self.inputs}
@@ -100,7 +100,7 @@ class Ride:
     async def step_to(self, node: str, trigger: str, update: Mapping[str, Any], onward: str | None) -> None:
         """A task is done: its update into the channels, a checkpoint out. `onward` is the next task's trigger."""
         versions = self._versions
-        self._seen.setdefault(node, {})[trigger] = versions[trigger]
+        self._seen = {**self._seen, node: {**self._seen.get(node, {}), trigger: versions[trigger]}}
         version, updated = self._next(), []
         for name, value in update.items():
             channel = self.channels.get(name)

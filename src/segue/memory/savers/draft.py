@@ -18,7 +18,7 @@ from segue.base.errors import UserError
 from segue.memory.database import Statement
 from segue.memory.savers import schema
 from segue.memory.savers.live import Entry, Head, LiveList, Place
-from segue.memory.savers.spans import MOST_SPANS, Keep, Piece, Spans, add, cut, difference, kept, triples
+from segue.memory.savers.spans import MOST_SPANS, Keep, Piece, Spans, add, begins_with, cut, difference, kept, triples
 from segue.memory.savers.values import SMALL_BYTES, Codec, as_piece, joined
 from segue.memory.sealing import Seal
 
@@ -192,6 +192,8 @@ class Draft:
         old = self.parent.lists.get(channel) if self.parent is not None else None
         if old is None or self.fresh:
             return self._whole_list(channel, value, head)
+        if old.open and not self.verify and old.count == len(old.shared) and begins_with(value, old.shared):
+            return self._longer(channel, value, head, old)
         pieces = difference(_seen(old), value)
         if kept(pieces) * 2 < min(old.count, len(value)):
             pieces = self._by_bytes(old, value) or pieces
@@ -225,6 +227,21 @@ class Draft:
             self._grown(channel, head, old, value[old.count :], spans, size, hashes)
         else:
             head.lists[channel] = LiveList(value[:], len(value), spans, still_open, old.size + size, hashes)
+        return True
+
+    def _longer(self, channel: str, value: list[Any], head: Head, old: LiveList) -> bool:
+        """What nearly every step does: the list as it was, with something behind it."""
+        new = value[old.count :]
+        if not new:
+            head.entries[channel], head.lists[channel] = old.spans, old
+            return True
+        encoded = self.codec.elements(new)
+        if encoded is None:
+            return False
+        spans = old.spans[:]
+        size = self._store(spans, encoded, new, behind=spans[-1] + len(encoded) < schema.MOST_ELEMENTS)
+        head.entries[channel] = spans
+        self._grown(channel, head, old, new, spans, size, None)
         return True
 
     def _grown(

@@ -52,6 +52,11 @@ def difference(old: Sequence[Any], new: Sequence[Any], *, same: Any = is_) -> li
     return _pieces(Keep(start, start + head), New(head, len(new) - tail), Keep(known - tail, known))
 
 
+def begins_with(new: Sequence[Any], old: Sequence[Any]) -> bool:
+    """Whether the new list is the old one, element by element the very same, with or without more behind it."""
+    return len(new) >= len(old) and all(map(is_, old, new))
+
+
 def kept(pieces: Sequence[Piece]) -> int:
     """How many elements of the old list are kept."""
     return sum(piece.stop - piece.start for piece in pieces if isinstance(piece, Keep))

@@ -116,7 +116,7 @@ class Stage:
         self._staging.runs -= 1
 
     async def put(self, parent: str | None, checkpoint: Any, metadata: Any, new_versions: Any, note: Note) -> None:
-        """Take a checkpoint, as it is now, and a note to be stored with it.
+        """Take a checkpoint, which is not changed any more, and a note to be stored with it.
 
         Raises:
             StoreError: One that was put before could not be written.
@@ -126,9 +126,8 @@ class Stage:
         self._thread, statements = await self._run(
             self._core.stage(self.place, parent, checkpoint, metadata, new_versions)
         )
-        seen = {name: dict(held) for name, held in checkpoint["versions_seen"].items()}
         self._statements += statements
-        self._puts.append((parent, {**checkpoint, "versions_seen": seen}, metadata, new_versions))
+        self._puts.append((parent, checkpoint, metadata, new_versions))
         if note[1]:
             self._notes.append(note)
         self._staging.add(self)

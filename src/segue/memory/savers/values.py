@@ -14,6 +14,7 @@ _TAGS = {"msgpack": b"\x01", "null": b"\x02", "bytes": b"\x03", "bytearray": b"\
 _NAMES = {tag[0]: name for name, tag in _TAGS.items()}
 _MSGPACK = _TAGS["msgpack"]
 _NAMED = b"\x00"
+_COMMON = frozenset({type(None), bool, str, int})
 
 
 class Codec:
@@ -23,9 +24,16 @@ class Codec:
         self._dumps = serde.dumps_typed
         self._loads = serde.loads_typed
         self._by_element = self._dumps([])[0] == "msgpack"
+        self._common = {(type(value), value): self._piece(value) for value in (None, False, True, "", *range(64))}
+        """What most channels hold most of the time."""
 
     def value(self, value: Any) -> bytes:
         """A value as one piece."""
+        if type(value) in _COMMON and (known := self._common.get((type(value), value))) is not None:
+            return known
+        return self._piece(value)
+
+    def _piece(self, value: Any) -> bytes:
         name, data = self._dumps(value)
         tag = _TAGS.get(name)
         if tag is None:
