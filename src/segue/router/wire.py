@@ -72,9 +72,9 @@ class HttpWire(Reader):
         return known[1], secrets
 
     async def _run(self, data: bytes, headers: Mapping[str, str], exchange: Exchange) -> None:
+        session = await self._sessions.get()
         import aiohttp
 
-        session = await self._sessions.get()
         for fresh in (False, True):
             try:
                 async with await self._post(session, data, headers) as response:
