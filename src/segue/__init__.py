@@ -5,7 +5,6 @@ The public face. Names are imported when they are first used, so that `import se
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from segue._version import __version__
@@ -96,7 +95,9 @@ if not TYPE_CHECKING:  # a type checker knows the names from above, and that the
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module 'segue' has no attribute {name!r}")
-        value = getattr(importlib.import_module(home), name)
+        from segue.base.imports import load
+
+        value = getattr(load(home), name)
         globals()[name] = value
         return value
 
@@ -106,7 +107,9 @@ def __dir__() -> list[str]:
 
 
 def _default_workspace() -> Any:
-    return importlib.import_module("segue.workspace.default").default_workspace()
+    from segue.base.imports import load
+
+    return load("segue.workspace.default").default_workspace()
 
 
 provide_default_workspace(_default_workspace)

@@ -5,8 +5,9 @@ Names are imported when they are first used.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from segue.base.imports import load
 
 if TYPE_CHECKING:
     from segue.agents.agent import Agent
@@ -31,7 +32,7 @@ __all__ = ["Agent", "GraphWorker", "MapReduce", "Planner", "Refine", "Review", "
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(load(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value
 

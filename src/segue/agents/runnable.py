@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from segue.agents.run import Run
 from segue.base.errors import UserError
+from segue.base.imports import load
 from segue.base.ports import default_workspace
 from segue.graphs.migration import Migration
 from segue.graphs.typed import OutputType
@@ -71,6 +72,7 @@ class Runnable:
     @cached_property
     def graph(self) -> CompiledGraph:
         """The compiled LangGraph graph: a node in anybody's graph, with `messages` in and `messages`, `output` out."""
+        load("segue.graphs.graph")  # and LangGraph with it
         drawn = self.draw()
         drawn.version, drawn.migrations = self.version, dict(self.migrations)
         compiled: CompiledGraph = drawn.compile(name=self.name)

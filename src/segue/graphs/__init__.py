@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from segue.base.imports import load
 
 if TYPE_CHECKING:
     from segue.graphs.deadlines import NodeTimeout
@@ -33,6 +34,6 @@ __all__ = ["CompiledGraph", "Goto", "Graph", "Migration", "NodeTimeout", "becaus
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    value = getattr(load(f"{__name__}.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

@@ -9,8 +9,9 @@ Names are loaded when they are asked for: importing this package pulls in no cli
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from segue.base.imports import load
 
 if TYPE_CHECKING:
     from segue.router.chat_model import RouterChatModel
@@ -128,7 +129,7 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    value = getattr(load(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value
 

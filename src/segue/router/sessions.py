@@ -15,6 +15,8 @@ from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 from urllib.parse import urlsplit
 
+from segue.base.imports import load
+
 if TYPE_CHECKING:
     import aiohttp
 
@@ -70,6 +72,7 @@ class Sessions(PerLoop["aiohttp.ClientSession"]):
 
 
 async def _session_life() -> AsyncGenerator[aiohttp.ClientSession]:
+    load("aiohttp")
     import aiohttp
 
     session = aiohttp.ClientSession(

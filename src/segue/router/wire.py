@@ -69,9 +69,9 @@ class HttpWire(Reader):
         return known[1], secrets
 
     async def _run(self, data: bytes, headers: Mapping[str, str], exchange: Exchange) -> None:
+        session = self._sessions.here() or await self._sessions.get()
         import aiohttp
 
-        session = self._sessions.here() or await self._sessions.get()
         for fresh in (False, True):
             try:
                 response = await self._poster.post(session, headers, data)

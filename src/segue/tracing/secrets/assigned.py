@@ -270,6 +270,8 @@ def _value(text: str, at: int, after: int, kind: str, word: str) -> tuple[Findin
     short = len(word) <= 4 and word.isascii()
     if short and at and text[at - 1].isalpha() and not (text[at].isupper() and text[at - 1].islower()):
         return None, after
+    if len(text) - after < 2:  # a sign and a value
+        return None, after
     match = _VALUE.match(text, after)
     if match is None:
         return _bare(text, after, kind, word), after
