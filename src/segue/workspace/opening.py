@@ -212,4 +212,5 @@ def _keep_what_is_loaded() -> None:
 
     It takes a tenth of a second otherwise, during which every run of the process stands still.
     """
-    gc.freeze()
+    if not gc.get_freeze_count():  # else the program sees to that itself
+        gc.freeze()
