@@ -121,7 +121,7 @@ async def test_no_run_fails(failure: str, lasting: VllmServer, failing: VllmServ
     async def strike() -> None:
         nonlocal hit_at
         await until(lambda: sum((name, how) == ("failing", "ok") for _, name, how in model.attempts) >= 4)
-        await until(lambda: core.fleet.host("failing").in_flight > 0)
+        await until(lambda: core.fleet.host("failing").in_flight > 1)  # one alone may be at its end
         FAILURES[failure](failing)
         hit_at = time.monotonic()
 
