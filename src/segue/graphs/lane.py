@@ -163,6 +163,7 @@ def may_ride(graph: Any, given: Any, config: Any) -> bool:
         isinstance(given, dict)
         and kept
         and "checkpoint_id" not in held
+        and not held.get("checkpoint_ns")
         and not (config or {}).get("callbacks")
         and _INSIDE not in held
         and _INSIDE not in around

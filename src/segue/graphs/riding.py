@@ -21,7 +21,7 @@ from langgraph.pregel._algo import PregelTaskWrites, _scratchpad, local_read, ta
 
 from segue.base.errors import StoreError
 from segue.context.run import RunContext
-from segue.graphs.edges import branch_channel
+from segue.graphs.edges import EdgeLog, branch_channel
 from segue.graphs.running import EDGES, KEY
 from segue.tracing.spans import new_span_id
 
@@ -48,8 +48,8 @@ class Ride:
     """One run on its way."""
 
     __slots__ = (
-        "_base", "_config", "_metadata", "_notes", "_seen", "stage", "_versions", "channels", "ctx", "id", "inputs", "log", "saver",
-        "step", "task",
+        "_base", "_metadata", "_notes", "_seen", "_versions", "channels", "config", "ctx", "id", "inputs", "log", "saver",
+        "stage", "step", "task",
     )  # fmt: skip
 
     def __init__(
@@ -62,9 +62,9 @@ class Ride:
         seen = saved.checkpoint["versions_seen"] if saved is not None else {}
         self._seen: dict[str, dict[str, int]] = {name: dict(versions) for name, versions in seen.items()}
         self.saver = saver
-        self._config = config
+        self.config = config
         self.ctx = ctx
-        self.log = (config.get("configurable") or {}).get(EDGES)
+        self.log = (config.get("configurable") or {}).get(EDGES) or EdgeLog()
         self.step: int = (saved.metadata["step"] if saved is not None else -2) + 1
         self.id: str = saved.checkpoint["id"] if saved is not None else ""
         """Of the newest checkpoint."""
@@ -141,7 +141,7 @@ class Ride:
             return
         await self.durable()
         task_id, node = self.task
-        at = {**self._config["configurable"], "checkpoint_ns": "", "checkpoint_id": self.id}
+        at = {**self.config["configurable"], "checkpoint_ns": "", "checkpoint_id": self.id}
         await self.saver.aput_writes({"configurable": at}, writes, task_id, task_path_str((_PULL, node)))
 
     async def _decided(self) -> None:
@@ -188,6 +188,7 @@ def task_config(ride: Ride, ctx: RunContext[Any], place: str) -> Any:
     read = partial(local_read, pad, ride.channels, {}, PregelTaskWrites((_PULL, node), node, writes, (branch_channel(node),)))
     return {
         "configurable": {
+            **(ride.config.get("configurable") or {}),
             "thread_id": ctx.thread_id,
             KEY: ctx,
             EDGES: ride.log,

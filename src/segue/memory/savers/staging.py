@@ -24,6 +24,7 @@ STAGE_S = 0.02
 SEEN_S = 0.1
 """A run's commits follow each other: its file is looked for in its place only so often."""
 _FEW = 4
+"""Up to so many runs at a time, each commits at once."""
 _MOST = 64
 """Checkpoints of one run that may wait."""
 Before = Callable[[], Awaitable[None]]
@@ -137,7 +138,7 @@ class Stage:
         self._core.shared.cache.let_go(self.place, checkpoint_id)
 
     async def durable(self) -> None:
-        """Until all that was put is durable; what waits of other runs goes along.
+        """Until all that was put is durable; where many run, in one commit with theirs.
 
         Raises:
             StoreError: It could not be written.
