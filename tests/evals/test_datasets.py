@@ -74,7 +74,7 @@ def langfuse(monkeypatch: pytest.MonkeyPatch) -> Iterator[Langfuse]:
             self.end_headers()
             self.wfile.write(data)
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -8,10 +8,10 @@ import orjson
 import pytest
 from tests.evals.conftest import CITED, case
 
+from segue.base.citations import Cited, citations_in
 from segue.evals import Score, Trial
 from segue.evals.answer import numbers_in
 from segue.evals.calls import calls_of
-from segue.base.citations import Cited, citations_in
 from segue.evals.citations import shown_by
 from segue.evals.scoring import OURS, scores
 

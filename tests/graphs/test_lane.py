@@ -1,4 +1,4 @@
-"""Lanes: an agent's run on one is what LangGraph's own loop makes of it - checkpoints, edges, events - and hands over."""
+"""Lanes: an agent's run on one is what LangGraph's own loop makes of it - checkpoints, edges, events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from langgraph.errors import GraphRecursionError
 
 from segue import Agent, Approve, Block, Reject, Workspace, tool

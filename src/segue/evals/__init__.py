@@ -1,6 +1,7 @@
 """Evals: cases in, scored trials out; two results compared; a run that somebody liked or disliked made a case.
 
-Names are imported when they are first used, so that the pytest plugin, which every test run loads, costs next to nothing.
+Names are imported when they are first used, so that the pytest plugin, which every test run loads, costs
+next to nothing.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from segue.evals.case import Case
 from segue.evals.case import Citation as Expected
 from segue.evals.trial import Score, Trial
 
+
 def shown_by(trial: Trial) -> dict[Cited, str]:
     """What the tools of a trial showed, each citation with the text behind it up to the next one."""
     shown: dict[Cited, str] = {}

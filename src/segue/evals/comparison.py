@@ -1,4 +1,4 @@
-"""Comparison: two results of the same cases in; what got better, what broke, and whether chance would do as much out."""
+"""Comparison: two results of the same cases in; what got better, what broke, and whether chance does as much out."""
 
 from __future__ import annotations
 

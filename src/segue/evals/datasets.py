@@ -8,6 +8,7 @@ the answer against.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -70,7 +71,7 @@ def _items(dataset: str, deadline_s: float) -> Iterator[Any]:
         _asked(dataset, lambda: api.datasets.get(quote(dataset, safe="")))
         page, pages = 1, 1
         while page <= pages:
-            got = _asked(dataset, lambda: api.dataset_items.list(dataset_name=dataset, page=page, limit=_PAGE))
+            got = _asked(dataset, partial(api.dataset_items.list, dataset_name=dataset, page=page, limit=_PAGE))
             yield from (item for item in got.data if str(getattr(item.status, "value", item.status)) != "ARCHIVED")
             page, pages = page + 1, got.meta.total_pages
 

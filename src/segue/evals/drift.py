@@ -47,7 +47,10 @@ class Drift:
         return {
             "baseline": self.baseline, "window": self.window, "runs": self.runs, "cut": self.cut,
             "figures": [
-                {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in vars(each).items()}
+                {
+                    key: None if isinstance(value, float) and math.isnan(value) else value
+                    for key, value in vars(each).items()
+                }
                 for each in self.figures
             ],
         }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Plots of the drift report, as SVG: figures in, small drawings out. Colours are the page's, so that both themes work."""
+"""Plots of the drift report, as SVG: figures in, small drawings out. Colours are the page's, for both themes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def quantile_plot(figure: Moved) -> str:
         low, first, middle, third, high = (place(each) for each in marks)
         parts.append(
             f'<line class="{kind}" x1="{low:.1f}" x2="{high:.1f}" y1="{top}" y2="{top}"/>'
-            f'<rect class="{kind}" x="{first:.1f}" y="{top - 7}" width="{max(1.0, third - first):.1f}" height="14" rx="2"/>'
+            f'<rect class="{kind}" x="{first:.1f}" y="{top - 7}" width="{max(1.0, third - first):.1f}" height="14"'
+            f' rx="2"/>'
             f'<line class="median" x1="{middle:.1f}" x2="{middle:.1f}" y1="{top - 9}" y2="{top + 9}"/>'
         )
     words = f"{figure.name}: median {figure.before:.4g} before, {figure.now:.4g} now"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from segue.agents.run import RunRecord
+from segue.base.citations import citations_in
 from segue.base.errors import BadInput
 from segue.base.messages import text_of
 from segue.evals.calls import calls_of
 from segue.evals.case import AnswerRule, CallExpected, Case, Citation, Expect
-from segue.base.citations import citations_in
 from segue.evals.trial import Trial, as_text
 
 

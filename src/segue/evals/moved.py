@@ -141,7 +141,9 @@ def mix_moved(
         order = rng.permutation(len(pool))
         chance += _distance(pool[order[:cut]], pool[order[cut:]]) >= least
     shares = zip(keys, old.sum(axis=0) / old.sum(), new.sum(axis=0) / new.sum(), strict=True)
-    parts = sorted(((key, (float(p), float(q))) for key, p, q in shares), key=lambda each: -abs(each[1][1] - each[1][0]))
+    parts = sorted(
+        ((key, (float(p), float(q))) for key, p, q in shares), key=lambda each: -abs(each[1][1] - each[1][0])
+    )
     return Moved(
         name=name, kind="mix", before=0.0, now=effect, effect=effect, low=float(low), high=float(high),
         moved=chance / (resamples + 1) < alpha, counts=(old_count, new_count), parts=dict(parts),

@@ -27,8 +27,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the marker."""
     config.addinivalue_line(
         "markers",
-        "eval_cases(path, *, agent, only=(), scorers=(), timeout_s=300, workspace='.', deps=None): a test for each case "
-        "of a file of JSON lines; paths stand from the test's own file",
+        "eval_cases(path, *, agent, only=(), scorers=(), timeout_s=300, workspace='.', deps=None): a test for each "
+        "case of a file of JSON lines; paths stand from the test's own file",
     )
 
 

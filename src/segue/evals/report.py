@@ -62,7 +62,9 @@ def _by_scorer(result: Result) -> list[tuple[str, int, int]]:
 def _template() -> Any:
     import jinja2
 
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
     environment.filters["percent"] = lambda share: f"{100 * share:.0f} %"
     environment.filters["json"] = _json
     return environment.from_string(_TEMPLATE.read_text(encoding="utf-8"))

@@ -86,11 +86,11 @@ class EdgeLog:
 def _branches(waiting: Iterable[Departure]) -> list[Departure]:
     """At a join one for each source: one that came twice before the others had filled nothing by its second time."""
     first: dict[str, Departure] = {}
-    out = []
-    for departure in waiting:
-        if departure.waits_for == 1 or first.setdefault(departure.source, departure) is departure:
-            out.append(departure)
-    return out
+    return [
+        departure
+        for departure in waiting
+        if departure.waits_for == 1 or first.setdefault(departure.source, departure) is departure
+    ]
 
 
 def edge_span_id(task_id: str, index: int) -> str:

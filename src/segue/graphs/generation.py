@@ -261,7 +261,8 @@ def _describe(span: Any, generation: Generation) -> None:
         gen_ai__response__finish_reasons=[generation.finish_reason],
         segue__deployment=generation.deployment, segue__route=generation.route, segue__why=generation.why,
         segue__first_token_s=generation.first_token_s,
-        segue__cached=generation.cached or None, segue__attempts=len(generation.attempts), segue__message_id=generation.message.get("id"),
+        segue__cached=generation.cached or None, segue__attempts=len(generation.attempts),
+        segue__message_id=generation.message.get("id"),
     )  # fmt: skip
 
 

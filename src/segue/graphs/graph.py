@@ -157,7 +157,15 @@ class CompiledGraph(CompiledStateGraph[Any, Any, Any, Any]):
         return {**came.value, "__interrupt__": list(came.interrupts)} if came.interrupts else came.value
 
     async def run(
-        self, given: Any, config: RunnableConfig, ctx: RunContext[Any], log: EdgeLog, *, control: Any, notes: Any, fresh: bool
+        self,
+        given: Any,
+        config: RunnableConfig,
+        ctx: RunContext[Any],
+        log: EdgeLog,
+        *,
+        control: Any,
+        notes: Any,
+        fresh: bool,
     ) -> Any:
         """Run within a run of a workspace, every step kept: `ainvoke`, or a lane where that gives the same.
 

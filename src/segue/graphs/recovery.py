@@ -1,8 +1,9 @@
 """After a stop: the departures that the checkpoints still know, put back into the log of edges.
 
 A resumed run starts tasks whose sources finished before the stop. Their writes are in the saver: those of the step
-that is under way lie with the newest checkpoint, those that led to its tasks with the one before. A lane keeps no writes of
-a task that finished: there the one task of the checkpoint before is the source, and the newest names where it led.
+that is under way lie with the newest checkpoint, those that led to its tasks with the one before. A lane keeps no
+writes of a task that finished: there the one task of the checkpoint before is the source, and the newest names where it
+led.
 """
 
 from __future__ import annotations

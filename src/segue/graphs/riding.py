@@ -16,8 +16,8 @@ from langgraph._internal._typing import MISSING
 from langgraph.checkpoint.base import get_checkpoint_metadata
 from langgraph.checkpoint.base.id import uuid6
 from langgraph.constants import START
-from langgraph.pregel._checkpoint import LATEST_VERSION
 from langgraph.pregel._algo import PregelTaskWrites, _scratchpad, local_read, task_path_str
+from langgraph.pregel._checkpoint import LATEST_VERSION
 
 from segue.base.errors import StoreError
 from segue.context.run import RunContext
@@ -48,8 +48,8 @@ class Ride:
     """One run on its way."""
 
     __slots__ = (
-        "_base", "_metadata", "_notes", "_seen", "_versions", "channels", "config", "ctx", "id", "inputs", "log", "saver",
-        "stage", "step", "task",
+        "_base", "_metadata", "_notes", "_seen", "_versions", "channels", "config", "ctx", "id", "inputs", "log",
+        "saver", "stage", "step", "task",
     )  # fmt: skip
 
     def __init__(
@@ -57,7 +57,9 @@ class Ride:
     ) -> None:
         specs = {name: spec for name, spec in graph.channels.items() if not name.startswith(("__", _BRANCH))}
         held: Mapping[str, Any] = saved.checkpoint["channel_values"] if saved is not None else {}
-        self.channels = {name: spec.from_checkpoint(held[name]) if name in held else spec.copy() for name, spec in specs.items()}
+        self.channels = {
+            name: spec.from_checkpoint(held[name]) if name in held else spec.copy() for name, spec in specs.items()
+        }
         self._versions: dict[str, int] = dict(saved.checkpoint["channel_versions"]) if saved is not None else {}
         seen = saved.checkpoint["versions_seen"] if saved is not None else {}
         self._seen: dict[str, dict[str, int]] = {name: dict(versions) for name, versions in seen.items()}
@@ -185,7 +187,9 @@ def task_config(ride: Ride, ctx: RunContext[Any], place: str) -> Any:
     task_id, node = ride.task
     writes: list[tuple[str, Any]] = []
     pad = _scratchpad(None, [], task_id, place, None, ride.step, ride.step)
-    read = partial(local_read, pad, ride.channels, {}, PregelTaskWrites((_PULL, node), node, writes, (branch_channel(node),)))
+    read = partial(
+        local_read, pad, ride.channels, {}, PregelTaskWrites((_PULL, node), node, writes, (branch_channel(node),))
+    )
     return {
         "configurable": {
             **(ride.config.get("configurable") or {}),

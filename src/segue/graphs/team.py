@@ -42,8 +42,8 @@ from segue.graphs.running import with_context
 from segue.graphs.specs import TeamSpec, Worker
 from segue.graphs.steps import Goto, led
 from segue.graphs.typed import conclude
-from segue.guards.streaming import readable
 from segue.graphs.working import work
+from segue.guards.streaming import readable
 
 MAX_PLAN_REPAIRS = 2
 """How often a model is told what is wrong with its plan before its run fails."""

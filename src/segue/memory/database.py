@@ -46,8 +46,8 @@ class Database(Protocol):
     ) -> list[list[Row]]:
         """Run statements together, all or none; durable when they are back. Cancelled, it has written all or none.
 
-        With `soon=False` it may wait 2 ms for others to share its commit. `seen_s`: how many seconds ago a file may have
-        been looked for in its place, which takes as long as a statement.
+        With `soon=False` it may wait 2 ms for others to share its commit. `seen_s`: how many seconds ago a file may
+        have been looked for in its place, which takes as long as a statement.
 
         Raises:
             Clash: A key is there already, or what a row hangs on is not.

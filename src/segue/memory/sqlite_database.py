@@ -121,9 +121,7 @@ class SqliteDatabase:
                     raise
             await asyncio.sleep(_PAUSE_S)
 
-    async def transaction(
-        self, statements: Sequence[Statement], *, soon: bool = True, seen_s: float = 0.0
-    ) -> Results:
+    async def transaction(self, statements: Sequence[Statement], *, soon: bool = True, seen_s: float = 0.0) -> Results:
         """Several statements, all or none; see `Database.transaction`."""
         queue = self._queue()
         try:

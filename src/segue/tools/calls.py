@@ -12,8 +12,8 @@ from typing import Any, Literal
 
 from segue.base.ids import derived_id
 from segue.base.labels import Labels
-from segue.base.pairs import paired
 from segue.base.messages import Message, ToolCall, tool_result
+from segue.base.pairs import paired
 from segue.context.decisions import InterruptRequest
 from segue.context.effects import Came, Effect
 from segue.context.questions import call_request_id

@@ -21,7 +21,6 @@ from segue.tools.calls import Asked, Prepared, Ready, ToolResult, failed
 from segue.tools.tool import Tool
 from segue.tracing.audit import decided
 
-
 _as_text = json.JSONEncoder(ensure_ascii=False).encode
 
 

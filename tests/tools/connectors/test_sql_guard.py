@@ -150,7 +150,8 @@ async def test_a_hidden_column_that_a_view_only_shows_reads_as_null_through_it(s
 async def test_a_view_is_counted_although_a_table_that_it_joins_is_not_needed_for_that(shop: Path) -> None:
     with sqlite3.connect(shop) as db:
         db.executescript(
-            "CREATE TABLE cities (city TEXT PRIMARY KEY, land TEXT); CREATE TABLE lands (land INTEGER PRIMARY KEY, name);"
+            "CREATE TABLE cities (city TEXT PRIMARY KEY, land TEXT);"
+            "CREATE TABLE lands (land INTEGER PRIMARY KEY, name);"
             "CREATE VIEW places AS SELECT o.order_id, c.city, coalesce(l.name, '') AS land FROM orders o"
             " JOIN customers c USING (customer_id) LEFT JOIN cities t ON t.city = c.city"
             " LEFT JOIN lands l ON l.land = t.land"

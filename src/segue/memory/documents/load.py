@@ -184,8 +184,8 @@ def metadata_of(text: str) -> tuple[dict[str, Value], str]:
     """What a page says of itself in its front matter, the lines of YAML between two `---` at its top; and a note.
 
     Texts, numbers of at most 64 bits, truths, dates (as texts, `2026-01-31`) and lists of those are kept; anything else
-    is left out. Front matter that refers to parts of itself (`*name`) is not read, since a few lines of it can stand for
-    more than memory holds; nor is what nests deeper than anybody writes.
+    is left out. Front matter that refers to parts of itself (`*name`) is not read, since a few lines of it can stand
+    for more than memory holds; nor is what nests deeper than anybody writes.
     """
     match = _FRONT.match(text[:_MAX_FRONT]) if text.startswith("---") else None
     if match is None:

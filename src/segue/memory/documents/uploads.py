@@ -1,9 +1,9 @@
 """Uploads: pages that a tenant brought, beside a folder that all may read; kept in the index and by their text.
 
 No file is written: the text lies in the artefact store, so that every machine that shares a database has it. The index
-is made of the texts, and made anew where it was lost. A page's version is the id of its text, which no other upload has,
-not even of the same words: whoever takes an older one away never takes this one's. Nobody but the tenant finds or reads
-it.
+is made of the texts, and made anew where it was lost. A page's version is the id of its text, which no other upload
+has, not even of the same words: whoever takes an older one away never takes this one's. Nobody but the tenant finds or
+reads it.
 """
 
 from __future__ import annotations

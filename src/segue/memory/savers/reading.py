@@ -39,7 +39,9 @@ Steps = Generator[Ask, list[Any], _T]
 class Run(Protocol):
     """Lets a database answer each question of the steps, and gives back what they come to."""
 
-    async def __call__(self, steps: Steps[_T]) -> _T: ...
+    async def __call__(self, steps: Steps[_T]) -> _T:
+        """What the steps come to."""
+        ...
 
 
 def ask(sql: str, *parameters: Any) -> Steps[list[Row]]:

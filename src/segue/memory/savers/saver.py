@@ -112,7 +112,7 @@ class FlatSaver(BaseCheckpointSaver[int]):
         self._run_now(_setup(self.database.dialect))
 
     def stage(self, config: Any, *, before: Before) -> Stage:
-        """Where a run puts its checkpoints that need not be durable at once; `before` is awaited ahead of each commit."""
+        """Where a run puts checkpoints that need not be durable at once; `before` is awaited before each commit."""
         place, _ = place_of(self.tenant, config)
         return Stage(self._staging(), self._core, self.database, self._run, place, before)
 

@@ -94,7 +94,9 @@ class Staging:
 class Stage:
     """The checkpoints of one run that are not durable yet. One task at a time puts, inside `with`."""
 
-    def __init__(self, staging: Staging, core: Core, database: Database, run: Run, place: Place, before: Before) -> None:
+    def __init__(
+        self, staging: Staging, core: Core, database: Database, run: Run, place: Place, before: Before
+    ) -> None:
         self.place = place
         self._staging = staging
         self._core = core

@@ -17,8 +17,8 @@ import orjson
 
 from segue.base.errors import StoreError
 from segue.base.ids import content_hash, derived_id
-from segue.memory.documents.place import state_file
 from segue.base.stores import use_wal
+from segue.memory.documents.place import state_file
 
 Row = dict[str, Any]
 

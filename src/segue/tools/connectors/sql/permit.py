@@ -45,8 +45,11 @@ class Permit:
 
     @cached_property
     def below_views(self) -> frozenset[str]:
-        """The tables that views read. A view whose columns of one are not asked for still joins it, and SQLite tells of
-        that without naming the view; a statement that names the table itself has been refused by the guard before."""
+        """The tables that views read.
+
+        A view whose columns of one are not asked for still joins it, and SQLite tells of
+        that without naming the view; a statement that names the table itself has been refused by the guard before.
+        """
         return frozenset(table for _, table, _ in self.through_views)
 
 
