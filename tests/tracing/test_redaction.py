@@ -6,6 +6,7 @@ import importlib
 import io
 import itertools
 import logging
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -137,6 +138,12 @@ def test_ids_of_our_own_are_never_taken_for_anything() -> None:
 
     redact = redactor()
     assert [each for each in ids if redact(each) != each] == []
+
+
+def test_no_id_of_a_span_or_trace_has_the_form_of_a_card_an_iban_or_a_wallet() -> None:
+    ids = [make() for make in (new_trace_id, new_span_id) for _ in range(20_000)]
+
+    assert [each for each in ids if not re.match(r"[0-7][0-9a-f]{7}[a-f]", each)] == []
 
 
 @settings(derandomize=True)

@@ -66,13 +66,13 @@ _DOTTED = _Dotted()
 
 
 def new_trace_id() -> str:
-    """32 hex digits."""
-    return _RANDOM.getrandbits(128).to_bytes(16).hex()
+    """32 hex digits, formed as those of `new_span_id` are; the last 16 are random, as sampling by the id needs."""
+    return (_RANDOM.getrandbits(127) | 0xA0000000 << 64).to_bytes(16).hex()
 
 
 def new_span_id() -> str:
-    """16 hex digits."""
-    return _RANDOM.getrandbits(64).to_bytes(8).hex()
+    """16 hex digits, the first 0-7 and the ninth a letter: not the form of a card's number, an IBAN or a wallet."""
+    return (_RANDOM.getrandbits(63) | 0xA0000000).to_bytes(8).hex()
 
 
 class Span:
