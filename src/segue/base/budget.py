@@ -147,7 +147,7 @@ class Meter:
 
     def spending(self) -> dict[str, Any]:
         """What was spent so far, as plain data: a `Usage`, and the dollars that are known."""
-        return {**vars(self.spent), "known_cost_usd": self.known_cost_usd}
+        return {**self.spent.to_dict(), "known_cost_usd": self.known_cost_usd}
 
     def restore(self, spending: Mapping[str, Any] | None) -> None:
         """Go on from what this meter's `spending()` was before a stop, where it has counted nothing since."""

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from segue.base.quick import quick
+
 Integrity = Literal["system", "user", "tool", "untrusted"]
 Confidentiality = Literal["public", "internal", "private", "secret"]
 
@@ -17,7 +19,8 @@ _MAX_ATOMS = 256
 _MAX_ATOM_CHARS = 200
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:
     """What is known of the origin of one message part or tool result."""
 

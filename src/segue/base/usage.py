@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from segue.base.quick import quick
 
-@dataclass(frozen=True, kw_only=True)
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens and cost. Adding two gives the sum; an unknown cost stays unknown, it never counts as 0."""
 
@@ -50,7 +53,11 @@ class Usage:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for a state channel or a store."""
-        return dict(vars(self))
+        return {
+            "input_tokens": self.input_tokens, "output_tokens": self.output_tokens,
+            "cached_tokens": self.cached_tokens, "reasoning_tokens": self.reasoning_tokens,
+            "model_calls": self.model_calls, "tool_calls": self.tool_calls, "cost_usd": self.cost_usd,
+        }  # fmt: skip
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Usage:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, assert_never
 
 from segue.base.errors import BadInput
+from segue.base.quick import quick
 
 
-@dataclass(frozen=True)
+@quick
+@dataclass(frozen=True, slots=True)
 class Allow:
     """Go on unchanged."""
 
@@ -16,7 +18,8 @@ class Allow:
     rule: str = ""
 
 
-@dataclass(frozen=True)
+@quick
+@dataclass(frozen=True, slots=True)
 class Rewrite:
     """Go on with this instead."""
 
@@ -25,7 +28,8 @@ class Rewrite:
     rule: str = ""
 
 
-@dataclass(frozen=True)
+@quick
+@dataclass(frozen=True, slots=True)
 class Block:
     """Do not go on; the reason is told."""
 
@@ -33,7 +37,8 @@ class Block:
     rule: str = ""
 
 
-@dataclass(frozen=True)
+@quick
+@dataclass(frozen=True, slots=True)
 class Ask:
     """Go on only if a person says so."""
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
+from segue.base.quick import quick
 from segue.base.usage import Usage
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Event:
     type: ClassVar[str]
     run_id: str
@@ -23,7 +24,8 @@ class _Event:
         return {"type": self.type, **asdict(self)}
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(_Event):
     """A run, or its next segment after a resume, begins."""
 
@@ -33,7 +35,8 @@ class RunStarted(_Event):
     resumed: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanMade(_Event):
     """The planner's tasks, in order; each a dict with id, worker, task and depends_on."""
 
@@ -41,7 +44,8 @@ class PlanMade(_Event):
     tasks: list[dict[str, Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStarted(_Event):
     """A worker begins a task."""
 
@@ -52,7 +56,8 @@ class TaskStarted(_Event):
     wave: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFinished(_Event):
     """A worker ended a task; `result` is its text, or says why it failed."""
 
@@ -63,7 +68,8 @@ class TaskFinished(_Event):
     result: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextAdded(_Event):
     """More text of a model, as it comes."""
 
@@ -73,7 +79,8 @@ class TextAdded(_Event):
     task_id: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TextReset(_Event):
     """The text shown so far for this agent's generation is void: it starts over."""
 
@@ -83,7 +90,8 @@ class TextReset(_Event):
     task_id: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationFinished(_Event):
     """A model answered."""
 
@@ -99,7 +107,8 @@ class GenerationFinished(_Event):
     task_id: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolCalled(_Event):
     """A tool call passed the gate and runs now."""
 
@@ -113,7 +122,8 @@ class ToolCalled(_Event):
     task_id: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFinished(_Event):
     """A tool call has its result: the text that the model reads next. Without `ToolCalled` before it, it never ran."""
 
@@ -129,7 +139,8 @@ class ToolFinished(_Event):
     """Where the result was not made now: where it comes from, such as `redelivered: …`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InterruptAsked(_Event):
     """A person is asked; the run will wait at the end of the wave."""
 
@@ -143,7 +154,8 @@ class InterruptAsked(_Event):
     reason: str = ""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeTaken(_Event):
     """The graph went from one node to another, and why."""
 
@@ -154,7 +166,8 @@ class EdgeTaken(_Event):
     step: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(_Event):
     """The run, or this segment of it, ended. The last event."""
 

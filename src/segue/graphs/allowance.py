@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from segue.base.budget import Left, Reservation, over_budget
 from segue.base.errors import EndpointError, RunStopped
+from segue.base.quick import quick
 from segue.base.usage import Usage
 from segue.context.run import RunContext
 from segue.graphs.nearing import as_note, low_limits
@@ -28,7 +29,8 @@ TASK_SHARE = 4
 """Of what is left, a task beside others first takes one part in so many for its answer."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
     """What one generation may take."""
 

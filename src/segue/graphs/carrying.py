@@ -16,7 +16,6 @@ from typing import Any, cast
 import orjson
 from langgraph.channels import DeltaChannel
 from langgraph.checkpoint.base import CheckpointTuple
-from langgraph.checkpoint.base.id import uuid6
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from langgraph.constants import START
@@ -24,6 +23,7 @@ from langgraph.pregel._checkpoint import achannels_from_checkpoint
 from langgraph.types import Interrupt
 
 from segue.base.messages import open_calls
+from segue.graphs.checkpoint_ids import new_checkpoint_id
 from segue.graphs.migration import MigrationFailed, Step, chain, changed
 from segue.graphs.naming import Level, Names
 from segue.graphs.origins import PLACES, before, places_of
@@ -252,7 +252,7 @@ class _Carrier:
                     values[name], versions[name] = again, fresh
         return {
             **old,
-            "id": str(uuid6(clock_seq=held.step)),
+            "id": new_checkpoint_id(held.step),
             "ts": datetime.now(UTC).isoformat(),
             "channel_values": values,
             "channel_versions": versions,

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 from langgraph.constants import START
 
+from segue.base.quick import quick
+
 PUSH = "__pregel_push"
 """What LangGraph names as the trigger of a task that a `Send` started."""
 
@@ -32,7 +34,8 @@ def join_channel(sources: Sequence[str], target: str) -> str:
 EdgeKind = Literal["static", "conditional", "goto", "send", "join", "start", "recovered"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Departure:
     """One way out of a node that finished."""
 

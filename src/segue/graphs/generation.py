@@ -16,6 +16,7 @@ import orjson
 
 from segue.base.errors import EndpointError, RunStopped
 from segue.base.messages import Message, redacted, text_of
+from segue.base.quick import quick
 from segue.base.usage import Usage
 from segue.context.events import GenerationFinished
 from segue.context.run import RunContext
@@ -45,7 +46,8 @@ class Recall(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Speaker:
     """Who generates: an agent or a planner, with what it sends along each time."""
 

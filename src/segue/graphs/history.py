@@ -15,6 +15,7 @@ from typing import Any, TypedDict, assert_never
 
 from segue.base.errors import EndpointError, UserError
 from segue.base.messages import Message
+from segue.base.quick import quick
 from segue.context.run import RunContext
 from segue.graphs.generation import Speaker
 
@@ -166,7 +167,8 @@ class ThreadRecall:
         return self.mark.get("summary", ())
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """How much is sent at most; `None` for no bound."""
 

@@ -14,13 +14,15 @@ import orjson
 
 from segue.base.errors import RunStopped
 from segue.base.messages import Message, ToolCall, tool_result
+from segue.base.quick import quick
 
 LONGEST_CYCLE = 3
 """Replies that a cycle may consist of."""
 _NOTICE = "error: this is a loop:"
 
 
-@dataclass(frozen=True)
+@quick
+@dataclass(frozen=True, slots=True)
 class Reply:
     """The tool calls of one reply, and what came of them."""
 

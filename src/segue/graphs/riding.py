@@ -14,13 +14,13 @@ from typing import Any, Protocol, Self
 
 from langgraph._internal._typing import MISSING
 from langgraph.checkpoint.base import get_checkpoint_metadata
-from langgraph.checkpoint.base.id import uuid6
 from langgraph.constants import START
 from langgraph.pregel._algo import PregelTaskWrites, _scratchpad, local_read, task_path_str
 from langgraph.pregel._checkpoint import LATEST_VERSION
 
 from segue.base.errors import StoreError
 from segue.context.run import RunContext
+from segue.graphs.checkpoint_ids import new_checkpoint_id
 from segue.graphs.edges import EdgeLog, branch_channel
 from segue.graphs.running import EDGES, KEY
 from segue.tracing.spans import new_span_id
@@ -160,7 +160,7 @@ class Ride:
         if self.stage is None:  # nobody sees the id; tasks are told apart by it
             self.id = f"{self._base}{step + 2:016x}"
             return
-        self.id = str(uuid6(clock_seq=step))
+        self.id = new_checkpoint_id(step)
         values = {
             name: channel.value
             for name, channel in self.channels.items()

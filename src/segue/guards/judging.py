@@ -18,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+from segue.base.quick import quick
 from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
 from segue.context.run import RunContext
 from segue.guards.rail import Rail, Subject, checked_timeout, text_of_value
@@ -34,7 +35,8 @@ _TOLD: dict[type[Any], str] = {Allow: "allow", Rewrite: "rewrite", Block: "block
 _redact = redactor()
 
 
-@dataclass(frozen=True)
+@quick
+@dataclass(frozen=True, slots=True)
 class Said:
     """What one rail said."""
 
@@ -45,7 +47,8 @@ class Said:
     duration_s: float
 
 
-@dataclass(frozen=True)
+@quick
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What all rails of a place said together."""
 

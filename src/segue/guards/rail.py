@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, get_args, overload
 
 from segue.base.errors import UserError, names
+from segue.base.quick import quick
 from segue.context.decisions import Allow, Block, Decision
 from segue.context.run import RunContext
 from segue.guards.threads import Threads
@@ -28,7 +29,8 @@ Check = Callable[..., Any]
 """`(what)` or `(what, ctx)`, async or not, to a verdict, a bool or `None`."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
     """What a rail looks at."""
 

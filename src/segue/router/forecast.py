@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
+from segue.base.quick import quick
 from segue.base.usage import Usage
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ _PROBE_TOKENS = 1_000_000
 """Output that is priced to learn what one more token costs."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
     """What one generation by a route may come to."""
 

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from segue.base.messages import Message
+from segue.base.quick import quick
 from segue.base.usage import Usage
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
     """One question to a model. `None` means: as the route, the deployment or the server has it."""
 
@@ -52,6 +54,7 @@ class GenerationRequest:
     """About how many tokens the request is; 0 where nobody said. Never sent."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TextDelta:
     """A piece of the answer's text."""
@@ -59,6 +62,7 @@ class TextDelta:
     text: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
     """A piece of what the model thinks before it answers."""
@@ -66,6 +70,7 @@ class ReasoningDelta:
     text: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
     """A piece of a tool call, for display only: act on the calls of the finished `Generation`."""
@@ -95,7 +100,8 @@ ONE_CALL = Usage(model_calls=1)
 """One generation whose tokens nobody counted, at no cost."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What one deployment gives back; the router makes a `Generation` out of it."""
 
@@ -117,7 +123,8 @@ GIVEN_UP = "given_up"
 """The outcome of a try that was not waited for any more: another deployment was sooner, or nobody wanted it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """One try on one deployment."""
 
@@ -131,7 +138,8 @@ class Attempt:
     duration_s: float
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
     """One model response, complete: its tool calls may be acted upon."""
 

@@ -14,6 +14,7 @@ from segue.base.ids import derived_id
 from segue.base.labels import Labels
 from segue.base.messages import Message, ToolCall, tool_result
 from segue.base.pairs import paired
+from segue.base.quick import quick
 from segue.context.decisions import InterruptRequest
 from segue.context.effects import Came, Effect
 from segue.context.questions import call_request_id
@@ -26,7 +27,8 @@ Source = Literal["", "redelivered", "replayed", "reconciled", "settled"]
 tool's `reconcile` found that it had taken effect; a person said what came of it."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResult:
     """What came of one tool call."""
 

@@ -17,6 +17,7 @@ from segue.base.errors import UserError
 from segue.base.labels import atoms as atoms_of
 from segue.base.messages import ToolCall
 from segue.base.pairs import paired
+from segue.base.quick import quick
 from segue.context.run import RunContext
 from segue.tools.calls import ToolResult
 from segue.tools.tool import Tool
@@ -42,7 +43,8 @@ class HasSources(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@quick
+@dataclass(frozen=True, slots=True)
 class Rendered:
     """A return value as text for the model, and as JSON."""
 

@@ -33,18 +33,25 @@ class Call:
         """What runs in a thread; it cannot be stopped."""
         self.told = False
         """Whether it was told to stop while it ran: what it returns then says nothing."""
+        self._waiter: asyncio.Future[None] | None = None
         work = self._awaited if awaited else self._in_thread
         self.task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work(fn, args, arguments))
 
     async def _awaited(self, fn: Callable[..., Any], args: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
-        return await fn(*args, **arguments)
+        try:
+            return await fn(*args, **arguments)
+        finally:
+            self._let_go()
 
     async def _in_thread(self, fn: Callable[..., Any], args: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
         run = contextvars.copy_context().run
         call: Callable[[], Any] = lambda: run(lambda: fn(*args, **arguments))  # noqa: E731
-        self.thread = asyncio.get_running_loop().run_in_executor(None, call)
-        value = await asyncio.shield(self.thread)
-        return await value if asyncio.iscoroutine(value) else value
+        try:
+            self.thread = asyncio.get_running_loop().run_in_executor(None, call)
+            value = await asyncio.shield(self.thread)
+            return await value if asyncio.iscoroutine(value) else value
+        finally:
+            self._let_go()
 
     @property
     def trusted(self) -> bool:
@@ -66,21 +73,20 @@ class Call:
         return self.trusted
 
     async def _waited(self, limit_s: float) -> None:
-        """Until it ended or the limit, whichever comes first; `asyncio.wait` for one task, without its sets."""
+        """Until it is at its end or the limit: told by its last step, the wait is over a turn of the loop sooner."""
         loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-
-        def let_go(_: object = None) -> None:
-            if not waiter.done():
-                waiter.set_result(None)
-
-        timer = loop.call_later(limit_s, let_go)
-        self.task.add_done_callback(let_go)
+        self._waiter = loop.create_future()
+        timer = loop.call_later(limit_s, self._let_go)
+        self.task.add_done_callback(self._let_go)  # it may be cancelled before its first step
         try:
-            await waiter
+            await self._waiter
         finally:
             timer.cancel()
-            self.task.remove_done_callback(let_go)
+            self.task.remove_done_callback(self._let_go)
+
+    def _let_go(self, _: object = None) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def _stop(self, patient: bool) -> None:
         if patient and self.thread is not None and not self.task.done():
