@@ -35,7 +35,7 @@ def test_the_desk_refunds_once_wherever_it_is_cancelled() -> None:
     report = check_crash_points(ONCE, points=200, stops=["cancel"])
 
     assert report.ok, report
-    assert report.cancels >= 190
+    assert report.cancels >= 150
 
 
 @pytest.mark.parametrize("name", SAFE)

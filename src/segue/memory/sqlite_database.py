@@ -13,7 +13,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TypeVar
@@ -125,6 +125,9 @@ class SqliteDatabase:
         """Several statements, all or none; see `Database.transaction`."""
         queue = self._queue()
         try:
+            if soon and not len(queue):  # nobody to take along
+                with suppress(sqlite3.OperationalError):  # busy, mostly: the queue is patient, or says what it is
+                    return self._run_all([statements], seen_s)[0]
             return await queue.put(statements, soon=soon, seen_s=seen_s)
         except sqlite3.Error as error:
             raise self._told(error) from error
