@@ -169,3 +169,51 @@ async def hasty_server() -> AsyncIterator[tuple[str, list[str]]]:
         left.set()
         server.close()
         await server.wait_closed()
+
+
+@pytest.mark.parametrize("sizes", [[5], [1] * 40, [3, 70_000, 1, 1, 200_000, 7], [300_000] * 12, []])
+async def test_a_body_in_chunks_comes_whole_and_in_few_pieces(sizes: list[int]) -> None:
+    chunks = [bytes([65 + at % 26]) * size for at, size in enumerate(sizes)]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):  # the second request goes over the same connection
+            await reader.readuntil(b"\r\n\r\n")
+            await reader.readexactly(len(BODY))
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            writer.write(b"".join(b"%x\r\n%b\r\n" % (len(each), each) for each in chunks) + b"0\r\n\r\n")
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, aiohttp.ClientSession() as session:
+        for _ in range(2):
+            posted = await Poster(url, connect_s=5).post(session, HEADERS, BODY)
+            pieces = []
+            while piece := await posted.piece():
+                pieces.append(piece)
+                await asyncio.sleep(0)
+            posted.release()
+
+            assert b"".join(pieces) == b"".join(chunks)
+            assert sum(sizes) > 1000 or len(pieces) <= 2
+            assert posted.content.at_eof()
+
+
+async def test_a_body_that_breaks_off_is_an_error_after_what_came() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, aiohttp.ClientSession() as session:
+        posted = await Poster(url, connect_s=5).post(session, HEADERS, BODY)
+
+        assert await posted.piece() == b"ab"
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await posted.piece()
+        posted.release()

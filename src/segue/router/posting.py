@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from segue.router.sessions import proxy_for
 
@@ -28,7 +28,7 @@ _UNUSUAL = ("Transfer-Encoding", "Expect", "Content-Length", "Content-Encoding")
 class Posted:
     """An answer whose head has come."""
 
-    __slots__ = ("_held", "content", "headers", "status")
+    __slots__ = ("_held", "_looked_at", "content", "headers", "status")
 
     def __init__(
         self,
@@ -36,17 +36,45 @@ class Posted:
         headers: Mapping[str, str],
         content: aiohttp.StreamReader,
         held: Connection | aiohttp.ClientResponse,
+        *,
+        looked_at: bool = False,
     ) -> None:
         self.status = status
         self.headers = headers
         self.content = content
         """The body, as it comes."""
         self._held = held
+        self._looked_at = looked_at
 
     @property
     def kind(self) -> str:
         """The content type, without what follows it."""
         return (self.headers.get("Content-Type") or "").partition(";")[0].strip().lower()
+
+    async def piece(self) -> bytes:
+        """All of the body that has come and was not read yet, at least a byte; nothing at its end.
+
+        It is aiohttp's `readany`, which asks the connection to go on once for each chunk of HTTP that it joins.
+        """
+        content: Any = self.content
+        if not self._looked_at:
+            return await self.content.readany()
+        if content._exception is not None:
+            raise content._exception
+        buffer = content._buffer
+        while not buffer and not content._eof:
+            await content._wait("readany")
+        if len(buffer) < 2 or content._buffer_offset:
+            return content._read_nowait(-1)  # type: ignore[no-any-return]
+        data = b"".join(buffer)
+        buffer.clear()
+        content._size -= len(data)
+        content._cursor += len(data)
+        splits = content._http_chunk_splits
+        while splits and splits[0] < content._cursor:
+            splits.popleft()
+        content._protocol.resume_reading()
+        return data
 
     def release(self) -> None:
         """Give back the connection; where the body was not read to its end, it is closed."""
@@ -121,6 +149,8 @@ class Poster:
 
 
 async def _posted(line: _Line, connection: Connection, data: bytes) -> Posted:
+    import aiohttp
+
     protocol = connection.protocol
     transport = None if protocol is None else protocol.transport
     if protocol is None or transport is None:
@@ -133,7 +163,7 @@ async def _posted(line: _Line, connection: Connection, data: bytes) -> Posted:
         code = message.code
     if transport.get_write_buffer_size():
         protocol.force_close()  # it answers before it has read all; what it does with the rest nobody knows
-    return Posted(code, message.headers, content, connection)
+    return Posted(code, message.headers, content, connection, looked_at=type(content) is aiohttp.StreamReader)
 
 
 def _told(error: BaseException, line: _Line, *, connecting: bool) -> BaseException:

@@ -107,7 +107,7 @@ class HttpWire(Reader):
         if kind == "application/json":
             self._take(await self._whole(response), exchange)
         else:
-            await self._read_pieces(response.content.readany, exchange, response.content.is_eof)
+            await self._read_pieces(response.piece, exchange, response.content.is_eof)
 
     async def _whole(self, response: Posted) -> bytes:
         """An answer that was not streamed; it may be as long as one event of a stream."""
