@@ -193,6 +193,9 @@ class Meter:
 
     def least(self, name: str) -> float | None:
         """The least that any budget still allows, never below 0; `None` for no limit."""
+        if self.parent is None:
+            limit = self._limits.get(name)
+            return None if limit is None else max(0, limit - self.used(name))
         found = self.left(name)
         return max(0, min(each.left for each in found)) if found else None
 

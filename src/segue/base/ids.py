@@ -31,7 +31,7 @@ _OWN = re.compile(r"(?:run|call|msg|int|err|job)_01(?!.*\d{6})[0-9a-hjkmnp-tv-z]
 
 def is_own_id(text: str) -> bool:
     """Whether the text has the form of an id made here, and no longer row of digits that could be something else."""
-    return len(text) <= 25 and _OWN.fullmatch(text) is not None
+    return 24 <= len(text) <= 25 and _OWN.fullmatch(text) is not None
 
 
 def new_id(prefix: str) -> str:

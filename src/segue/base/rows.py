@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -17,8 +18,9 @@ from segue.base.stores import BUSY_S, store_errors, use_wal
 
 Row = tuple[Any, ...]
 Statement = tuple[str, Sequence[Any]]
-_AT_ONCE = 200
-"""Rows that one statement inserts: a database across a network is asked once for them all."""
+_AT_ONCE = (128, 64, 32, 16, 8, 4, 2, 1)
+"""Rows that one statement inserts: a database across a network is asked for many at once, and few statements differ, so
+that each is compiled once."""
 
 
 class Rows(Protocol):
@@ -89,11 +91,19 @@ class SqliteRows:
 def inserted(table: str, rows: Sequence[Row], *, more: str = "") -> list[Statement]:
     """Statements that insert rows of one length, many at a time; `more` is what stands behind the values."""
     found: list[Statement] = []
-    for start in range(0, len(rows), _AT_ONCE):
-        part = rows[start : start + _AT_ONCE]
-        marks = ", ".join([f"({', '.join('?' * len(part[0]))})"] * len(part))
-        found.append((f"INSERT INTO {table} VALUES {marks} {more}".rstrip(), [value for row in part for value in row]))
+    start, left = 0, len(rows)
+    for size in _AT_ONCE:
+        while left >= size:
+            part = rows[start : start + size]
+            found.append((_insert(table, len(part[0]), size, more), [value for row in part for value in row]))
+            start, left = start + size, left - size
     return found
+
+
+@lru_cache(maxsize=256)
+def _insert(table: str, columns: int, rows: int, more: str) -> str:
+    marks = ", ".join([f"({', '.join('?' * columns)})"] * rows)
+    return f"INSERT INTO {table} VALUES {marks} {more}".rstrip()
 
 
 class Tables:

@@ -100,8 +100,8 @@ async def allow(ctx: RunContext[Any], request: GenerationRequest, *, route: Any,
     while (size := _size(ctx, forecast, share)) is None:
         await _freed(ctx)
     output, whole = size
-    amount, bounding = forecast.input_tokens + output, (*meter.left("tokens"), *meter.left("cost_usd"))
-    capped = output < _longest(forecast)
+    amount, capped = forecast.input_tokens + output, output < _longest(forecast)
+    bounding = (*meter.left("tokens"), *meter.left("cost_usd")) if capped else ()  # as it was before this is held
     return Allowance(
         request=replace(request, max_output_tokens=output) if capped else request,
         held=meter.reserve(model_calls=1, tokens=amount, cost_usd=forecast.cost_usd(output)),

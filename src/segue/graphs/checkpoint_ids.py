@@ -1,18 +1,30 @@
-"""Ids of checkpoints: UUIDs of version 6, which sort by when they were made, as LangGraph makes them.
+"""What checkpoints are stamped with: the time, and ids, UUIDs of version 6 that sort by when they were made.
 
-LangGraph makes an object of each. Here only its text is made, from the same clock: the last time that LangGraph gave
-out is looked at and set, so that ids of both rise together, also where the machine's clock is set back.
+They are what LangGraph makes, without its objects. The last time that LangGraph gave out an id for is looked at and
+set, so that ids of both rise together, also where the machine's clock is set back.
 """
 
 from __future__ import annotations
 
 import random
 import time
+from datetime import UTC, datetime
 
 from langgraph.checkpoint.base import id as langgraph_ids
 
 _SINCE_1582 = 0x01B21DD213814000
 """Of 100 ns each, from where such UUIDs begin to count up to 1970."""
+_second = (0, "")
+"""The second that was last written, and its text."""
+
+
+def now_text() -> str:
+    """The time in UTC as `datetime.isoformat` writes it; that asks the time zone each time."""
+    global _second
+    seconds, micro = divmod(time.time_ns() // 1000, 1_000_000)
+    if _second[0] != seconds:
+        _second = (seconds, datetime.fromtimestamp(seconds, UTC).isoformat()[:19])
+    return f"{_second[1]}.{micro:06d}+00:00"
 
 
 def new_checkpoint_id(step: int) -> str:

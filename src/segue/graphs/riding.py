@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol, Self
 
@@ -20,7 +19,7 @@ from langgraph.pregel._checkpoint import LATEST_VERSION
 
 from segue.base.errors import StoreError
 from segue.context.run import RunContext
-from segue.graphs.checkpoint_ids import new_checkpoint_id
+from segue.graphs.checkpoint_ids import new_checkpoint_id, now_text
 from segue.graphs.edges import EdgeLog, branch_channel
 from segue.graphs.running import EDGES, KEY
 from segue.tracing.spans import new_span_id
@@ -168,7 +167,7 @@ class Ride:
         }
         checkpoint = {
             "v": LATEST_VERSION,
-            "ts": datetime.now(UTC).isoformat(),
+            "ts": now_text(),
             "id": self.id,
             "channel_values": {**values, **passing},
             "channel_versions": versions,

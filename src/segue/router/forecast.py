@@ -84,6 +84,8 @@ class Lengths:
     def __init__(self) -> None:
         self._outputs: OrderedDict[tuple[str, str], _Outputs] = OrderedDict()
         self._factors: dict[str, deque[float]] = {}
+        self._most: dict[str, float] = {}
+        """The largest of each deployment's factors, where it was asked for since the last was learned."""
 
     def learn(self, deployment: str, speaker: str, *, estimate: int, usage: Usage) -> None:
         """Take in one answer; `estimate` is what its input was thought to be, 0 where nobody said."""
@@ -101,6 +103,7 @@ class Lengths:
             if factors is None:
                 factors = self._factors[deployment] = deque(maxlen=_REMEMBERED)
             factors.append(usage.input_tokens / estimate)
+            self._most.pop(deployment, None)
 
     def typical(self, deployments: Iterable[str], speaker: str) -> int:
         """The 95th percentile of output tokens, of the deployment whose answers are longest."""
@@ -121,8 +124,11 @@ class Lengths:
         """How many tokens a server counts for one that was estimated, where it counts most; at least 1."""
         found = 1.0
         for name in deployments:
-            if factors := self._factors.get(name):
-                found = max(found, *factors)
+            most = self._most.get(name)
+            if most is None:
+                most = self._most[name] = max(self._factors.get(name, ()), default=1.0)
+            if most > found:
+                found = most
         return found
 
 

@@ -232,7 +232,7 @@ class AuditLog:
                 seq += 1
                 encoded = orjson.dumps({"seq": seq, **body})
                 head = chained(self._key, head, encoded)
-                rows.append((seq, encoded, head))
+                rows.append((seq, bytearray(encoded), bytearray(head)))  # sqlite3 looks for an adapter of bytes
             self._db.executemany("INSERT INTO decisions VALUES (?,?,?)", rows)
             self._db.execute("COMMIT")
         except BaseException:

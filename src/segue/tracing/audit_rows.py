@@ -5,7 +5,7 @@ There are names and ids, where they are plain ones, and keyed hashes of all else
 
 from __future__ import annotations
 
-import hmac
+import hashlib
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -19,6 +19,8 @@ from segue.tracing.detectors import find_pii, find_secrets
 
 _NAME = re.compile(r"[\w .:/+-]{0,120}")
 _NAMES_KEPT = 16_384
+_BLOCK = 64
+"""Bytes that SHA-256 takes at a time."""
 _NAMED = ("run_id", "thread_id", "agent", "task_id", "call_id", "tool", "effect", "place", "rule", "interrupt_id")
 _named_of = attrgetter(*_NAMED)
 
@@ -73,12 +75,27 @@ class RowMaker:
 
 def chained(key: bytes, previous: bytes, body: bytes) -> bytes:
     """The hash of a row: over its bytes and the hash of the row before, with the key."""
-    return hmac.digest(key, previous + body, "sha256")
+    return _code(key, previous + body)
 
 
 def keyed(key: bytes, use: str, data: bytes) -> str:
     """A keyed hash, 32 hex digits: the same for the same data, and not to be guessed back without the key."""
-    return hmac.digest(key, use.encode() + b"\x00" + data, "sha256").hex()[:32]
+    return _code(key, use.encode() + b"\x00" + data).hex()[:32]
+
+
+def _code(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA256 (RFC 2104), with what depends on the key alone made once: OpenSSL's sets itself up each time."""
+    inner, outer = _keyed(key)
+    code, seal = inner.copy(), outer.copy()
+    code.update(data)
+    seal.update(code.digest())
+    return bytes(seal.digest())
+
+
+@lru_cache(maxsize=64)
+def _keyed(key: bytes) -> tuple[Any, Any]:
+    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\x00")
+    return hashlib.sha256(bytes(byte ^ 0x36 for byte in block)), hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
 
 
 def plain(value: Any) -> bytes:

@@ -68,7 +68,9 @@ class TraceStore:
             StoreError: It cannot be kept.
         """
         seen = self._redaction
-        encoded = [(*row[:6], _text(seen.text(row[6])), *row[7:10], _encoded(seen.mapping(row[10]))) for row in rows]
+        encoded = [
+            (*row[:6], _text(seen.text(row[6])), *row[7:10], bytearray(_encoded(seen.mapping(row[10])))) for row in rows
+        ]
         statements = inserted("@spans", encoded, more="ON CONFLICT DO NOTHING")
         if used := uses_in(rows, seen.text):
             statements += inserted("@uses", used, more="ON CONFLICT DO NOTHING")

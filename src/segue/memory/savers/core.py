@@ -140,7 +140,7 @@ class Core:
     def note(self, place: Place, thread: int, note: Note) -> Statement:
         """What stores a note."""
         run, body = note
-        return schema.NOTE, (thread, run, self.shared.seal.seal(body, "note", *place[:2], run))
+        return schema.NOTE, (thread, run, bytearray(self.shared.seal.seal(body, "note", *place[:2], run)))
 
     def notes(self, thread: str, run: str) -> Steps[list[bytes]]:
         """What a run has noted since its record was kept, the oldest first."""

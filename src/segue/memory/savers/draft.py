@@ -100,7 +100,8 @@ class Draft:
         run, other = _runs(metadata)
         for task in tasks:
             self.task(task)
-        self.statements.append((schema.PUT, (self.thread, self.place[2], head.id, parent_id, run, other, head.row)))
+        row = bytearray(head.row)  # sqlite3 looks for an adapter of bytes, each time
+        self.statements.append((schema.PUT, (self.thread, self.place[2], head.id, parent_id, run, other, row)))
         return head
 
     def task(self, task: Task) -> None:
@@ -293,7 +294,7 @@ class Draft:
 
     def _segment(self, lineage: int, start: int, row: bytes) -> None:
         sealed = self.seal.seal(row, "segment", *self.place[:2], str(lineage), str(start))
-        self.statements.append((self.segments.put, (lineage, start, sealed)))
+        self.statements.append((self.segments.put, (lineage, start, bytearray(sealed))))
 
     def _lineage(self) -> int:
         lineage = self.number()
