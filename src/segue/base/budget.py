@@ -288,6 +288,8 @@ class Meter:
         for name in COUNTED:
             if not want[name] and (name != "cost_usd" or not want["model_calls"]):
                 continue
+            if self.parent is None and name not in self._limits:
+                continue
             for each in self.left(name):
                 spent_up = name == "cost_usd" and want["model_calls"] > 0 and each.left <= 0
                 if spent_up or (want[name] and want[name] > each.left + _HAIR):

@@ -134,7 +134,9 @@ class Lane:
         span = ctx.services.tracer.start(
             "node", node, tenant=ctx.principal.tenant, trace_id=ctx.trace_id, run_id=ctx.run_id, parent_id=ctx.span_id
         )
-        span.set(segue__step=step, segue__agent=ctx.agent or None)
+        span.attributes["segue.step"] = step
+        if ctx.agent:
+            span.attributes["segue.agent"] = ctx.agent
         place = f"{node}:{task_id}"
         with span:
             inside = ctx.at(span_id=span.span_id, place=place, interrupt=ask, durable=ride.durable)
@@ -145,7 +147,8 @@ class Lane:
                 var_child_runnable_config.reset(token)
             update: dict[str, Any] = came_to.update or {}
             changed = sizes(update)
-            span.set(segue__changed=changed or None)
+            if changed:
+                span.attributes["segue.changed"] = changed
         target = str(came_to.goto)
         await ride.step_to(node, trigger, update, self._branches.get(target))
         others = tuple(name for name in self._ends[node] if name != target)

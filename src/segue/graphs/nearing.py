@@ -43,9 +43,9 @@ def low_limits(ctx: RunContext[Any], input_tokens: int, input_usd: float) -> lis
     takes: dict[str, float] = {
         "model_calls": 0, "tool_calls": 0, "tokens": input_tokens, "cost_usd": input_usd
     }  # fmt: skip
-    found = []
+    found, bounds = [], ctx.meter.bounds()
     for name, take in takes.items():
-        if held := ctx.meter.left(name):
+        if name in bounds and (held := ctx.meter.left(name)):
             each = held[0] if len(held) == 1 else min(held, key=lambda one: one.unspent / one.limit)
             left = max(0.0, each.unspent - take)
             last = name != "tool_calls" and (left <= 1 if name == "model_calls" else left <= take)

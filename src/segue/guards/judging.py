@@ -23,7 +23,7 @@ from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
 from segue.context.run import RunContext
 from segue.guards.rail import Rail, Subject, checked_timeout, text_of_value
 from segue.guards.texts import ALLOW, TextRail
-from segue.tracing.audit import decided
+from segue.tracing.decisions import Decided
 from segue.tracing.redaction import redactor
 from segue.tracing.spans import Span, SpanRow, new_span_id
 
@@ -118,10 +118,12 @@ def _together(
 def _note(rail: Rail, subject: Subject, told: str, rule: str, ctx: RunContext[Any]) -> None:
     """Write the verdict down in the audit log."""
     if (audit := ctx.services.audit) is not None:
+        whose = ctx.principal
         audit.record(
-            decided(
-                ctx, "rail", told, rule=rule or rail.name, place=subject.place, tool=subject.tool,
-                effect=subject.effect, call_id=ctx.tool_call_id, agent=subject.agent,
+            Decided(
+                "rail", told, ctx.now(), whose.tenant, whose.user, ctx.run_id, ctx.thread_id,
+                subject.agent or ctx.agent, ctx.task_id, ctx.tool_call_id, subject.tool, subject.effect,
+                subject.place, rule or rail.name,
             )
         )  # fmt: skip
 

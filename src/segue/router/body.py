@@ -20,6 +20,7 @@ from segue.router.types import GenerationRequest
 
 _LEFT_BEHIND = OWN_KEYS | {"reasoning"}
 _PLAIN = OWN_KEYS | {"role", "content"}
+_CALLING = _PLAIN | {"tool_calls"}
 _TOOLSETS = 64
 _WIRED: dict[tuple[int, bool], tuple[Any, list[dict[str, Any]]]] = {}
 """Tools as they go on the wire, by the identity of what they were made of."""
@@ -144,7 +145,10 @@ def is_strict(schema: Any) -> bool:
 
 
 def _wire_message(message: Message) -> dict[str, Any]:
-    out = {key: value for key, value in message.items() if key not in _LEFT_BEHIND}
+    if message["role"] == "assistant" and message.keys() <= _CALLING and "content" in message:
+        out: dict[str, Any] = {"role": message["role"], "content": message["content"]}
+    else:
+        out = {key: value for key, value in message.items() if key not in _LEFT_BEHIND}
     if isinstance(out.get("content"), list):
         out["content"] = wire_content(out["content"])
     if message["role"] != "assistant":

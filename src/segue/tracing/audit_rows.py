@@ -21,8 +21,11 @@ _NAME = re.compile(r"[\w .:/+-]{0,120}")
 _NAMES_KEPT = 16_384
 _BLOCK = 64
 """Bytes that SHA-256 takes at a time."""
-_NAMED = ("run_id", "thread_id", "agent", "task_id", "call_id", "tool", "effect", "place", "rule", "interrupt_id")
-_named_of = attrgetter(*_NAMED)
+_ACTING = ("run_id", "thread_id", "agent", "task_id")
+_OVER = ("call_id", "tool", "effect", "place", "rule", "interrupt_id")
+_acting_of = attrgetter("tenant", "user", *_ACTING)
+_over_of = attrgetter(*_OVER)
+_ACTORS_KEPT = 1024
 
 
 class _Names(dict[str, str]):
@@ -46,20 +49,23 @@ class RowMaker:
         self._key = key
         self._names = _Names(self._name)
         self._users = _Names(lambda whose: keyed(key, "user", whose.encode()))
+        self._actors: dict[tuple[str, ...], dict[str, str]] = {}
+        """What stands in a row of who acts where: decisions of one run share it."""
 
     def body(self, decision: Decided, subject: bytes) -> dict[str, Any]:
         """What is written of a decision; `subject` are the bytes of what was decided over."""
-        names, tenant = self._names, decision.tenant
-        body: dict[str, Any] = {"at": round(decision.at, 6), "kind": decision.kind, "verdict": decision.verdict}
-        if tenant:
-            body["tenant"] = names[str(tenant)]
-        if decision.user:
-            body["user"] = self.user(tenant, decision.user)
-        for field, value in zip(_NAMED, _named_of(decision), strict=True):
+        names, acting = self._names, _acting_of(decision)
+        actor = self._actors.get(acting)
+        if actor is None:
+            actor = self._actor(*acting)
+        body: dict[str, Any] = {
+            "at": round(decision.at, 6), "kind": decision.kind, "verdict": decision.verdict, **actor
+        }  # fmt: skip
+        for field, value in zip(_OVER, _over_of(decision), strict=True):
             if value:
                 body[field] = names[str(value)]
         if decision.by:
-            body["by"] = self.user(tenant, decision.by)
+            body["by"] = self.user(decision.tenant, decision.by)
         if subject:
             body["subject"] = keyed(self._key, "subject", subject)
         return body
@@ -67,6 +73,15 @@ class RowMaker:
     def user(self, tenant: str, name: str) -> str:
         """How a user stands in the rows."""
         return self._users[f"{tenant}\x1f{name}"]
+
+    def _actor(self, tenant: str, user: str, *acting: str) -> dict[str, str]:
+        if len(self._actors) >= _ACTORS_KEPT:
+            self._actors.clear()
+        made = self._actors[tenant, user, *acting] = {"tenant": self._names[str(tenant)]} if tenant else {}
+        if user:
+            made["user"] = self.user(tenant, user)
+        made |= {field: self._names[str(value)] for field, value in zip(_ACTING, acting, strict=True) if value}
+        return made
 
     def _name(self, value: str) -> str:
         """The name itself where it is one; else its hash: an id may be anything that a caller or a model says."""
