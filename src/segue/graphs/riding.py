@@ -94,7 +94,7 @@ class Ride:
         """Take the input in, as LangGraph does: a checkpoint that holds it, and one in whose channels it is."""
         self._seen = {_INPUT: {}, **self._seen}
         self._versions[START] = self._next()
-        await self._put("input", {START: given}, [START])
+        await self._put("input", {START: given}, [START], {START: self._versions[START]})
         writes = {name: value for name, value in given.items() if name in self.inputs}
         await self.step_to(START, START, writes, branch_channel(entry))
 
@@ -111,9 +111,10 @@ class Ride:
         if onward is not None:
             versions[onward] = version
             updated.append(onward)
+        fresh = dict.fromkeys(updated, version)
         if trigger != onward:
-            versions[trigger] = version  # it is empty again
-        await self._put("loop", {onward: None} if onward is not None else {}, updated)
+            versions[trigger] = fresh[trigger] = version  # it is empty again
+        await self._put("loop", {onward: None} if onward is not None else {}, updated, fresh)
 
     def values(self, names: Iterable[str]) -> dict[str, Any]:
         """The values of those channels that have one."""
@@ -153,7 +154,7 @@ class Ride:
     def _next(self) -> int:
         return max(self._versions.values(), default=0) + 1
 
-    async def _put(self, source: str, passing: Mapping[str, Any], updated: list[str]) -> None:
+    async def _put(self, source: str, passing: Mapping[str, Any], updated: list[str], fresh: dict[str, int]) -> None:
         step, parent, versions = self.step, self.id, dict(self._versions)
         self.step = step + 1
         if self.stage is None:  # nobody sees the id; tasks are told apart by it
@@ -174,8 +175,6 @@ class Ride:
             "versions_seen": self._seen,
             "updated_channels": sorted(updated),
         }
-        version = max(versions.values())
-        fresh = {name: held for name, held in versions.items() if held == version}
         metadata = {**self._metadata, "source": source, "step": step}
         note = b"" if self._notes is None else self._notes.take()
         await self.stage.put(parent or None, checkpoint, metadata, fresh, (self.ctx.run_id, note))

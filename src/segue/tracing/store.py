@@ -24,13 +24,15 @@ _SCHEMA = in_both(
         run_id TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, start_ns INTEGER NOT NULL,
         end_ns INTEGER NOT NULL, status TEXT NOT NULL, attributes BLOB NOT NULL,
         PRIMARY KEY (tenant, run_id, span_id)) WITHOUT ROWID""",  # the spans of a run lie side by side
-    "CREATE INDEX IF NOT EXISTS @spans_by_run ON @spans (tenant, run_id, start_ns)",
+    "DROP INDEX IF EXISTS @spans_by_run",  # of earlier versions: the key finds them, and a run's are few to sort
     "CREATE INDEX IF NOT EXISTS @spans_generations ON @spans (tenant, start_ns) WHERE kind = 'generation'",
     "CREATE INDEX IF NOT EXISTS @spans_by_time ON @spans (start_ns)"
     " WHERE kind IN ('run', 'generation', 'tool', 'verdict')",
 )
 
 
+_VERDICTS, _SHORT = 512, 512
+"""Verdicts' attributes that are remembered as they are kept, and their bytes at most."""
 _AT_ONCE = 200
 """Runs that one transaction takes out."""
 
@@ -53,6 +55,7 @@ class TraceStore:
 
     def __init__(self, place: Path | str | Rows, *, redact: Redactor | None = None) -> None:
         self._redaction = Redaction(redact)
+        self._verdicts: dict[tuple[tuple[str, Any], ...], bytes] = {}
         schema = {dialect: (*_SCHEMA[dialect], *USES[dialect]) for dialect in _SCHEMA}
         self._tables = Tables(place, schema)
 
@@ -67,14 +70,29 @@ class TraceStore:
         Raises:
             StoreError: It cannot be kept.
         """
-        seen = self._redaction
-        encoded = [
-            (*row[:6], _text(seen.text(row[6])), *row[7:10], bytearray(_encoded(seen.mapping(row[10])))) for row in rows
-        ]
+        text = self._redaction.text
+        encoded = [(*row[:6], _text(text(row[6])), *row[7:10], bytearray(self._attributes(row))) for row in rows]
         statements = inserted("@spans", encoded, more="ON CONFLICT DO NOTHING")
-        if used := uses_in(rows, seen.text):
+        if used := uses_in(rows, text):
             statements += inserted("@uses", used, more="ON CONFLICT DO NOTHING")
         self._tables.transaction(statements)
+
+    def _attributes(self, row: SpanRow) -> bytes:
+        """As they are kept. Verdicts of a rail say the same over and over, and are made once."""
+        if row.kind != "verdict":
+            return _encoded(self._redaction.mapping(row.attributes))
+        try:
+            key = tuple(row.attributes.items())
+            known = self._verdicts.get(key)
+        except TypeError:  # a value that is no key
+            return _encoded(self._redaction.mapping(row.attributes))
+        if known is None:
+            known = _encoded(self._redaction.mapping(row.attributes))
+            if len(known) <= _SHORT and all(type(value) is str for _, value in key):  # True and 1 are one key
+                if len(self._verdicts) >= _VERDICTS:
+                    self._verdicts.clear()
+                self._verdicts[key] = known
+        return known
 
     def spans(self, run_id: str, *, tenant: str) -> list[SpanRow]:
         """The spans of one run, oldest first; empty where there is no such run in this tenant. Blocks.
