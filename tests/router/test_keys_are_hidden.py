@@ -19,9 +19,9 @@ from segue.router.catalogue import served_by
 from segue.router.deployment import HttpDeployment
 
 HI = GenerationRequest(messages=[user("hi")])
-KEY = 'Zq7+plain/"key"=4711'
+KEY = 'Zq7+plain/"key"=k4x11'
 """It has no shape that anybody would know it by, and is written otherwise in a URL and in JSON."""
-PARTS = ("Zq7", "4711")
+PARTS = ("Zq7", "k4x11")
 
 
 def raw(head: str, body: str = "") -> Scripted:
@@ -39,7 +39,7 @@ ECHOES: dict[str, Scripted] = {
     "a page": Scripted(body=f"<html>{KEY}</html>".encode(), status=502, content_type="text/html"),
     "a redirect": raw(f"HTTP/1.1 302 There\r\nLocation: http://127.0.0.1:9/?key={KEY}\r\nContent-Length: 0"),
     "a redirect with it quoted": raw(
-        "HTTP/1.1 302 There\r\nLocation: /?key=Zq7%2Bplain%2F%22key%22%3D4711\r\nContent-Length: 0"
+        "HTTP/1.1 302 There\r\nLocation: /?key=Zq7%2Bplain%2F%22key%22%3Dk4x11\r\nContent-Length: 0"
     ),
     "an error in the stream": Scripted(body=sse(*text_chunks("hi")[:2], {"error": {"message": f"{KEY} has died"}})),
     "a chunk that is no JSON": Scripted(body=sse(f"data: {{nonsense {KEY}".encode())),

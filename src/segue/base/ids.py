@@ -9,6 +9,8 @@ import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+_SHIFTS = range(70, -1, -10)
+"""Of the pairs of digits in 80 bits."""
 
 
 _POOL: list[bytes] = []
@@ -47,13 +49,10 @@ def new_id(prefix: str) -> str:
 def derived_id(prefix: str, *parts: str) -> str:
     """The same id for the same parts, always: what a redelivery is recognised by."""
     digest = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=10).digest()
-    return f"{prefix}_{_base32(int.from_bytes(digest), 16)}"
+    pairs, number = _PAIRS, int.from_bytes(digest)
+    return f"{prefix}_{''.join([pairs[number >> shift & 1023] for shift in _SHIFTS])}"
 
 
 def content_hash(data: bytes) -> str:
     """Names bytes by what they are: the first 32 hex digits of their SHA-256."""
     return hashlib.sha256(data).hexdigest()[:32]
-
-
-def _base32(number: int, digits: int) -> str:
-    return "".join([_ALPHABET[number >> shift & 31] for shift in range(5 * digits - 5, -1, -5)])

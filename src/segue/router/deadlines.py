@@ -11,6 +11,7 @@ import asyncio
 import time
 from types import TracebackType
 
+from segue.base.alarms import alarms
 from segue.router.errors import BrokenStream, DeadlinePassed, EndpointTimeout
 
 
@@ -18,8 +19,8 @@ class Watch:
     """Times one attempt on one deployment, by a timer that looks now and then instead of being set for every token."""
 
     __slots__ = (
-        "_cancelling", "_deadline", "_deployment", "_due", "_end", "_expired", "_first_token_s", "_idle_s", "_loop",
-        "_start", "_task", "_timer", "first_token_s",
+        "_alarm", "_cancelling", "_deadline", "_deployment", "_due", "_end", "_expired", "_first_token_s", "_idle_s",
+        "_loop", "_start", "_task", "first_token_s",
     )  # fmt: skip
 
     def __init__(self, deployment: str, *, first_token_s: float, idle_s: float, deadline: float | None) -> None:
@@ -42,7 +43,7 @@ class Watch:
         now = loop.time()
         self._end = None if self._deadline is None else now + self._deadline - time.monotonic()
         self._due = self._next(now, self._first_token_s)
-        self._timer = loop.call_at(min(self._due, now + self._idle_s), self._look)
+        self._alarm = alarms(loop).set(min(self._due, now + self._idle_s), self._look)
         return self
 
     def token(self) -> None:
@@ -60,7 +61,7 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._timer.cancel()
+        self._alarm.cancel()
         task, self._task = self._task, None  # an error's frames hold this: without its task, no circle is left behind
         mine = self._expired and task is not None and task.uncancel() <= self._cancelling
         if mine and kind is asyncio.CancelledError:
@@ -70,7 +71,7 @@ class Watch:
         """The timer: all awaited inside is cancelled when it is time, else it is looked again when it may be."""
         now = self._loop.time()
         if now < self._due:
-            self._timer = self._loop.call_at(min(self._due, now + self._idle_s), self._look)
+            self._alarm = alarms(self._loop).set(min(self._due, now + self._idle_s), self._look)
         else:
             self._expired = True
             if self._task is not None:

@@ -12,6 +12,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from segue.base.alarms import alarms
 from segue.base.errors import OperatorError, RunStopped, UserError
 from segue.context.run import RunContext
 from segue.tools.calls import Ready, ToolResult, failed
@@ -76,12 +77,12 @@ class Call:
         """Until it is at its end or the limit: told by its last step, the wait is over a turn of the loop sooner."""
         loop = asyncio.get_running_loop()
         self._waiter = loop.create_future()
-        timer = loop.call_later(limit_s, self._let_go)
+        alarm = alarms(loop).set(loop.time() + limit_s, self._let_go)
         self.task.add_done_callback(self._let_go)  # it may be cancelled before its first step
         try:
             await self._waiter
         finally:
-            timer.cancel()
+            alarm.cancel()
             self.task.remove_done_callback(self._let_go)
 
     def _let_go(self, _: object = None) -> None:
