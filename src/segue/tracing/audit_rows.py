@@ -18,14 +18,14 @@ from segue.tracing.decisions import Decided
 from segue.tracing.detectors import find_pii, find_secrets
 
 _NAME = re.compile(r"[\w .:/+-]{0,120}")
-_NAMES_KEPT = 16_384
+_NAMES_KEPT = 2_048
 _BLOCK = 64
 """Bytes that SHA-256 takes at a time."""
 _ACTING = ("run_id", "thread_id", "agent", "task_id")
 _OVER = ("call_id", "tool", "effect", "place", "rule", "interrupt_id")
 _acting_of = attrgetter("tenant", "user", *_ACTING)
 _over_of = attrgetter(*_OVER)
-_ACTORS_KEPT = 1024
+_ACTORS_KEPT = 256
 
 
 class _Names(dict[str, str]):
@@ -124,7 +124,7 @@ def plain(value: Any) -> bytes:
         return repr(value).encode()
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=_NAMES_KEPT)
 def _is_name(value: str) -> bool:
     """Looked at once: a run's decisions name the same run, thread and tools."""
     return _NAME.fullmatch(value) is not None and not find_pii(value) and not find_secrets(value)

@@ -45,12 +45,12 @@ def find_pii(text: str) -> list[Finding]:
     return list(_short_pii(text)) if len(text) <= _SHORT else seen_plainly(text, _personal)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _short_secrets(text: str) -> tuple[Finding, ...]:
     return tuple(seen_plainly(text, secrets.find))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _short_pii(text: str) -> tuple[Finding, ...]:
     return tuple(seen_plainly(text, _personal))
 

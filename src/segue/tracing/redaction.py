@@ -43,7 +43,7 @@ def redactor(classes: Iterable[Class] = ALL) -> Redactor:
 
     if not wanted:
         return str
-    remembered = lru_cache(maxsize=4096)(redact)
+    remembered = lru_cache(maxsize=1024)(redact)
 
     def redacted(text: str) -> str:
         return remembered(text) if len(text) <= _SHORT else redact(text)

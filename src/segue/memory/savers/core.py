@@ -27,6 +27,8 @@ Note = tuple[str, bytes]
 _BLOCK = 64
 _TRIES = 6
 _PAGE = 50
+_THREADS = 2_000
+"""Threads whose numbers are remembered."""
 
 
 @dataclass(eq=False)
@@ -235,8 +237,9 @@ class Core:
             new = (schema.NEW_THREAD, (self.shared.number("thread"), *key))
             rows = yield from together([new, (schema.THREAD, key)])
             known = int(rows[1][0][0])
-            if len(self.shared.threads) > 10_000:
-                self.shared.threads.clear()
+            if len(self.shared.threads) >= _THREADS:
+                for old in list(self.shared.threads)[: _THREADS // 2]:
+                    self.shared.threads.pop(old, None)
             self.shared.threads[key] = known
         return known
 
