@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from math import inf
-from weakref import WeakKeyDictionary
 
 
 class Alarm:
@@ -68,17 +67,9 @@ class Alarms:
 def _nothing() -> None: ...
 
 
-_OTHERS: WeakKeyDictionary[asyncio.AbstractEventLoop, Alarms] = WeakKeyDictionary()
-"""Of loops that take no attribute."""
-
-
 def alarms(loop: asyncio.AbstractEventLoop) -> Alarms:
     """The alarms of a loop; they live as long as it does."""
-    found: Alarms | None = getattr(loop, "_segue_alarms", None) or _OTHERS.get(loop)
+    found: Alarms | None = getattr(loop, "_segue_alarms", None)
     if found is None:
-        found = Alarms(loop)
-        try:
-            loop._segue_alarms = found  # type: ignore[attr-defined]
-        except AttributeError:
-            _OTHERS[loop] = found
+        found = loop._segue_alarms = Alarms(loop)  # type: ignore[attr-defined]
     return found

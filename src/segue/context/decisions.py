@@ -18,7 +18,6 @@ class Allow:
     rule: str = ""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Rewrite:
     """Go on with this instead."""
@@ -28,7 +27,6 @@ class Rewrite:
     rule: str = ""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Block:
     """Do not go on; the reason is told."""
@@ -37,7 +35,6 @@ class Block:
     rule: str = ""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Go on only if a person says so."""

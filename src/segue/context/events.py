@@ -24,7 +24,6 @@ class _Event:
         return {"type": self.type, **asdict(self)}
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStarted(_Event):
     """A run, or its next segment after a resume, begins."""
@@ -35,7 +34,6 @@ class RunStarted(_Event):
     resumed: bool = False
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanMade(_Event):
     """The planner's tasks, in order; each a dict with id, worker, task and depends_on."""
@@ -44,7 +42,6 @@ class PlanMade(_Event):
     tasks: list[dict[str, Any]]
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStarted(_Event):
     """A worker begins a task."""
@@ -56,7 +53,6 @@ class TaskStarted(_Event):
     wave: int
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFinished(_Event):
     """A worker ended a task; `result` is its text, or says why it failed."""
@@ -79,7 +75,6 @@ class TextAdded(_Event):
     task_id: str = ""
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextReset(_Event):
     """The text shown so far for this agent's generation is void: it starts over."""
@@ -139,7 +134,6 @@ class ToolFinished(_Event):
     """Where the result was not made now: where it comes from, such as `redelivered: …`."""
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InterruptAsked(_Event):
     """A person is asked; the run will wait at the end of the wave."""
@@ -166,7 +160,6 @@ class EdgeTaken(_Event):
     step: int
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFinished(_Event):
     """The run, or this segment of it, ended. The last event."""

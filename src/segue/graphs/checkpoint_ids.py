@@ -22,9 +22,11 @@ def now_text() -> str:
     """The time in UTC as `datetime.isoformat` writes it; that asks the time zone each time."""
     global _second
     seconds, micro = divmod(time.time_ns() // 1000, 1_000_000)
-    if _second[0] != seconds:
-        _second = (seconds, datetime.fromtimestamp(seconds, UTC).isoformat()[:19])
-    return f"{_second[1]}.{micro:06d}+00:00"
+    known, text = _second
+    if known != seconds:
+        text = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+        _second = (seconds, text)
+    return f"{text}.{micro:06d}+00:00"
 
 
 def new_checkpoint_id(step: int) -> str:

@@ -5,7 +5,7 @@ There are names and ids, where they are plain ones, and keyed hashes of all else
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 import re
 from collections.abc import Callable
 from functools import lru_cache
@@ -19,8 +19,6 @@ from segue.tracing.detectors import find_pii, find_secrets
 
 _NAME = re.compile(r"[\w .:/+-]{0,120}")
 _NAMES_KEPT = 2_048
-_BLOCK = 64
-"""Bytes that SHA-256 takes at a time."""
 _ACTING = ("run_id", "thread_id", "agent", "task_id")
 _OVER = ("call_id", "tool", "effect", "place", "rule", "interrupt_id")
 _acting_of = attrgetter("tenant", "user", *_ACTING)
@@ -99,18 +97,15 @@ def keyed(key: bytes, use: str, data: bytes) -> str:
 
 
 def _code(key: bytes, data: bytes) -> bytes:
-    """HMAC-SHA256 (RFC 2104), with what depends on the key alone made once: OpenSSL's sets itself up each time."""
-    inner, outer = _keyed(key)
-    code, seal = inner.copy(), outer.copy()
+    code = _keyed(key).copy()
     code.update(data)
-    seal.update(code.digest())
-    return bytes(seal.digest())
+    return code.digest()
 
 
 @lru_cache(maxsize=64)
-def _keyed(key: bytes) -> tuple[Any, Any]:
-    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\x00")
-    return hashlib.sha256(bytes(byte ^ 0x36 for byte in block)), hashlib.sha256(bytes(byte ^ 0x5C for byte in block))
+def _keyed(key: bytes) -> hmac.HMAC:
+    """Begun once for each key: `hmac.digest` sets OpenSSL's up each time."""
+    return hmac.new(key, digestmod="sha256")
 
 
 def plain(value: Any) -> bytes:

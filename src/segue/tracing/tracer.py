@@ -15,14 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from segue.base.quick import quick
 from segue.tracing.bridge import Bridge
 from segue.tracing.spans import Span, SpanKind, SpanRow
 
 _log = logging.getLogger("segue.tracing")
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """What holds for all spans of a run. Exporters put it on each of them."""

@@ -14,7 +14,6 @@ from typing import Any, Protocol, TypeVar
 from langgraph.checkpoint.base import WRITES_IDX_MAP, writes_sort_key
 
 from segue.base.errors import StoreError
-from segue.base.quick import quick
 from segue.memory.database import Row, Statement
 from segue.memory.savers import schema
 from segue.memory.savers.live import Entry, Head, LiveList, Place
@@ -25,7 +24,6 @@ from segue.memory.sealing import Seal
 _T = TypeVar("_T")
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Ask:
     """One question to the database: a statement, or several as a transaction."""

@@ -13,14 +13,11 @@ from itertools import takewhile
 from operator import eq, is_
 from typing import Any
 
-from segue.base.quick import quick
-
 Spans = list[int]
 MOST_SPANS = 24
 """A list in more pieces than this is written anew."""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Keep:
     """A range of the old list."""
