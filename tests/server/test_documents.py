@@ -14,6 +14,7 @@ import pytest
 from tests.server.conftest import Serve, Served
 
 from segue import Agent, Documents, Planner, Team
+from segue.memory.documents.uploads import Texts
 from segue.testing import ScriptedModel, call
 
 API = "/api/v1/documents"
@@ -288,3 +289,36 @@ async def test_uploads_of_one_page_at_the_same_time_leave_one_of_them_whole(serv
         kept = await client.get(f"{API}/handbook/page", params={"path": "uploads/code.md"})
 
         assert kept.json()["text"] in ("The code is 0.", "The code is 1.")
+
+
+async def test_a_page_whose_text_another_process_took_away_while_it_was_kept_is_kept_anew(
+    serve: Serve, folder: Path
+) -> None:
+    ws = (await served_with(serve, folder)).server.ws
+    handbook = Documents(folder, name="handbook", description="How the shop works.", index=folder.parent / "index.db")
+
+    class Between(Texts):
+        """The artefact store, but another process keeps the page whenever this one has put its text."""
+
+        def put(self, tenant: str, data: bytes, media_type: str = "") -> str:
+            found = ws.artefacts.put(tenant, data, media_type)
+            if not others:
+                others.append("kept")
+                asyncio.run(handbook.uploads("acme", ws.artefacts).save("code.md", "theirs"))
+            return found
+
+        def get(self, tenant: str, artefact_id: str) -> tuple[str, bytes]:
+            return ws.artefacts.get(tenant, artefact_id)
+
+        def erase(self, tenant: str, artefact_id: str) -> None:
+            ws.artefacts.erase(tenant, artefact_id)
+
+        def of_type(self, tenant: str, media_type: str) -> list[str]:
+            return ws.artefacts.of_type(tenant, media_type)
+
+    others: list[str] = []
+    mine = handbook.uploads("acme", Between())
+    await mine.save("code.md", "mine")
+
+    assert others == ["kept"]
+    assert await mine.text("uploads/code.md") == "mine"

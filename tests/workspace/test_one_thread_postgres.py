@@ -10,6 +10,8 @@ import psycopg
 import pytest
 
 from segue import Agent, Workspace
+from segue.base.errors import StoreError
+from segue.memory.postgres_database import PostgresDatabase
 from segue.testing import ScriptedModel
 from segue.workspace.turns import ThreadBusy, ThreadLost
 
@@ -77,3 +79,27 @@ async def test_a_run_whose_lock_is_lost_stops_as_if_it_had_crashed_and_is_gone_o
         run = await ws.resume(run.id)
 
     assert run.output == "after all"
+
+
+async def test_a_run_whose_store_fails_when_its_lock_is_lost_has_crashed_and_not_failed(
+    folders: tuple[Path, Path], postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(request: Any) -> str:
+        """Before anybody looks whether the lock is held, what comes next cannot be written."""
+        with psycopg.connect(postgres_url, autocommit=True) as admin:
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'")
+
+        async def broken(*_: Any, **__: Any) -> Any:
+            raise StoreError("the connection broke off")
+
+        monkeypatch.setattr(PostgresDatabase, "transaction", broken)
+        return "lost"
+
+    speaker = agent(cut, "after all")
+    async with Workspace.open(folders[0]) as ws:
+        run = await ws.run(speaker, "a", thread_id="t")
+        monkeypatch.undo()
+        assert (run.status, run.stop_reason, type(run.exception)) == ("stopped", "crashed", ThreadLost)
+        run = await ws.resume(run.id)
+
+    assert run.status == "completed"

@@ -68,6 +68,9 @@ class Held:
     name: str
     lost: asyncio.Event = field(default_factory=asyncio.Event)
 
+    async def look(self) -> None:
+        """Set `lost` where it is and was not noticed yet."""
+
 
 class Locks(Protocol):
     """Named locks that exclude across tasks and processes."""

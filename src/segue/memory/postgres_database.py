@@ -1,8 +1,9 @@
 """PostgresDatabase: the `Database` port on PostgreSQL, over psycopg's pool; a transaction is one round trip.
 
 Each event loop has its pool; code that is not async has one connection of its own. A connection that the server closed
-meanwhile is noticed before it is used. Whether a commit that broke off in the middle took place cannot be known; it is
-told as a `StoreError` that may be tried again.
+meanwhile is noticed before it is used. Work that the server undid, to let others go first or because it ended the
+session, is done again; so is a read whose connection was lost. Whether a commit that broke off without a word took
+place cannot be known; it is told as a `StoreError` that may be tried again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import select
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import lru_cache
@@ -23,7 +25,8 @@ from segue.memory.database import Clash, Row, Statement
 CONNECT_S = 10
 STATEMENT_S = 30
 POOL = 8
-_TRIES = 3
+_PAUSES_S = (0.0, 0.05, 0.5, None)
+"""After a try, before the next one; sessions that are ended together end within milliseconds."""
 
 
 class PostgresDatabase:
@@ -101,41 +104,56 @@ class PostgresDatabase:
     async def execute(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """One statement; see `Database.execute`."""
         with self._errors():
-            async with self._connection() as connection:
-                cursor = await connection.execute(translated(sql), parameters)
-                return await cursor.fetchall() if cursor.description else []
+            for pause_s in _PAUSES_S:
+                async with self._connection() as connection:
+                    with _undone(connection, [(sql, parameters)], last=pause_s is None):
+                        cursor = await connection.execute(translated(sql), parameters)
+                        return await cursor.fetchall() if cursor.description else []
+                await asyncio.sleep(pause_s or 0.0)
+        raise AssertionError("unreachable")
 
     async def transaction(
         self, statements: Sequence[Statement], *, soon: bool = True, seen_s: float = 0.0
     ) -> list[list[Row]]:
-        """Several statements, all or none; see `Database.transaction`. One that lost a deadlock is run again."""
-        for again in range(_TRIES):
-            with self._errors(), self._unlucky(again):
+        """Several statements, all or none; see `Database.transaction`."""
+        with self._errors():
+            for pause_s in _PAUSES_S:
                 async with self._connection() as connection:
-                    return await _together(connection, statements)
+                    with _undone(connection, statements, last=pause_s is None):
+                        return await _together(connection, statements)
+                await asyncio.sleep(pause_s or 0.0)
         raise AssertionError("unreachable")
 
     def execute_now(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """One statement; see `Database.execute_now`."""
         with self._mutex, self._errors():
-            cursor = self._sync_connection().execute(translated(sql), parameters)
-            return cursor.fetchall() if cursor.description else []
+            for pause_s in _PAUSES_S:
+                connection = self._sync_connection()
+                with _undone(connection, [(sql, parameters)], last=pause_s is None):
+                    cursor = connection.execute(translated(sql), parameters)
+                    return cursor.fetchall() if cursor.description else []
+                time.sleep(pause_s or 0.0)
+        raise AssertionError("unreachable")
 
     def transaction_now(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Several statements, all or none; see `Database.transaction_now`."""
-        for again in range(_TRIES):
-            with self._mutex, self._errors(), self._unlucky(again):
+        with self._mutex, self._errors():
+            for pause_s in _PAUSES_S:
                 connection = self._sync_connection()
-                with connection.transaction():
-                    cursors = [connection.execute(translated(sql), held) for sql, held in statements]
-                    return [cursor.fetchall() if cursor.description else [] for cursor in cursors]
+                with _undone(connection, statements, last=pause_s is None):
+                    return _together_now(connection, statements)
+                time.sleep(pause_s or 0.0)
         raise AssertionError("unreachable")
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Any]:
-        pool = await self._pool()
-        async with pool.connection() as connection:
-            yield connection
+        """A connection that lives. The pool's own check waits ever longer after each one that does not."""
+        pool, by = await self._pool(), time.monotonic() + CONNECT_S
+        while True:
+            async with pool.connection(timeout=by - time.monotonic()) as connection:
+                if await _is_alive(connection):
+                    yield connection
+                    return
 
     async def _pool(self) -> Any:
         loop = asyncio.get_running_loop()
@@ -146,17 +164,12 @@ class PostgresDatabase:
             raise _final(f"{self.name} is not open.", "Use the database inside its `async with`.")
         from psycopg_pool import AsyncConnectionPool
 
-        async def alive(connection: Any) -> None:
-            if stale(connection):
-                await connection.execute("SELECT 1")
-
         pool = AsyncConnectionPool(
             self.url,
             kwargs={"autocommit": True, "connect_timeout": CONNECT_S, "application_name": "segue"},
             min_size=1,
             max_size=POOL,
             open=False,
-            check=alive,
             configure=_configured,
             timeout=CONNECT_S,
             reconnect_timeout=CONNECT_S,
@@ -178,16 +191,6 @@ class PostgresDatabase:
             )
             self._sync.execute(_TIMEOUT)
         return self._sync
-
-    @contextmanager
-    def _unlucky(self, again: int) -> Iterator[None]:
-        """Let pass what the server undid to let others go first, so that it is run again."""
-        errors = _psycopg().errors
-        try:
-            yield
-        except (errors.DeadlockDetected, errors.SerializationFailure):
-            if again + 1 >= _TRIES:
-                raise
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -233,21 +236,77 @@ def shown(url: str) -> str:
 _TIMEOUT = f"SET statement_timeout = {STATEMENT_S * 1000}"
 
 
+async def _is_alive(connection: Any) -> bool:
+    """Whether it can be asked; closed where it cannot, so that the pool makes another."""
+    if not stale(connection):
+        return True
+    try:
+        await connection.execute("SELECT 1")
+    except _psycopg().Error:
+        await connection.close()
+        return False
+    return True
+
+
 async def _configured(connection: Any) -> None:
     await connection.execute(_TIMEOUT)
 
 
+@contextmanager
+def _undone(connection: Any, statements: Sequence[Statement], *, last: bool) -> Iterator[None]:
+    """Let an error pass that left nothing behind, so that the statements are tried again, but for the last time.
+
+    The server undid them and said so, or they only read and the connection was lost.
+    """
+    psycopg = _psycopg()
+    errors = psycopg.errors
+    try:
+        yield
+    except (errors.DeadlockDetected, errors.SerializationFailure, errors.AdminShutdown, errors.CrashShutdown):
+        if last:
+            raise
+    except psycopg.OperationalError:
+        if last or not connection.closed or any(not sql.startswith("SELECT") for sql, _ in statements):
+            raise
+
+
 async def _together(connection: Any, statements: Sequence[Statement]) -> list[list[Row]]:
+    cursors: list[Any] = []
     try:
         async with connection.pipeline():
             await connection.execute("BEGIN")
             cursors = [await connection.execute(translated(sql), held) for sql, held in statements]
-            await connection.execute("COMMIT")
-        return [await cursor.fetchall() if cursor.description else [] for cursor in cursors]
-    except BaseException:
-        if not connection.closed:
+            cursors.append(await connection.execute("COMMIT"))
+    except BaseException as error:
+        try:
             await connection.rollback()
-        raise
+        except Exception:
+            await connection.close()
+        if not _is_committed(cursors, error):
+            raise
+    return [await cursor.fetchall() if cursor.description else [] for cursor in cursors[:-1]]
+
+
+def _together_now(connection: Any, statements: Sequence[Statement]) -> list[list[Row]]:
+    cursors: list[Any] = []
+    try:
+        with connection.pipeline():
+            connection.execute("BEGIN")
+            cursors = [connection.execute(translated(sql), held) for sql, held in statements]
+            cursors.append(connection.execute("COMMIT"))
+    except BaseException as error:
+        try:
+            connection.rollback()
+        except Exception:
+            connection.close()
+        if not _is_committed(cursors, error):
+            raise
+    return [cursor.fetchall() if cursor.description else [] for cursor in cursors[:-1]]
+
+
+def _is_committed(cursors: Sequence[Any], error: BaseException) -> bool:
+    """Whether the session was ended only after it had told of the commit."""
+    return isinstance(error, Exception) and bool(cursors) and cursors[-1].statusmessage == "COMMIT"
 
 
 def _psycopg() -> Any:

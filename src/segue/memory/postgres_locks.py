@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -62,7 +63,7 @@ class PostgresLocks:
     @asynccontextmanager
     async def hold(self, name: str, *, deadline: float | None = None) -> AsyncIterator[Held]:
         """Hold a name; see `Locks.hold`."""
-        held = Held(name)
+        held = _Held(name, locks=self)
         turn = self._turns.of(name)
         try:
             async with asyncio.timeout(deadline or None):
@@ -121,7 +122,7 @@ class PostgresLocks:
             return False
         self._holders.add(held)
         if self._watch is None:
-            self._watch = asyncio.get_running_loop().create_task(self._look())
+            self._watch = asyncio.get_running_loop().create_task(self._look_on())
         return True
 
     async def _let_go(self, held: Held) -> None:
@@ -130,12 +131,16 @@ class PostgresLocks:
             with suppress(StoreError):  # the session is gone, and the lock with it
                 await self._ask("SELECT pg_advisory_unlock(?)", (_number(held.name),))
 
-    async def _look(self) -> None:
-        """While something is held, see whether the connection lives."""
+    async def look(self) -> None:
+        """See whether the connection lives; where it does not, what it held is lost."""
+        with suppress(StoreError):
+            await self._ask("SELECT 1", ())
+
+    async def _look_on(self) -> None:
+        """While something is held, look."""
         while self._holders:
             await asyncio.sleep(_LOOK_S)
-            with suppress(StoreError):
-                await self._ask("SELECT 1", ())
+            await self.look()
         self._watch = None
 
     def _ask_now(self, sql: str, parameters: tuple[Any, ...]) -> list[Any]:
@@ -186,6 +191,14 @@ class PostgresLocks:
         if connection is not None:
             with suppress(Exception):
                 await connection.close()
+
+
+@dataclass(eq=False, kw_only=True)
+class _Held(Held):
+    locks: PostgresLocks
+
+    async def look(self) -> None:
+        await self.locks.look()
 
 
 def _holder(rows: list[Any]) -> Holder | None:

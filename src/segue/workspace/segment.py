@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,6 +146,10 @@ class Segment:
             if isinstance(caught, asyncio.CancelledError):
                 self.error = ThreadLost(record.thread_id) if held.lost.is_set() else caught
                 self.error = TimeoutError() if limit.expired() else self.error
+            elif isinstance(caught, StoreError):
+                with suppress(asyncio.CancelledError):  # whoever sees that it is lost cancels too
+                    await held.look()
+                self.error = ThreadLost(record.thread_id) if held.lost.is_set() else caught
         if limit.when() is not None and not limit.expired():
             limit.reschedule(None)
 

@@ -2,8 +2,9 @@
 
 No file is written: the text lies in the artefact store, so that every machine that shares a database has it. The index
 is made of the texts, and made anew where it was lost. A page's version is the id of its text, which no other upload
-has, not even of the same words: whoever takes an older one away never takes this one's. Nobody but the tenant finds or
-reads it.
+has, not even of the same words: whoever takes an older one away never takes this one's. Within a process one change
+follows the other; where another process made a page's a text that was just taken away, the page is kept anew. Nobody
+but the tenant finds or reads it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from segue.memory.documents.filters import PassageFilter
 from segue.memory.documents.index import Entry, Index, Scope, Source
 from segue.memory.documents.load import MAX_BYTES, SUFFIXES, Page, page_of, title_of
 from segue.memory.documents.passage import Passage
+from segue.memory.locks import Turns
 
 FOLDER = "uploads"
 """What the paths of uploads begin with, in citations."""
@@ -31,6 +33,7 @@ MAX_PAGES = 1_000
 MAX_PATH_CHARS = 300
 _PART = re.compile(r"[^.\x00-\x1f\x7f/\\:\[\]][^\x00-\x1f\x7f/\\:\[\]]*")
 _MEDIA = "text/markdown"
+_TURNS = Turns()
 
 
 class Texts(Protocol):
@@ -76,10 +79,10 @@ class Uploads:
             StoreError: The index cannot be used.
         """
         held = await self._index.sources(self.scope)
-        if not held and (ids := await asyncio.to_thread(self._texts.of_type, self.scope.tenant, self._media)):
-            await self._restore(ids)
-            held = await self._index.sources(self.scope)
-        return held
+        if held:
+            return held
+        async with self._turn():
+            return await self._sources()
 
     async def save(self, path: str, text: str) -> Source:
         """Keep a page, in the place of the one that may be there; keys and passwords in it are taken out before.
@@ -91,16 +94,17 @@ class Uploads:
         cited = _cited(path)
         if "\x00" in text or any("\ud800" <= each <= "\udfff" for each in text) or len(text.encode()) > MAX_BYTES:
             raise BadInput(f"a page is text of at most {MAX_BYTES:,} bytes, without NUL or halves of characters")
-        held = await self.sources()
-        if cited not in held and len(held) >= MAX_PAGES:
-            raise BadInput(f"a tenant may upload {MAX_PAGES:,} pages to one collection", way_out="Take some away.")
         page = await asyncio.to_thread(page_of, cited, text, "")
-        data = f"{cited}:{time.time_ns():020}:{secrets.token_hex(8)}\n{page.text}".encode()
-        await asyncio.to_thread(self._texts.put, self.scope.tenant, data, self._media)
-        source = await self._add(page, version=content_hash(data), size=len(page.text.encode()))
-        if cited in held and held[cited].version != source.version:
-            await self._forget(held[cited])
-        return source
+        async with self._turn():
+            held = await self._sources()
+            if cited not in held and len(held) >= MAX_PAGES:
+                raise BadInput(f"a tenant may upload {MAX_PAGES:,} pages to one collection", way_out="Take some away.")
+            source = await self._put(page)
+            if cited in held:
+                await self._forget(held[cited])
+            while await self._is_without_text(cited):
+                source = await self._put(page)
+            return source
 
     async def remove(self, path: str) -> bool:
         """Take a page away, by its path with or without `uploads/`; `False` where there is none.
@@ -108,12 +112,13 @@ class Uploads:
         Raises:
             StoreError: It cannot be taken away.
         """
-        found = (await self.sources()).get(_with_folder(path))
-        if found is None:
-            return False
-        await self._forget(found)
-        await self._index.remove(self.scope, [found.path])
-        return True
+        async with self._turn():
+            found = (await self._sources()).get(_with_folder(path))
+            if found is None:
+                return False
+            await self._forget(found)
+            await self._index.remove(self.scope, [found.path])
+            return True
 
     async def search(
         self,
@@ -150,8 +155,34 @@ class Uploads:
         Raises:
             StoreError: It cannot be read.
         """
-        found = (await self.sources()).get(_with_folder(path))
-        return None if found is None else await self._page(found)
+        seen: Source | None = None
+        while (found := (await self.sources()).get(_with_folder(path))) is not None and found != seen:
+            if (page := await self._page(found)) is not None:
+                return page
+            seen = found  # taken away since the index was asked; another may stand in its place by now
+        return None
+
+    def _turn(self) -> asyncio.Lock:
+        return _TURNS.of(f"{self.scope.tenant}/{self.scope.collection}")
+
+    async def _sources(self) -> Mapping[str, Source]:
+        """The pages; an index that is empty and should not be is made anew. Asked for by who has the turn."""
+        held = await self._index.sources(self.scope)
+        if not held and (ids := await asyncio.to_thread(self._texts.of_type, self.scope.tenant, self._media)):
+            await self._restore(ids)
+            held = await self._index.sources(self.scope)
+        return held
+
+    async def _put(self, page: Page) -> Source:
+        """Keep a page by a version that nothing had before."""
+        data = f"{page.path}:{time.time_ns():020}:{secrets.token_hex(8)}\n{page.text}".encode()
+        await asyncio.to_thread(self._texts.put, self.scope.tenant, data, self._media)
+        return await self._add(page, version=content_hash(data), size=len(page.text.encode()))
+
+    async def _is_without_text(self, cited: str) -> bool:
+        """Whether another process made a page's a text that was taken away meanwhile."""
+        found = (await self._index.sources(self.scope)).get(cited)
+        return found is not None and await self._page(found) is None
 
     async def _page(self, source: Source) -> Page | None:
         """The page; `None` where somebody takes it away at this moment."""
@@ -162,7 +193,7 @@ class Uploads:
         return page_of(source.path, data.decode().partition("\n")[2], source.version)
 
     async def _restore(self, ids: Sequence[str]) -> None:
-        """An index that is empty and should not be: made of the texts, of each path the newest."""
+        """The index, made of the texts: of each path the newest."""
         newest: dict[str, tuple[str, str, str]] = {}
         for each in ids:
             try:
