@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 from tests.router.asking import ask, deployment
@@ -17,6 +18,7 @@ from segue.router import (
     GenerationRequest,
 )
 from segue.router.deployment import HttpDeployment
+from segue.router.sessions import Sessions
 
 
 async def test_a_cancelled_call_closes_its_connection() -> None:
@@ -88,3 +90,17 @@ async def test_what_the_caller_does_with_a_delta_wrongly_is_not_blamed_on_the_se
         server.script(text("hi"))
         with pytest.raises(ValueError, match="mine"):
             await deployment(server).generate(GenerationRequest(messages=[user("hi")]), on_delta=stumble)
+
+
+async def test_sessions_that_are_dropped_without_a_word_are_closed_in_order() -> None:
+    """Also within a circle: it is not left to the garbage collector, which warns and leaves connections open."""
+    sessions = Sessions()
+    sessions.circle = sessions  # type: ignore[attr-defined]
+    session = await sessions.get()
+
+    del sessions
+    gc.collect()
+    for _ in range(100):
+        await asyncio.sleep(0)
+
+    assert session.closed

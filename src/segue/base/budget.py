@@ -180,6 +180,12 @@ class Meter:
 
     def left(self, name: str) -> list[Left]:
         """What each budget that limits it still allows, this one's first; reserved is not left."""
+        if self.parent is None:
+            of = self._limits.get(name)
+            if of is None:
+                return []
+            unspent = of - self.taken(name)
+            return [Left(name, of, unspent - self._held[name], unspent, self.name)]
         out: list[Left] = []
         keep, keeper = 0.0, ""
         for meter in self._chain:
@@ -265,15 +271,19 @@ class Meter:
 
     def hold(self, amounts: Mapping[str, float]) -> None:
         """Count it as held. Under the lock."""
+        held = self._held
         for name, amount in amounts.items():
-            self._held[name] += amount
+            if amount:
+                held[name] += amount
 
     def release(self, amounts: Mapping[str, float], usage: Usage | None) -> None:
         """Hold it no longer, and count what was spent. Under the lock."""
+        held = self._held
         for name, amount in amounts.items():
-            self._held[name] -= amount
-        if abs(self._held["cost_usd"]) < _HAIR:
-            self._held["cost_usd"] = 0.0
+            if amount:
+                held[name] -= amount
+        if held["cost_usd"] and abs(held["cost_usd"]) < _HAIR:
+            held["cost_usd"] = 0.0
         if usage is not None:
             self.spent = self.spent + usage
             self.known_cost_usd += usage.cost_usd or 0.0
@@ -288,8 +298,10 @@ class Meter:
         for name in COUNTED:
             if not want[name] and (name != "cost_usd" or not want["model_calls"]):
                 continue
-            if self.parent is None and name not in self._limits:
-                continue
+            if self.parent is None:
+                limit = self._limits.get(name)
+                if limit is None or 0 < want[name] <= limit - self.taken(name) - self._held[name]:
+                    continue
             for each in self.left(name):
                 spent_up = name == "cost_usd" and want["model_calls"] > 0 and each.left <= 0
                 if spent_up or (want[name] and want[name] > each.left + _HAIR):

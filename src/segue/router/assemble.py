@@ -23,6 +23,9 @@ FAILED_REASONS = frozenset({"abort", "error"})
 """Reasons to end with which a server says that it did not finish."""
 _TEXT = frozenset({"role", "content"})
 """The keys of most pieces: those of text."""
+_MORE = frozenset({"index", "function"})
+"""The keys of most pieces of a call: those that only go on with its arguments."""
+_ARGUMENTS = frozenset({"arguments"})
 
 
 @dataclass(slots=True, eq=False)
@@ -82,7 +85,7 @@ class Assembler:
                 continue  # only one answer was asked for
             if piece := choice.get("delta") or choice.get("message"):
                 text = piece.get("content")
-                if isinstance(text, str) and piece.keys() <= _TEXT:
+                if (text is None or isinstance(text, str)) and piece.keys() <= _TEXT:
                     if text:
                         self._text.append(text)
                         deltas.append(TextDelta(text))
@@ -150,6 +153,12 @@ class Assembler:
     def _add_call_piece(self, piece: Mapping[str, Any]) -> None:
         function = piece.get("function") or {}
         arguments = function.get("arguments") or ""
+        if piece.keys() == _MORE and function.keys() == _ARGUMENTS and isinstance(arguments, str):
+            call = self._calls[-1] if self._calls else None
+            if call is not None and call.index == piece["index"]:
+                call.arguments += arguments
+                self._deltas.append(ToolCallDelta(len(self._calls) - 1, call.id, "", arguments))
+                return
         if not isinstance(arguments, str):
             arguments = orjson.dumps(arguments).decode()
         name, call_id = str(function.get("name") or ""), str(piece.get("id") or "")

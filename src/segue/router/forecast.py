@@ -142,6 +142,8 @@ async def forecast(
     priced: bool,
 ) -> Forecast:
     """What a generation by one of these deployments may come to; prices are looked up only where `priced`."""
+    if len(deployments) == 1:
+        return await _of_one(deployments[0], lengths, speaker, input_tokens, max_output_tokens, priced)
     names = [each.name for each in deployments]
     caps = [each.max_output_tokens for each in deployments if each.max_output_tokens is not None]
     limits = [max(caps)] if caps and len(caps) == len(deployments) else []
@@ -154,6 +156,24 @@ async def forecast(
         typical_output_tokens=lengths.typical(names, speaker),
         max_output_tokens=min(limits, default=None),
         context_tokens=max([each.context_tokens for each in deployments if each.context_tokens], default=None),
+        input_usd=input_usd,
+        usd_per_output_token=slope,
+        unpriced=unpriced,
+    )
+
+
+async def _of_one(
+    only: Deployment, lengths: Lengths, speaker: str, input_tokens: int, cap: int | None, priced: bool
+) -> Forecast:
+    """The same for one deployment, as most routes have."""
+    own, names = only.max_output_tokens, (only.name,)
+    expected = ceil(input_tokens * lengths.factor(names))
+    input_usd, slope, unpriced = await _prices((only,), expected) if priced else (0.0, 0.0, ())
+    return Forecast(
+        input_tokens=expected,
+        typical_output_tokens=lengths.typical(names, speaker),
+        max_output_tokens=cap if own is None else own if cap is None else min(own, cap),
+        context_tokens=only.context_tokens or None,
         input_usd=input_usd,
         usd_per_output_token=slope,
         unpriced=unpriced,

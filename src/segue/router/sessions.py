@@ -1,8 +1,8 @@
 """HTTP connections: one aiohttp session for each event loop, and who may stand between.
 
 A session belongs to the loop that made it and is closed with it: it lives inside an async generator, which every loop
-finalises when it shuts down. `aclose` does the same earlier. Proxies of the environment are honoured for every host
-except loopback, where a proxy never is what somebody meant.
+finalises when it shuts down. `aclose` does the same earlier, and so does who drops a router without a word. Proxies of
+the environment are honoured for every host except loopback, where a proxy never is what somebody meant.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import ipaddress
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from segue.base.imports import load
@@ -30,12 +31,10 @@ class PerLoop(Generic[Held]):
     """Hands out the one of the running loop, of something that belongs to a loop."""
 
     def __init__(self, life: Callable[[], AsyncGenerator[Held]], *, is_closed: Callable[[Held], bool]) -> None:
-        """`life` makes one, yields it, and closes it at its end."""
+        """`life` makes one, yields it, and closes it at its end; it holds nothing that holds this."""
         self._life = life
         self._is_closed = is_closed
-        self._held: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[Held, AsyncGenerator[Held]]] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._held: dict[asyncio.AbstractEventLoop, tuple[Held, weakref.finalize[Any, Any]]] = {}
         self._lock = threading.Lock()
 
     def here(self) -> Held | None:
@@ -52,16 +51,37 @@ class PerLoop(Generic[Held]):
         made = await anext(life)
         with self._lock:  # loops may run in several threads
             for other in [other for other in self._held if other.is_closed()]:
-                del self._held[other]
-            self._held[loop] = (made, life)
+                self._held.pop(other)[1].detach()
+            dropped = weakref.finalize(self, _let_go, loop, life)  # holds it, so that it is not swept away with this
+            dropped.atexit = False
+            if loop in self._held:
+                self._held[loop][1].detach()
+            self._held[loop] = (made, dropped)
         return made
 
     async def aclose(self) -> None:
         """Close the one of the running loop; those of other loops close with their loops."""
         with self._lock:
             held = self._held.pop(asyncio.get_running_loop(), None)
-        if held is not None:
-            await held[1].aclose()
+        if held is not None and (dropped := held[1].detach()) is not None:
+            _, _, (_, life), _ = dropped
+            await life.aclose()
+
+
+def _let_go(loop: asyncio.AbstractEventLoop, life: AsyncGenerator[Any]) -> None:
+    """Close what nobody can ask for any more, on its loop."""
+    with suppress(RuntimeError):  # the loop is closed, and with it what belonged to it
+        loop.call_soon_threadsafe(lambda: _CLOSING.add(loop.create_task(_closed(life))))
+
+
+async def _closed(life: AsyncGenerator[Any]) -> None:
+    try:
+        await life.aclose()
+    finally:
+        _CLOSING.discard(asyncio.current_task())
+
+
+_CLOSING: set[asyncio.Task[None] | None] = set()
 
 
 class Sessions(PerLoop["aiohttp.ClientSession"]):

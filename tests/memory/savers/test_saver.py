@@ -552,3 +552,21 @@ async def test_nothing_acknowledged_is_lost_to_a_kill(tmp_path: Path) -> None:
             n = int(one.checkpoint["id"])
             assert [held["n"] for held in one.checkpoint["channel_values"]["messages"]] == list(range(n + 1))
             assert n not in acknowledged or one.pending_writes == [("task", "a", n)]
+
+
+async def test_a_staged_thread_that_somebody_else_opened_meanwhile_is_gone_on_with(tmp_path: Path) -> None:
+    async def nothing() -> None: ...
+
+    async with SqliteSaver.open(tmp_path / "s.db") as one, SqliteSaver.open(tmp_path / "s.db") as two:
+        first, second = checkpoint("0001", {"a": 1}), checkpoint("0002", {"a": 2})
+        first["channel_versions"], second["channel_versions"] = {"a": 1}, {"a": 2}
+        with one.stage(at("t"), before=nothing) as stage:
+            await stage.put(None, first, {"step": 1}, {"a": 1}, ("run", b"noted"))
+            await Thread(two, "other").put({"a": 0})
+            await Thread(two).put({"a": 9})
+            await stage.put("0001", second, {"step": 2}, {"a": 2}, ("run", b""))
+            await stage.durable()
+        found = [each.checkpoint["id"] async for each in two.alist(at("t"))]
+        notes = await asyncio.to_thread(two.notes_now, "t", "run")
+
+    assert (found, notes) == (["0002", "0001"], [b"noted"])

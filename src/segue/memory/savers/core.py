@@ -64,6 +64,13 @@ class Shared:
             self._free[name] = (first + 1, end)
             return first
 
+    def keep_thread(self, key: tuple[str, str], number: int) -> None:
+        """Remember the number of a thread that is there."""
+        if len(self.threads) >= _THREADS:
+            for old in list(self.threads)[: _THREADS // 2]:
+                self.threads.pop(old, None)
+        self.threads[key] = number
+
     def forget(self, tenant: str, thread: str) -> None:
         """Drop what is known of a thread: somebody else changed it."""
         self.cache.forget(tenant, thread)
@@ -125,15 +132,26 @@ class Core:
         raise _contended(place)
 
     def stage(
-        self, place: Place, parent_id: str | None, checkpoint: Any, metadata: Any, new_versions: Any
+        self, place: Place, thread: int, parent_id: str | None, checkpoint: Any, metadata: Any, new_versions: Any
     ) -> Steps[tuple[int, list[Statement]]]:
-        """The thread's number, and what stores a checkpoint, for the caller to run; it is taken to be stored now."""
+        """The thread's number, and what stores a checkpoint, for the caller to run; it is taken to be stored now.
+
+        `thread` is the number where it is known, else 0: a new thread's row comes with its first checkpoint, and
+        clashes where it is there by then.
+        """
         shared = self.shared
         parent = yield from self._parent(place, parent_id, checkpoint, new_versions)
-        thread = parent.thread if parent is not None else (yield from self.thread(place))
+        opening: list[Statement] = []
+        if parent is not None:
+            thread = parent.thread
+        elif not thread and not (thread := shared.threads.get(place[:2], 0)):
+            yield from shared.reserve("thread", 1)
+            thread = shared.number("thread")
+            opening.append((schema.OPEN_THREAD, (thread, *place[:2])))
         yield from shared.reserve("lineage", 3 * len(checkpoint.get("channel_values") or ()) + 4)
         with shared.cache.lock:
             draft = self._draft(place, thread, parent)
+            draft.statements += opening
             head = draft.checkpoint(checkpoint, metadata, new_versions, parent_id, ())
             draft.committed()
             shared.cache.put(place, head, instead_of=parent_id)
@@ -237,10 +255,7 @@ class Core:
             new = (schema.NEW_THREAD, (self.shared.number("thread"), *key))
             rows = yield from together([new, (schema.THREAD, key)])
             known = int(rows[1][0][0])
-            if len(self.shared.threads) >= _THREADS:
-                for old in list(self.shared.threads)[: _THREADS // 2]:
-                    self.shared.threads.pop(old, None)
-            self.shared.threads[key] = known
+            self.shared.keep_thread(key, known)
         return known
 
     def _draft(self, place: Place, thread: int, parent: Head | None, *, fresh: bool = False) -> Draft:

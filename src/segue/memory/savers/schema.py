@@ -124,6 +124,7 @@ RESERVE = "UPDATE segue_numbers SET next = next + ? WHERE name = ? RETURNING nex
 THREAD = "SELECT no FROM segue_threads WHERE tenant = ? AND thread = ?"
 THREADS = "SELECT thread, no FROM segue_threads WHERE tenant = ?"
 NEW_THREAD = "INSERT INTO segue_threads (no, tenant, thread) VALUES (?, ?, ?) ON CONFLICT (tenant, thread) DO NOTHING"
+OPEN_THREAD = "INSERT INTO segue_threads (no, tenant, thread) VALUES (?, ?, ?)"
 DROP_THREAD = "DELETE FROM segue_threads WHERE tenant = ? AND thread = ?"
 RENUMBER = "UPDATE segue_threads SET no = ? WHERE no = ?"
 

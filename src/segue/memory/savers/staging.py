@@ -127,7 +127,7 @@ class Stage:
         if self._writing is not None or len(self._puts) >= _MOST:
             await self.durable()
         self._thread, statements = await self._run(
-            self._core.stage(self.place, parent, checkpoint, metadata, new_versions)
+            self._core.stage(self.place, self._thread, parent, checkpoint, metadata, new_versions)
         )
         self._statements += statements
         self._puts.append((parent, checkpoint, metadata, new_versions))
@@ -165,7 +165,7 @@ class Stage:
 
     async def write(self, soon: bool) -> None:
         """Write what was put, in one transaction."""
-        puts, statements, notes = self._puts, self._statements, self._notes
+        puts, statements, notes, thread = self._puts, self._statements, self._notes, self._thread
         self._puts, self._statements, self._notes = [], [], []
         self._staging.drop(self)
         try:
@@ -177,17 +177,23 @@ class Stage:
                 if notes:
                     statements.append(self._noted(notes))
                 await self._database.transaction([*statements, *self._staging.overdue()], soon=soon, seen_s=SEEN_S)
+                self._core.shared.keep_thread(self.place[:2], thread)
         except Clash:  # somebody else changed the thread's rows: once more, each on what is there now
-            self._core.shared.forget(*self.place[:2])
+            self._lost()
             await self._again(puts, notes)
         except asyncio.CancelledError:  # nobody knows whether it was written: once more, for whoever asks next
-            self._core.shared.forget(*self.place[:2])
+            self._lost()
             self._puts[:0], self._notes[:0] = puts, notes
             self._broken = True
             raise
         except StoreError:
-            self._core.shared.forget(*self.place[:2])
+            self._lost()
             raise
+
+    def _lost(self) -> None:
+        """Nothing that was thought to be known of the thread holds."""
+        self._core.shared.forget(*self.place[:2])
+        self._thread = 0
 
     async def _again(self, puts: Sequence[Put], notes: Sequence[Note]) -> None:
         for parent, checkpoint, metadata, new_versions in puts:

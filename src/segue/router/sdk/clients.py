@@ -65,7 +65,7 @@ class OwnClients:
         self._name = name
         self._settings = settings
         self._environ = environ
-        self._held = PerLoop(self._life, is_closed=lambda client: client.is_closed())
+        self._held = PerLoop(lambda: _life(settings), is_closed=lambda client: client.is_closed())
 
     async def get(self) -> AsyncOpenAI:
         """The client of the running event loop."""
@@ -83,12 +83,13 @@ class OwnClients:
         """Close the client of the running event loop."""
         await self._held.aclose()
 
-    async def _life(self) -> AsyncGenerator[AsyncOpenAI]:
-        client = _made(self._settings)
-        try:
-            yield client
-        finally:
-            await client.close()
+
+async def _life(settings: DeploymentSettings) -> AsyncGenerator[AsyncOpenAI]:
+    client = _made(settings)
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 def _made(settings: DeploymentSettings) -> AsyncOpenAI:
