@@ -75,3 +75,20 @@ async def test_variables_that_it_sets_are_its_own() -> None:
     assert await Call(plain, (), {"a": 2}, awaited=True).ended(1.0)
 
     assert SAID.get() == "nothing"
+
+
+async def test_others_have_their_turn_though_nothing_waits() -> None:
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    for _ in range(80):
+        await Call(plain, (), {}, awaited=True).ended(1.0)
+    beside.cancel()
+
+    assert turns >= 10

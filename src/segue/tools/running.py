@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 import dis
 import inspect
+import itertools
 import types
 from collections.abc import Callable
 from functools import lru_cache
@@ -25,6 +26,9 @@ from segue.tools.tool import Tool
 
 CANCEL_GRACE_S = 1.0
 """How long a tool that was told to stop may take to do so, before it is left behind."""
+_TURN_EVERY = 8
+"""After so many calls that took no turn of the loop, others have theirs: models may answer at once, too."""
+_AT_ONCE = itertools.count(1)
 _BUBBLES = frozenset({"GraphInterrupt", "GraphBubbleUp", "NodeInterrupt", "ParentCommand", "GraphDrained"})
 """LangGraph's own signals: an agent used as a tool may wait for a person."""
 
@@ -72,6 +76,8 @@ class Call:
         With `patient` a thread is given the grace to come to its own end.
         """
         if self.task.done():
+            if not next(_AT_ONCE) % _TURN_EVERY:
+                await asyncio.sleep(0)
             return self.trusted
         try:
             await self._waited(limit_s)
