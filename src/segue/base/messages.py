@@ -243,7 +243,7 @@ def append(left: list[Message] | None, right: Any) -> list[Message]:
     while tool calls are still open - a run was cancelled - those calls are closed first.
     """
     old = left or []
-    items = right if isinstance(right, list | tuple) else [right]
+    items = right if isinstance(right, (list, tuple)) else [right]
     new = [coerce(item) for item in items if item is not None]
     if not old:
         return new
@@ -251,7 +251,7 @@ def append(left: list[Message] | None, right: Any) -> list[Message]:
     new = [message for message in new if message.get("id") not in known]
     closing = closed(old) if new and new[0]["role"] == "user" else []
     grown = [*old, *closing, *new]
-    known.update(message.get("id") for message in grown[len(old) :])
+    known.update([message.get("id") for message in grown[len(old) :]])
     _KNOWN.grown(grown, known)
     return grown
 

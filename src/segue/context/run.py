@@ -65,6 +65,10 @@ class Generator(Protocol):
         """What a generation by a route may come to."""
         ...
 
+    async def context_tokens(self, route: Any = None) -> int | None:
+        """The longest conversation that a route takes; `None` where that is not known."""
+        ...
+
 
 Authorize = Callable[[Any, dict[str, Any], "RunContext[Any]"], Awaitable[Decision]]
 """The gate as a port: `(tool, validated arguments, ctx) -> Decision`. `tools.execution` calls it before a tool runs."""

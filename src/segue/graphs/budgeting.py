@@ -6,8 +6,7 @@ budget ends fails its task; the run goes on. Those who work before an answer is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from segue.base.budget import Budget, Meter
@@ -44,20 +43,29 @@ def before_answer(ctx: RunContext[Any], name: str) -> RunContext[Any]:
     return _at(ctx, Meter(parent=ctx.meter, name=name, keep=keep, deadline=deadline))
 
 
-@contextmanager
-def in_budget(budget: Budget | None, state: Mapping[str, Any], ctx: RunContext[Any]) -> Iterator[Spent]:
+class in_budget:  # noqa: N801 - reads as a function, and is entered at each step
     """Around a node of one who may have a budget of its own: goes on from what was spent before a stop.
 
     Gives a function that says what the node writes into its state of it. Where the run is stopped inside, the error is
     given what had been said until then.
     """
-    if budget is not None:
-        ctx.meter.restore(state.get("spent"))
-    try:
-        yield lambda: {"spent": ctx.meter.spending()} if budget is not None else {}
-    except RunStopped as stopped:
-        stopped.partial = stopped.partial or said_last(state.get("messages", ()))
-        raise
+
+    __slots__ = ("_budget", "_ctx", "_state")
+
+    def __init__(self, budget: Budget | None, state: Mapping[str, Any], ctx: RunContext[Any]) -> None:
+        self._budget, self._state, self._ctx = budget, state, ctx
+
+    def __enter__(self) -> Spent:
+        if self._budget is not None:
+            self._ctx.meter.restore(self._state.get("spent"))
+        return self._spent
+
+    def __exit__(self, kind: object, error: BaseException | None, where: object) -> None:
+        if isinstance(error, RunStopped):
+            error.partial = error.partial or said_last(self._state.get("messages", ()))
+
+    def _spent(self) -> dict[str, Any]:
+        return {} if self._budget is None else {"spent": self._ctx.meter.spending()}
 
 
 def ends_run(stopped: RunStopped, name: str, ctx: RunContext[Any]) -> bool:

@@ -21,6 +21,9 @@ PUSH = "__pregel_push"
 """What LangGraph names as the trigger of a task that a `Send` started."""
 
 
+_SIZED = (str, bytes, list, tuple, dict, set)
+
+
 def branch_channel(target: str) -> str:
     """The channel of edges, conditions and gotos to a node, as LangGraph names it."""
     return f"branch:to:{target}"
@@ -105,10 +108,7 @@ def sizes(update: Any) -> dict[str, int]:
     """The keys of a state update with the size of each value."""
     if not isinstance(update, dict):
         return {}
-    return {
-        str(key): len(value) if isinstance(value, str | bytes | list | tuple | dict | set) else 1
-        for key, value in update.items()
-    }
+    return {str(key): len(value) if isinstance(value, _SIZED) else 1 for key, value in update.items()}
 
 
 def structural(target: str, edges: Iterable[tuple[str, str]], ends: Mapping[str, Sequence[str]]) -> str:

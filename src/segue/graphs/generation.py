@@ -171,7 +171,7 @@ def _request(
     output_schema: Mapping[str, Any] | None,
 ) -> GenerationRequest:
     sent = [_system(speaker.instructions), *messages] if speaker.instructions else list(messages)
-    estimate = sum(message.get("tokens", 0) for message in sent)
+    estimate = sum([message.get("tokens", 0) for message in sent])
     if speaker.tools:
         estimate += speaker.tools_tokens if speaker.tools_tokens >= 0 else json_tokens(speaker.tools)
     if output_schema:

@@ -57,6 +57,7 @@ class GuardNodes:
 
     def __init__(self, rails: Sequence[Rail], name: str, entry: str, *, prefix: str = "") -> None:
         self.rails = rails
+        self._at_output = at_output(rails)
         self.name = name
         self.entry = entry
         self.before_entry = f"{prefix}guard_input" if standing(rails, "input") else entry
@@ -65,7 +66,7 @@ class GuardNodes:
 
     def at(self, ctx: RunContext[Any]) -> RunContext[Any]:
         """The context of a node that generates: what it says is shown as the rails at the output want it."""
-        return ctx.at(agent=self.name, shows=(*ctx.shows, *at_output(self.rails)))
+        return ctx.at(agent=self.name, shows=(*ctx.shows, *self._at_output))
 
     def draw(self, graph: Graph) -> None:
         """Add the nodes for input and output, and the edge from the start."""

@@ -139,7 +139,8 @@ class ThreadRecall:
             case Summarise(after=after, keep=keep):
                 limit = Limit(messages=after, block=1 - keep / after)
             case None:
-                limit = Limit(tokens=None if learned else await _fitting(ctx, speaker))
+                tokens = None if learned else await _fitting(ctx, speaker)
+                limit = _UNBOUNDED if tokens is None else Limit(tokens=tokens)
             case _ as never:
                 assert_never(never)
         if learned is not None:
@@ -182,6 +183,8 @@ class Limit:
 
         The current turn is never cut, however long it is.
         """
+        if self is _UNBOUNDED:
+            return start
         count, tokens = len(messages) - start, 0
         if self.tokens is not None:
             tokens = sum(messages[at].get("tokens", 0) for at in range(start, len(messages)))
@@ -199,6 +202,9 @@ class Limit:
         return few and (self.tokens is None or tokens <= self.tokens * share)
 
 
+_UNBOUNDED = Limit()
+
+
 def turn_start(messages: Sequence[Message]) -> int:
     """Where the current turn begins: at what the person said last."""
     return next((at for at in range(len(messages) - 1, -1, -1) if messages[at]["role"] == "user"), 0)
@@ -208,7 +214,7 @@ async def _fitting(ctx: RunContext[Any], speaker: Speaker) -> int | None:
     """The tokens that a conversation may take with this speaker's model; `None` where its context is not known."""
     router = ctx.services.router
     try:
-        forecast = await router.forecast(router.resolve(speaker.model), speaker=speaker.name, input_tokens=0)
+        tokens = await router.context_tokens(router.resolve(speaker.model))
     except EndpointError:  # the generation itself will say so
         return None
-    return None if forecast.context_tokens is None else int(forecast.context_tokens * CONTEXT_SHARE)
+    return None if tokens is None else int(tokens * CONTEXT_SHARE)

@@ -55,6 +55,12 @@ class Lane:
         self._reads = {name: tuple(graph.nodes[name].channels) for name in nodes}
         self._ends = {name: tuple(graph.builder.nodes[name].ends or ()) for name in nodes}
         self._branches = {name: branch_channel(name) for name in nodes}
+        self._writers = {name: (self._branches[name],) for name in nodes}
+        self._others = {
+            (name, target): tuple(each for each in ends if each != target)
+            for name, ends in self._ends.items()
+            for target in ends
+        }
         self._named = {name: (name.encode(), f"{name}{_PULL}{self._branches[name]}".encode()) for name in nodes}
 
     async def run(
@@ -140,7 +146,7 @@ class Lane:
         place = f"{node}:{task_id}"
         with span:
             inside = ctx.at(span_id=span.span_id, place=place, interrupt=ask, durable=ride.durable)
-            token = var_child_runnable_config.set(task_config(ride, inside, place))
+            token = var_child_runnable_config.set(task_config(ride, inside, place, self._writers[node]))
             try:
                 came_to = await self._nodes[node](ride.values(self._reads[node]), inside)
             finally:
@@ -151,7 +157,9 @@ class Lane:
                 span.attributes["segue.changed"] = changed
         target = str(came_to.goto)
         await ride.step_to(node, trigger, update, self._branches.get(target))
-        others = tuple(name for name in self._ends[node] if name != target)
+        others = self._others.get((node, target))
+        if others is None:
+            others = self._ends[node]
         return target, Departure(
             source=node, target=target, kind="goto", reason=came_to.because, not_taken=others, changed=changed
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 
@@ -19,6 +20,8 @@ from segue.base.quick import quick
 LONGEST_CYCLE = 3
 """Replies that a cycle may consist of."""
 _NOTICE = "error: this is a loop:"
+_SHORT = 512
+"""Up to so many characters arguments are remembered as they were read."""
 
 
 @quick
@@ -100,7 +103,16 @@ def _plain(calls: Sequence[ToolCall]) -> tuple[tuple[str, str], ...]:
 
 
 def _canonical(arguments: str) -> str:
-    """The arguments, however they were spaced and ordered."""
+    """The arguments, however they were spaced and ordered; what goes round comes again."""
+    return _short_canonical(arguments) if len(arguments) <= _SHORT else _read(arguments)
+
+
+@lru_cache(maxsize=256)
+def _short_canonical(arguments: str) -> str:
+    return _read(arguments)
+
+
+def _read(arguments: str) -> str:
     try:
         return orjson.dumps(orjson.loads(arguments or "{}"), option=orjson.OPT_SORT_KEYS).decode()
     except (ValueError, TypeError):

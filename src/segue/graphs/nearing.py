@@ -40,11 +40,9 @@ class Low:
 
 def low_limits(ctx: RunContext[Any], input_tokens: int, input_usd: float) -> list[Low]:
     """The limits of which little will be left once the input of the next generation is paid, tightest of each kind."""
-    takes: dict[str, float] = {
-        "model_calls": 0, "tool_calls": 0, "tokens": input_tokens, "cost_usd": input_usd
-    }  # fmt: skip
+    takes = (("model_calls", 0), ("tool_calls", 0), ("tokens", input_tokens), ("cost_usd", input_usd))
     found, bounds = [], ctx.meter.bounds()
-    for name, take in takes.items():
+    for name, take in takes:
         if name in bounds and (held := ctx.meter.left(name)):
             each = held[0] if len(held) == 1 else min(held, key=lambda one: one.unspent / one.limit)
             left = max(0.0, each.unspent - take)
@@ -55,11 +53,13 @@ def low_limits(ctx: RunContext[Any], input_tokens: int, input_usd: float) -> lis
 
 
 def _late(ctx: RunContext[Any]) -> list[Low]:
-    now = ctx.services.clock.monotonic()
     for meter in ctx.meter.chain():
         limit, deadline = meter.budget.wall_s, meter.deadline if meter.parent is not None else ctx.deadline
-        if limit is not None and deadline is not None and deadline - now <= LITTLE * limit:
-            return [Low(limit="wall_s", of=limit, left=max(0.0, deadline - now), last=False)]
+        if limit is None or deadline is None:
+            continue
+        left = deadline - ctx.services.clock.monotonic()
+        if left <= LITTLE * limit:
+            return [Low(limit="wall_s", of=limit, left=max(0.0, left), last=False)]
     return []
 
 

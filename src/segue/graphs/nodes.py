@@ -206,13 +206,14 @@ def record_edge(departure: Departure, ctx: RunContext[Any], task_id: str, span_i
         "segue.graph_task": task_id,
     }
     reason = departure.reason or _plain_reason(departure)
-    more = {
-        "segue.edge.reason": reason,
-        "segue.edge.value": departure.value,
-        "segue.edge.not_taken": list(departure.not_taken),
-        "segue.edge.changed": departure.changed,
-    }
-    attributes |= {key: value for key, value in more.items() if value}
+    if reason:
+        attributes["segue.edge.reason"] = reason
+    if departure.value:
+        attributes["segue.edge.value"] = departure.value
+    if departure.not_taken:
+        attributes["segue.edge.not_taken"] = list(departure.not_taken)
+    if departure.changed:
+        attributes["segue.edge.changed"] = departure.changed
     ns = int(at * 1e9)
     ctx.services.tracer.record(
         SpanRow(

@@ -47,8 +47,8 @@ class Ride:
     """One run on its way."""
 
     __slots__ = (
-        "_base", "_metadata", "_notes", "_seen", "_versions", "channels", "config", "ctx", "id", "inputs", "log",
-        "saver", "stage", "step", "task",
+        "_base", "_metadata", "_newest", "_notes", "_seen", "_versions", "channels", "config", "ctx", "id", "inputs",
+        "log", "saver", "stage", "step", "task",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +76,7 @@ class Ride:
         self._notes = notes if saver is not None else None
         if self._notes is not None:
             self._notes.take_along()
+        self._newest = max(self._versions.values(), default=0)
         self._base = new_span_id()
         self.stage = None if saver is None else saver.stage(config, before=self._decided)
 
@@ -152,7 +153,8 @@ class Ride:
             await audit.settle_soon()
 
     def _next(self) -> int:
-        return max(self._versions.values(), default=0) + 1
+        self._newest += 1
+        return self._newest
 
     async def _put(self, source: str, passing: Mapping[str, Any], updated: list[str], fresh: dict[str, int]) -> None:
         step, parent, versions = self.step, self.id, dict(self._versions)
@@ -180,14 +182,12 @@ class Ride:
         await self.stage.put(parent or None, checkpoint, metadata, fresh, (self.ctx.run_id, note))
 
 
-def task_config(ride: Ride, ctx: RunContext[Any], place: str) -> Any:
+def task_config(ride: Ride, ctx: RunContext[Any], place: str, triggers: tuple[str, ...]) -> Any:
     """What code inside a task finds as its config: what LangGraph would have put there."""
     task_id, node = ride.task
     writes: list[tuple[str, Any]] = []
     pad = _scratchpad(None, [], task_id, place, None, ride.step, ride.step)
-    read = partial(
-        local_read, pad, ride.channels, {}, PregelTaskWrites((_PULL, node), node, writes, (branch_channel(node),))
-    )
+    read = partial(local_read, pad, ride.channels, {}, PregelTaskWrites((_PULL, node), node, writes, triggers))
     return {
         "configurable": {
             **(ride.config.get("configurable") or {}),

@@ -25,7 +25,9 @@ class Seen:
         self._chars = 0
         self._whole = whole
         self._silent = ctx.quiet or (bool(ctx.shows) and (whole or not streams(ctx.shows)))
-        self._guard = self._new_guard()
+        self._guarded = not self._silent and bool(ctx.shows)
+        self._guard: StreamGuard | None = None
+        """From the first text on: most replies only ask for tools."""
         self._waiting: list[str] = []
         self._pump: asyncio.Task[None] | None = None
         self.lost = 0
@@ -41,8 +43,8 @@ class Seen:
         match delta:
             case TextDelta(text=text):
                 self._chars += len(text)
-                if self._guard is not None:
-                    self._hold(self._guard, text)
+                if self._guarded:
+                    self._hold(text)
                 elif not self._silent:
                     self._show(text)
             case Reset(reason=reason):
@@ -56,6 +58,9 @@ class Seen:
     async def end(self, text: str) -> str:
         """The answer is whole, and this its text: show what is still held. What of it may be told comes back."""
         guard = self._guard
+        if guard is None and self._guarded:
+            self._ctx.told[self._ctx.task_id] = ""
+            return ""
         if guard is None and self._ctx.shows and self._whole:
             return ""  # what stands in data is known to its own rails only, decoded
         if guard is None:
@@ -72,12 +77,10 @@ class Seen:
         if self._pump is not None:
             self._pump.cancel()
 
-    def _new_guard(self) -> StreamGuard | None:
-        if self._silent or not self._ctx.shows:
-            return None
-        return StreamGuard(self._ctx.shows, self._ctx, agent=self._agent)
-
-    def _hold(self, guard: StreamGuard, text: str) -> None:
+    def _hold(self, text: str) -> None:
+        guard = self._guard
+        if guard is None:
+            guard = self._guard = StreamGuard(self._ctx.shows, self._ctx, agent=self._agent)
         self._waiting.append(text)
         if (self._pump is None or self._pump.done()) and guard.wants(sum(map(len, self._waiting))):
             self._pump = asyncio.get_running_loop().create_task(self._feed(guard))
@@ -91,12 +94,12 @@ class Seen:
                 self._show(shown)
 
     def _reset(self, reason: str) -> None:
-        shown = not self._silent
+        shown = not self._silent and not self._guarded
         if self._guard is not None:
             self.stop()
             shown = bool(self._guard.shown)
             self._waiting.clear()
-            self._pump, self._guard = None, self._new_guard()
+            self._pump = self._guard = None
         if shown:
             self._ctx.emit(TextReset(at=self._ctx.now(), reason=reason, **self._at()))
 

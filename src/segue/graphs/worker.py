@@ -24,7 +24,7 @@ from segue.graphs.budgeting import in_budget
 from segue.graphs.call_ids import with_fresh_ids
 from segue.graphs.generation import Speaker, generate
 from segue.graphs.graph import Graph
-from segue.graphs.guarding import GuardNodes, badges, inspector
+from segue.graphs.guarding import GuardNodes, badges, inspector, standing
 from segue.graphs.history import Mark, ThreadRecall
 from segue.graphs.loops import notices
 from segue.graphs.specs import WorkerSpec
@@ -70,14 +70,14 @@ class WorkerOutput(TypedDict, total=False):
 def worker_graph(spec: WorkerSpec) -> Graph:
     """Draw the graph of one agent."""
     guards = GuardNodes(spec.rails, spec.name, "generate")
+    inspects = standing(spec.rails, "tool_call", "tool_result")
 
     async def generate_node(state: WorkerState, ctx: RunContext[Any]) -> Goto:
         return led(await generate_step(spec, state, guards.at(ctx)), END, guards.after_answer)
 
     async def act_node(state: WorkerState, ctx: RunContext[Any]) -> Goto:
-        return await act_step(
-            spec, state, ctx.at(agent=spec.name, interrupt=ask, inspect=inspector(spec.rails, ctx.inspect))
-        )
+        inspect = inspector(spec.rails, ctx.inspect) if inspects else ctx.inspect
+        return await act_step(spec, state, ctx.at(agent=spec.name, interrupt=ask, inspect=inspect))
 
     graph = Graph(WorkerState, budget=spec.budget, input_schema=WorkerInput, output_schema=WorkerOutput)
     graph.about = {"generate": spec, "act": spec}
@@ -95,7 +95,12 @@ async def generate_step(spec: WorkerSpec, state: WorkerState, ctx: RunContext[An
     recall = ThreadRecall(spec.history, state.get("history"))
     with in_budget(spec.budget, state, ctx) as spent:
         step = await _generate(spec, state, recall, ctx)
-    return Goto(step.goto, update={**(step.update or {}), **recall.update(), **spent()}, because=step.because)
+    return _with(step, {**recall.update(), **spent()})
+
+
+def _with(step: Goto, more: dict[str, Any]) -> Goto:
+    """The step, writing more into the state."""
+    return Goto(step.goto, update={**(step.update or {}), **more}, because=step.because) if more else step
 
 
 async def _generate(spec: WorkerSpec, state: WorkerState, recall: ThreadRecall, ctx: RunContext[Any]) -> Goto:
@@ -141,7 +146,7 @@ async def act_step(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -
     """
     with in_budget(spec.budget, state, ctx) as spent:
         step = await _act(spec, state, ctx)
-    return Goto(step.goto, update={**(step.update or {}), **spent()}, because=step.because)
+    return _with(step, spent())
 
 
 async def _act(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:

@@ -71,15 +71,15 @@ async def judge(rails: Iterable[Rail], subject: Subject, ctx: RunContext[Any]) -
     first, said = subject, list[Said]()
     asked: Ask | None = None
     rewritten: Rewrite | None = None
-    monotonic, nests = ctx.services.clock.monotonic, ctx.services.tracer.bridged
+    monotonic, nests, place = ctx.services.clock.monotonic, ctx.services.tracer.bridged, subject.place
     started = monotonic()
     for rail in rails:
-        if subject.place not in rail.places:
+        if place not in rail.places:
             continue
         if not nests and _is_plain(type(rail)):
             begin_ns = time.time_ns()
-            verdict, subject = _seen(cast(TextRail, rail), subject)
-            told = _told(verdict)
+            verdict, subject = _seen(rail, subject)
+            told = "allow" if verdict is ALLOW else _told(verdict)
             _record(rail, subject, verdict, told, begin_ns, ctx)
         else:
             with _span(rail, subject, ctx) as span:
@@ -121,7 +121,7 @@ def _note(rail: Rail, subject: Subject, told: str, rule: str, ctx: RunContext[An
         whose = ctx.principal
         audit.record(
             Decided(
-                "rail", told, ctx.now(), whose.tenant, whose.user, ctx.run_id, ctx.thread_id,
+                "rail", told, ctx.services.clock.now(), whose.tenant, whose.user, ctx.run_id, ctx.thread_id,
                 subject.agent or ctx.agent, ctx.task_id, ctx.tool_call_id, subject.tool, subject.effect,
                 subject.place, rule or rail.name,
             )
@@ -149,10 +149,11 @@ def _record(rail: Rail, subject: Subject, verdict: Decision, told: str, begin_ns
     if subject.tool:
         attributes["segue.tool"] = subject.tool
     attributes["segue.verdict"] = told
-    if verdict.reason:
-        attributes["segue.reason"] = verdict.reason
-    if verdict.rule:
-        attributes["segue.rule"] = verdict.rule
+    if verdict is not ALLOW:
+        if verdict.reason:
+            attributes["segue.reason"] = verdict.reason
+        if verdict.rule:
+            attributes["segue.rule"] = verdict.rule
     ctx.services.tracer.record(
         SpanRow(
             ctx.principal.tenant, ctx.trace_id, new_span_id(), ctx.span_id, ctx.run_id, "verdict", rail.name,
@@ -174,7 +175,7 @@ def _is_plain(kind: type[Rail]) -> bool:
 async def looked(rail: Rail, subject: Subject, ctx: RunContext[Any] | None) -> tuple[Decision, Subject]:
     """What one rail says, and the subject that the next one looks at; nothing of it is written down."""
     if _is_plain(type(rail)):
-        return _seen(cast(TextRail, rail), subject)
+        return _seen(rail, subject)
     try:
         shown = replace(subject, value=copy.deepcopy(subject.value))  # it may not change what the others see
         return _taken(await _within(rail, shown, cast(RunContext[Any], ctx)), subject)
@@ -182,7 +183,7 @@ async def looked(rail: Rail, subject: Subject, ctx: RunContext[Any] | None) -> t
         return _failure(rail, error), subject
 
 
-def _seen(rail: TextRail, subject: Subject) -> tuple[Decision, Subject]:
+def _seen(rail: Any, subject: Subject) -> tuple[Decision, Subject]:
     try:
         said = rail.seen(subject)
         return (said, subject) if said is ALLOW else _taken(said, subject)

@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -117,6 +118,7 @@ class FileLocks:
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
+        self._prefix = os.path.join(folder, "")
         self._turns = Turns()
         self._swept = False
 
@@ -158,20 +160,20 @@ class FileLocks:
     def holder_now(self, name: str) -> Holder | None:
         """Who took the name last, as far as it says so."""
         with suppress(OSError, ValueError, TypeError):
-            return Holder(**json.loads(self._path(name).read_bytes()))
+            return Holder(**json.loads(Path(self._path(name)).read_bytes()))
         return None
 
-    def _path(self, name: str) -> Path:
-        return self.folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"
+    def _path(self, name: str) -> str:
+        return f"{self._prefix}{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"
 
-    async def _wait(self, path: Path) -> int:
+    async def _wait(self, path: str) -> int:
         pause = _FIRST_PAUSE_S
         while (file := self._take(path)) is None:
             await asyncio.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
         return file
 
-    def _take(self, path: Path) -> int | None:
+    def _take(self, path: str) -> int | None:
         """The open and locked file, or `None` where somebody else holds it."""
         try:
             if not self._swept:
@@ -182,7 +184,7 @@ class FileLocks:
             raise StoreError(f"the lock {path} cannot be opened: {error.strerror}.") from error
         if try_lock(file) and _is_at(file, path):
             with suppress(OSError):  # a full disk: the lock holds without the note
-                os.write(file, json.dumps(asdict(this_process())).encode().ljust(_NOTE_BYTES))
+                os.write(file, _note(os.getpid(), int(time.time())))
             return file
         os.close(file)
         return None
@@ -193,7 +195,7 @@ class FileLocks:
         old = time.time() - _OLD_S
         for path in islice(self.folder.glob("*.lock"), _SWEPT_AT_ONCE):
             with suppress(OSError):
-                if path.stat().st_mtime < old and (file := self._take(path)) is not None:
+                if path.stat().st_mtime < old and (file := self._take(str(path))) is not None:
                     os.unlink(path)
                     os.close(file)
 
@@ -219,10 +221,20 @@ def is_gone(name: str) -> bool:
 
 def this_process() -> Holder:
     """This process, from now on."""
-    return Holder(pid=os.getpid(), host=socket.gethostname(), since=datetime.now(UTC).isoformat(timespec="seconds"))
+    return _holder(os.getpid(), int(time.time()))
 
 
-def _is_at(file: int, path: Path) -> bool:
+def _holder(pid: int, at_s: int) -> Holder:
+    return Holder(pid=pid, host=socket.gethostname(), since=datetime.fromtimestamp(at_s, UTC).isoformat())
+
+
+@lru_cache(maxsize=1)
+def _note(pid: int, at_s: int) -> bytes:
+    """What stands in the file of a lock: who took it; the same for all that are taken in one second."""
+    return json.dumps(asdict(_holder(pid, at_s))).encode().ljust(_NOTE_BYTES)
+
+
+def _is_at(file: int, path: str) -> bool:
     """Whether the open file still stands at its path, and was not swept away in between."""
     try:
         return os.path.samestat(os.fstat(file), os.stat(path))

@@ -69,7 +69,8 @@ class RouterChatModel(BaseChatModel):
         """The router behind it."""
         held = self.__pydantic_private__  # pydantic looks for a private attribute everywhere else first
         assert held is not None
-        return cast(RouterCore, held["_core"])
+        core: RouterCore = held["_core"]
+        return core
 
     @property
     def _llm_type(self) -> str:

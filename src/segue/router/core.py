@@ -203,6 +203,18 @@ class RouterCore:
             max_output_tokens=max_output_tokens, priced=priced,
         )  # fmt: skip
 
+    async def context_tokens(self, route: str | None = None) -> int | None:
+        """The longest conversation that a deployment of the route takes; `None` where none of them says.
+
+        Raises:
+            BadInput: There is no such route; the message lists those that exist.
+        """
+        found = 0
+        for each in self._routes.reached(self._routes.name(route)):
+            for name in self._routes.held[each].deployments:
+                found = max(found, self._deployments[name].context_tokens or 0)
+        return found or None
+
     def add_model(self, name: str, model: Any) -> str:
         """Take in a deployment, its settings, or a LangChain chat model, under a name and a route of that name.
 

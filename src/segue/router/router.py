@@ -105,6 +105,10 @@ class Router(RouterChatModel):
         """What a generation by a route may come to; see `RouterCore.forecast`."""
         return await self.core.forecast(route, **asked)
 
+    async def context_tokens(self, route: str | None = None) -> int | None:
+        """The longest conversation that a route takes; see `RouterCore.context_tokens`."""
+        return await self.core.context_tokens(route)
+
     def as_chat_model(self, route: str | None = None) -> RouterChatModel:
         """One route as a LangChain chat model.
 

@@ -153,6 +153,11 @@ def ledgered(tool: Tool | None) -> bool:
     return tool is None or (tool.effect != "read" and not tool.delegates)
 
 
+def is_keyed(tool: Tool | None) -> bool:
+    """Whether anybody learns how a call of this tool is recognised: the ledger, or a function that sees the context."""
+    return tool is None or tool.effect != "read" or tool.takes_ctx or tool.delegates
+
+
 def failed(call: ToolCall, tool: Tool | None, why: str) -> ToolResult:
     """A failed result, which the model reads."""
     return ToolResult(call=call, tool=tool, content=f"error: {paired(why)}", failed=True)

@@ -21,7 +21,7 @@ from segue.context.effects import Effect
 from segue.context.events import ToolCalled, ToolFinished
 from segue.context.run import RunContext
 from segue.tools.asking import ask, asked_together
-from segue.tools.calls import Judged, Prepared, Ready, ToolResult, deliveries, failed
+from segue.tools.calls import Judged, Prepared, Ready, ToolResult, deliveries, failed, is_keyed
 from segue.tools.effects import key_of, known, look_up, once, recall
 from segue.tools.judging import fitted, judge, prepare
 from segue.tools.running import bubbles, repeatable
@@ -46,7 +46,9 @@ async def execute_tool_calls(
         RunStopped: The budget does not allow all of the calls; none of them ran.
         StoreError: The effect ledger cannot be read or written.
     """
-    held, names = {tool.name: tool for tool in tools}, deliveries(calls, ctx)
+    held = {tool.name: tool for tool in tools}
+    keyed = any(is_keyed(held.get(call["function"]["name"])) for call in calls)
+    names = deliveries(calls, ctx) if keyed else [call["id"] for call in calls]
     begun = await recall(calls, names, held, ctx)
     judged: list[Judged] = []
     for call, name in zip(calls, names, strict=True):
@@ -147,7 +149,7 @@ async def _run(item: Ready, ctx: RunContext[Any]) -> ToolResult:
             ))  # fmt: skip
             held.settle(Usage(tool_calls=1))
 
-        key = key_of(item, ctx)
+        key = key_of(item, ctx) if is_keyed(tool) else ""
         inside = ctx.at(
             span_id=span.span_id, tool_call_id=call["id"], tool_name=tool.name, tool_arguments=item.raw,
             idempotency_key=key,

@@ -176,6 +176,9 @@ class AuditLog:
             return False  # `flush` waits for whoever holds it, and says what is wrong
         finally:
             self._lock.release()
+        if self._soon is not None and self._soon[0] is asyncio.get_running_loop():
+            self._soon[1].cancel()  # what it would have written is written
+            self._soon = None
         return True
 
     def _waits(self, milliseconds: int) -> None:
@@ -228,9 +231,10 @@ class AuditLog:
             self._db.execute("BEGIN IMMEDIATE")
             seq, head = self._head()
             rows = []
-            for body in [*(self._rows.body(*self._pending[at]) for at in range(count)), *_gap(lost)]:
+            bodies = [self._rows.body(seq + at, *self._pending[at - 1]) for at in range(1, count + 1)]
+            for body in [*bodies, *_gap(seq + count + 1, lost)]:
                 seq += 1
-                encoded = orjson.dumps({"seq": seq, **body})
+                encoded = orjson.dumps(body)
                 head = chained(self._key, head, encoded)
                 rows.append((seq, bytearray(encoded), bytearray(head)))  # sqlite3 looks for an adapter of bytes
             self._db.executemany("INSERT INTO decisions VALUES (?,?,?)", rows)
@@ -271,8 +275,8 @@ def anchors_of(path: Path) -> Path:
     return path.with_suffix(".anchors")
 
 
-def _gap(lost: int) -> Sequence[dict[str, Any]]:
-    return [{"kind": "gap", "verdict": "lost", "lost": lost}] if lost else []
+def _gap(seq: int, lost: int) -> Sequence[dict[str, Any]]:
+    return [{"seq": seq, "kind": "gap", "verdict": "lost", "lost": lost}] if lost else []
 
 
 def _told(writing: asyncio.Future[None]) -> None:

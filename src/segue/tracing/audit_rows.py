@@ -20,10 +20,10 @@ from segue.tracing.detectors import find_pii, find_secrets
 _NAME = re.compile(r"[\w .:/+-]{0,120}")
 _NAMES_KEPT = 2_048
 _ACTING = ("run_id", "thread_id", "agent", "task_id")
-_OVER = ("call_id", "tool", "effect", "place", "rule", "interrupt_id")
+_OVER = ("tool", "effect", "place", "rule")
 _acting_of = attrgetter("tenant", "user", *_ACTING)
 _over_of = attrgetter(*_OVER)
-_ACTORS_KEPT = 256
+_KEPT = 256
 
 
 class _Names(dict[str, str]):
@@ -49,19 +49,21 @@ class RowMaker:
         self._users = _Names(lambda whose: keyed(key, "user", whose.encode()))
         self._actors: dict[tuple[str, ...], dict[str, str]] = {}
         """What stands in a row of who acts where: decisions of one run share it."""
+        self._overs: dict[tuple[str, ...], dict[str, str]] = {}
+        """What stands in a row of what was decided over: decisions of one rail at one place share it."""
 
-    def body(self, decision: Decided, subject: bytes) -> dict[str, Any]:
-        """What is written of a decision; `subject` are the bytes of what was decided over."""
-        names, acting = self._names, _acting_of(decision)
-        actor = self._actors.get(acting)
-        if actor is None:
-            actor = self._actor(*acting)
+    def body(self, seq: int, decision: Decided, subject: bytes) -> dict[str, Any]:
+        """What is written of a decision in the row of this number; `subject` are the bytes of what was decided over."""
+        acting, over = _acting_of(decision), _over_of(decision)
+        actor = self._actors.get(acting) or self._actor(*acting)
+        what = self._overs.get(over) or self._over(over)
         body: dict[str, Any] = {
-            "at": round(decision.at, 6), "kind": decision.kind, "verdict": decision.verdict, **actor
+            "seq": seq, "at": round(decision.at, 6), "kind": decision.kind, "verdict": decision.verdict, **actor, **what
         }  # fmt: skip
-        for field, value in zip(_OVER, _over_of(decision), strict=True):
-            if value:
-                body[field] = names[str(value)]
+        if decision.call_id:
+            body["call_id"] = self._names[str(decision.call_id)]
+        if decision.interrupt_id:
+            body["interrupt_id"] = self._names[str(decision.interrupt_id)]
         if decision.by:
             body["by"] = self.user(decision.tenant, decision.by)
         if subject:
@@ -72,8 +74,15 @@ class RowMaker:
         """How a user stands in the rows."""
         return self._users[f"{tenant}\x1f{name}"]
 
+    def _over(self, over: tuple[str, ...]) -> dict[str, str]:
+        if len(self._overs) >= _KEPT:
+            self._overs.clear()
+        found = {field: self._names[str(value)] for field, value in zip(_OVER, over, strict=True) if value}
+        self._overs[over] = found
+        return found
+
     def _actor(self, tenant: str, user: str, *acting: str) -> dict[str, str]:
-        if len(self._actors) >= _ACTORS_KEPT:
+        if len(self._actors) >= _KEPT:
             self._actors.clear()
         made = self._actors[tenant, user, *acting] = {"tenant": self._names[str(tenant)]} if tenant else {}
         if user:

@@ -43,9 +43,10 @@ _SCHEMA = in_both(*_RUNS)
 _SCHEMA["postgres"] += ("ALTER TABLE @steps ADD COLUMN IF NOT EXISTS no BIGINT GENERATED ALWAYS AS IDENTITY",)
 _NEW = "INSERT INTO @runs VALUES (?,?,?,?,?,?,?,?) ON CONFLICT (tenant, run_id) DO "
 _KEPT = (
-    "UPDATE SET thread_id = excluded.thread_id, agent = excluded.agent, status = excluded.status,"
-    " started_at = excluded.started_at, updated_at = excluded.updated_at, record = excluded.record"
+    "UPDATE SET agent = excluded.agent, status = excluded.status, updated_at = excluded.updated_at,"
+    " record = excluded.record"
 )
+"""A run's thread and start never change, and an index is touched only by what may."""
 _SPENT = "INSERT INTO @spent VALUES (?,?,?) ON CONFLICT (tenant, run_id) DO UPDATE SET spending = excluded.spending"
 _BLOCK_S = 0.05
 """How long a write may hold up the event loop before it is tried again later."""

@@ -78,6 +78,11 @@ class LazyRouter:
         core = await self._core_for(route)
         return await core.forecast(core.resolve(route), **asked)
 
+    async def context_tokens(self, route: Any = None) -> int | None:
+        """As `RouterCore.context_tokens`; `route` may be anything that a model can be named by."""
+        core = await self._core_for(route)
+        return await core.context_tokens(core.resolve(route))
+
     async def _core_for(self, route: Any) -> RouterCore:
         return await self.core() if route is None or isinstance(route, str) else self._bare
 

@@ -46,14 +46,18 @@ class Shared:
     def reserve(self, name: str, count: int) -> Steps[None]:
         """Make sure that `count` numbers can be had without asking."""
         while True:
-            with self._lock:
-                first, end = self._free.get(name, (0, 0))
-                if end - first >= count:
-                    return
+            if self.has(name, count):
+                return
             size = max(_BLOCK, 2 * count)
             rows = yield from ask(schema.RESERVE, size, name)
             with self._lock:
                 self._free[name] = (rows[0][0] - size, rows[0][0])
+
+    def has(self, name: str, count: int) -> bool:
+        """Whether `count` numbers can be had without asking."""
+        with self._lock:
+            first, end = self._free.get(name, (0, 0))
+            return end - first >= count
 
     def number(self, name: str) -> int:
         """The next number of a block that was reserved."""
@@ -148,7 +152,8 @@ class Core:
             yield from shared.reserve("thread", 1)
             thread = shared.number("thread")
             opening.append((schema.OPEN_THREAD, (thread, *place[:2])))
-        yield from shared.reserve("lineage", 3 * len(checkpoint.get("channel_values") or ()) + 4)
+        if not shared.has("lineage", most := 3 * len(checkpoint.get("channel_values") or ()) + 4):
+            yield from shared.reserve("lineage", most)
         with shared.cache.lock:
             draft = self._draft(place, thread, parent)
             draft.statements += opening
@@ -268,18 +273,20 @@ class Core:
         if parent_id is None:
             return None
         head = self.shared.cache.get(place, parent_id)
-        reader = self.reader()
+        reader: Reader | None = None
         if head is None or head.codec is not self.codec:
             rows = yield from ask(schema.ONE, *place, parent_id)
             if not rows:
                 return None
             thread, found_id, parent, row = rows[0]
+            reader = self.reader()
             head = head_of(thread, found_id, row, reader.body(place, found_id, parent, row), self.codec)
         values = checkpoint.get("channel_values") or {}
         for channel, entry in head.entries.items():
             if channel in head.lists or not isinstance(entry, list) or entry[0] == "text":
                 continue
             if self.shared.verify or (channel in new_versions and type(values.get(channel)) is list):
+                reader = reader or self.reader()
                 head.lists[channel] = self._watched((yield from reader.elements(place, entry)))
         return head
 

@@ -82,7 +82,9 @@ class Draft:
     ) -> Head:
         """Add the checkpoint and its parent's unwritten writes to the statements."""
         entries, head = self._entries(checkpoint, new_versions)
-        rest = {key: value for key, value in checkpoint.items() if key not in _FIXED}
+        rest: dict[str, Any] = {}
+        if checkpoint.keys() != _FIXED:
+            rest = {key: value for key, value in checkpoint.items() if key not in _FIXED}
         if not rest.get("pending_sends", True):
             del rest["pending_sends"]
         body = [

@@ -72,8 +72,14 @@ class Head:
 
     def size(self) -> int:
         """About how many bytes it takes."""
-        lists = sum(held.size for held in self.lists.values())
-        return _FIXED_BYTES + lists + sum(map(len, self.pieces.values())) + sum(map(len, self.texts.values()))
+        size = _FIXED_BYTES
+        for held in self.lists.values():
+            size += held.size
+        for piece in self.pieces.values():
+            size += len(piece)
+        for text in self.texts.values():
+            size += len(text)
+        return size
 
 
 class LiveCache:

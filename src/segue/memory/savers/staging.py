@@ -21,6 +21,8 @@ from segue.memory.savers.reading import Run
 
 STAGE_S = 0.02
 """Seconds that a checkpoint waits for the ones after it."""
+_SLACK_S = 0.001
+"""Nobody waits once more for less than that."""
 SEEN_S = 0.1
 """A run's commits follow each other: its file is looked for in its place only so often."""
 _FEW = 4
@@ -41,7 +43,8 @@ class Staging:
         self.loop = loop
         self.runs = 0
         """How many run just now: where there are many, they wait for one another's commits."""
-        self._waiting: dict[Stage, None] = {}
+        self._waiting: dict[Stage, float] = {}
+        """What has something to write, and since when; the oldest first."""
         self._timer: asyncio.TimerHandle | None = None
         self._later: list[Statement] = []
         self._last: asyncio.TimerHandle | None = None
@@ -69,17 +72,26 @@ class Staging:
 
     def add(self, stage: Stage) -> None:
         """Have it written before long."""
-        self._waiting[stage] = None
+        if stage not in self._waiting:
+            self._waiting[stage] = self.loop.time()
         if self._timer is None:
-            self._timer = self.loop.call_later(STAGE_S, self.begin)
+            self._timer = self.loop.call_later(STAGE_S, self._look)
 
     def drop(self, stage: Stage) -> None:
         """It has nothing to write any more."""
         self._waiting.pop(stage, None)
 
-    def begin(self) -> None:
-        """Write whatever waits: the last one takes the others along into one commit."""
+    def _look(self) -> None:
+        """The time of whoever waited first is up; he may be gone by now, and the next one's time is later."""
         self._timer = None
+        left = next(iter(self._waiting.values()), 0.0) + STAGE_S - self.loop.time()
+        if self._waiting and left > _SLACK_S:
+            self._timer = self.loop.call_later(left, self._look)
+        else:
+            self._begin()
+
+    def _begin(self) -> None:
+        """Write whatever waits: the last one takes the others along into one commit."""
         stages = list(self._waiting)
         self._waiting.clear()
         for at, stage in enumerate(stages, 1):
