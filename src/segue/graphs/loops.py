@@ -50,6 +50,8 @@ def notices(messages: Sequence[Message], calls: Sequence[ToolCall], *, agent: st
     """
     if most is None or messages[-1]["role"] != "assistant":  # some of the reply ran in an earlier step: not again
         return []
+    if len(messages) <= 2 * most:  # each reply and its results before this one are two at least
+        return []
     asked = _plain(calls)
     done = _replies(messages, most * LONGEST_CYCLE)
     cycle = next((length for length in range(1, LONGEST_CYCLE + 1) if _goes_round(done, asked, length, most)), 0)

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import dis
 import inspect
+import itertools
+import types
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from segue.base.alarms import alarms
@@ -22,6 +26,9 @@ from segue.tools.tool import Tool
 
 CANCEL_GRACE_S = 1.0
 """How long a tool that was told to stop may take to do so, before it is left behind."""
+_TURN_EVERY = 8
+"""After so many calls that took no turn of the loop, others have theirs: models may answer at once, too."""
+_AT_ONCE = itertools.count(1)
 _BUBBLES = frozenset({"GraphInterrupt", "GraphBubbleUp", "NodeInterrupt", "ParentCommand", "GraphDrained"})
 """LangGraph's own signals: an agent used as a tool may wait for a person."""
 
@@ -35,8 +42,12 @@ class Call:
         self.told = False
         """Whether it was told to stop while it ran: what it returns then says nothing."""
         self._waiter: asyncio.Future[None] | None = None
+        self.task: asyncio.Future[Any]
+        if awaited and never_waits(fn) and not _is_cancelled():
+            self.task = _at_once(fn, args, arguments)
+            return
         work = self._awaited if awaited else self._in_thread
-        self.task: asyncio.Task[Any] = asyncio.get_running_loop().create_task(work(fn, args, arguments))
+        self.task = asyncio.get_running_loop().create_task(work(fn, args, arguments))
 
     async def _awaited(self, fn: Callable[..., Any], args: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
         try:
@@ -64,6 +75,10 @@ class Call:
 
         With `patient` a thread is given the grace to come to its own end.
         """
+        if self.task.done():
+            if not next(_AT_ONCE) % _TURN_EVERY:
+                await asyncio.sleep(0)
+            return self.trusted
         try:
             await self._waited(limit_s)
         except asyncio.CancelledError:
@@ -100,6 +115,39 @@ class Call:
         self.task.add_done_callback(lambda late: late.cancelled() or late.exception())
         if self.thread is not None:
             self.thread.add_done_callback(lambda late: late.cancelled() or late.exception())
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody asked for an end of what goes on here, which it learns of at its next `await` only."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def never_waits(fn: Callable[..., Any]) -> bool:
+    """Whether it is async and has not one `await` in it: then a task of its own and a deadline would be for nothing."""
+    code = getattr(fn, "__code__", None) if isinstance(fn, types.FunctionType | types.MethodType) else None
+    return code is not None and _is_plain(code)
+
+
+@lru_cache(maxsize=1_000)
+def _is_plain(code: types.CodeType) -> bool:
+    if not code.co_flags & inspect.CO_COROUTINE:
+        return False
+    return all(each.opname not in ("YIELD_VALUE", "SEND") for each in dis.get_instructions(code))
+
+
+def _at_once(fn: Callable[..., Any], args: tuple[Any, ...], arguments: dict[str, Any]) -> asyncio.Future[Any]:
+    """What came of a function that never waits, in variables of its own as a task would have them."""
+    ended = asyncio.get_running_loop().create_future()
+    try:
+        contextvars.copy_context().run(fn(*args, **arguments).send, None)
+    except StopIteration as returned:
+        ended.set_result(returned.value)
+    except asyncio.CancelledError:
+        ended.cancel()
+    except Exception as error:
+        ended.set_exception(error)
+    return ended
 
 
 def begin(tool: Tool, arguments: dict[str, Any], ctx: RunContext[Any]) -> Call:

@@ -20,6 +20,8 @@ __all__ = ["PII_KINDS", "SECRET_KINDS", "Finding", "find_pii", "find_secrets"]
 
 PII_KINDS = pii.KINDS
 SECRET_KINDS = secrets.KINDS
+_LEAST_ID = 24
+"""Characters of the shortest id."""
 _SHORT = 128
 """Up to this many characters a text is looked at once and remembered: names and values come again and again."""
 
@@ -29,8 +31,8 @@ def find_secrets(text: str) -> list[Finding]:
 
     A word that merely looks random is none: without a known prefix it takes a word such as `token=` before it.
     """
-    if is_own_id(text) or is_uuid(text):  # alone it is an id; behind a word that says otherwise it is not alone
-        return []
+    if len(text) >= _LEAST_ID and (is_own_id(text) or is_uuid(text)):
+        return []  # alone it is an id; behind a word that says otherwise it is not alone
     return list(_short_secrets(text)) if len(text) <= _SHORT else seen_plainly(text, secrets.find)
 
 
@@ -40,7 +42,7 @@ def find_pii(text: str) -> list[Finding]:
     A number counts where its form and checksum say enough, or behind a word for it; names and addresses only in forms
     that can mean nothing else. `ssn` is a US social security number, `national_id` those of other countries and taxes.
     """
-    if is_own_id(text) or is_uuid(text):
+    if len(text) >= _LEAST_ID and (is_own_id(text) or is_uuid(text)):
         return []
     return list(_short_pii(text)) if len(text) <= _SHORT else seen_plainly(text, _personal)
 

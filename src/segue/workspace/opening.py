@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from segue.agents.runnable import Runnable
 from segue.base.errors import SegueError, StoreError, UserError
@@ -167,7 +167,7 @@ class OpenWorkspace:
         if self.documents is not None:
             stack.push_async_callback(self.documents.close)
         self.services = Services(
-            router=cast(Any, self.router),
+            router=self.router if self._given_router is None else _core_of(self._given_router),
             tracer=self.tracer,
             artefacts=self.artefacts,
             clock=self._clock,
@@ -214,3 +214,8 @@ def _keep_what_is_loaded() -> None:
     """
     if not gc.get_freeze_count():  # else the program sees to that itself
         gc.freeze()
+
+
+def _core_of(router: Any) -> Any:
+    """What a router that was handed over asks: as a LangChain chat model it has its core behind it."""
+    return getattr(router, "core", router)

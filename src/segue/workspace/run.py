@@ -21,6 +21,8 @@ class RunHandle:
         self.cancel_asked = False
         self.control = RunControl()
         """What tells the graph, and the graphs inside it, to stop at the next checkpoint."""
+        self.started = False
+        """Whether its task took its first step; set by the run."""
         self.begun = False
         """Whether it has its thread; set by the run."""
         self._events: list[Event] = []
@@ -75,7 +77,8 @@ class RunHandle:
         """Stop the run in order and wait for it; its thread can take a next turn. An ended run stays as it is."""
         again, self.cancel_asked = self.cancel_asked, True
         if self._task is not None and not again:
-            await asyncio.sleep(0)  # a task that never took its first step could not end in order
+            if not self.started:
+                await asyncio.sleep(0)  # a task that never took its first step could not end in order
             self._task.cancel()
         return await self
 

@@ -150,6 +150,7 @@ class Starting(Finding):
         answers: dict[str, Any] | None,
         change: Change | None,
     ) -> Run:
+        handle.started = True
         door, came = self._doors.here(), self._clock.monotonic()
         entered = False
         try:
