@@ -103,11 +103,13 @@ def inspector(rails: Sequence[Rail], above: Inspect | None) -> Inspect | None:
         return above
 
     async def inspect(ctx: RunContext[Any], place: Any, text: str, value: Any, tool: str, effect: str) -> Inspected:
-        first = Inspected(Allow(), text, value)
-        if above is not None:
-            first = await above(ctx, place, text, value, tool, effect)
-            if isinstance(first.verdict, Block):
-                return first
+        if above is None:
+            subject = Subject(place=place, text=text, value=value, tool=tool, agent=ctx.agent, effect=effect)
+            own = await judge(rails, subject, ctx)
+            return Inspected(own.verdict, own.text, own.value)
+        first = await above(ctx, place, text, value, tool, effect)
+        if isinstance(first.verdict, Block):
+            return first
         subject = Subject(place=place, text=first.text, value=first.value, tool=tool, agent=ctx.agent, effect=effect)
         own = await judge(rails, subject, ctx)
         keeps = isinstance(own.verdict, Allow) or (isinstance(first.verdict, Ask) and isinstance(own.verdict, Rewrite))

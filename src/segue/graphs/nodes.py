@@ -31,7 +31,7 @@ from segue.graphs.edges import (
 from segue.graphs.origins import place_of
 from segue.graphs.running import edge_log, found_context, with_context
 from segue.graphs.steps import reason_of
-from segue.tracing.spans import Span, SpanRow
+from segue.tracing.spans import Span, SpanRow, new_row
 
 
 class TracedNode(Runnable[Any, Any]):
@@ -215,12 +215,10 @@ def record_edge(departure: Departure, ctx: RunContext[Any], task_id: str, span_i
     if departure.changed:
         attributes["segue.edge.changed"] = departure.changed
     ns = int(at * 1e9)
-    ctx.services.tracer.record(
-        SpanRow(
-            ctx.principal.tenant, ctx.trace_id, span_id, ctx.span_id, ctx.run_id, "edge",
-            f"{departure.source} → {departure.target}", ns, ns, "ok", attributes,
-        )
-    )  # fmt: skip
+    ctx.services.tracer.record(new_row(SpanRow, (
+        ctx.principal.tenant, ctx.trace_id, span_id, ctx.span_id, ctx.run_id, "edge",
+        f"{departure.source} → {departure.target}", ns, ns, "ok", attributes, None,
+    )))  # fmt: skip
     if departure.kind == "recovered":
         return
     ctx.emit(

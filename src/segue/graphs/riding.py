@@ -11,10 +11,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol, Self
 
+from langgraph._internal._scratchpad import PregelScratchpad
 from langgraph._internal._typing import MISSING
 from langgraph.checkpoint.base import get_checkpoint_metadata
 from langgraph.constants import START
-from langgraph.pregel._algo import PregelTaskWrites, _scratchpad, local_read, task_path_str
+from langgraph.pregel._algo import LazyAtomicCounter, PregelTaskWrites, local_read, task_path_str
 from langgraph.pregel._checkpoint import LATEST_VERSION
 
 from segue.base.errors import StoreError
@@ -182,11 +183,18 @@ class Ride:
         await self.stage.put(parent or None, checkpoint, metadata, fresh, (self.ctx.run_id, note))
 
 
+def _nothing(consume: bool = False) -> None:
+    """A plain start has no answer to go on with."""
+
+
 def task_config(ride: Ride, ctx: RunContext[Any], place: str, triggers: tuple[str, ...]) -> Any:
     """What code inside a task finds as its config: what LangGraph would have put there."""
     task_id, node = ride.task
     writes: list[tuple[str, Any]] = []
-    pad = _scratchpad(None, [], task_id, place, None, ride.step, ride.step)
+    pad = PregelScratchpad(
+        step=ride.step, stop=ride.step, call_counter=LazyAtomicCounter(), interrupt_counter=LazyAtomicCounter(),
+        get_null_resume=_nothing, resume=[], subgraph_counter=LazyAtomicCounter(),
+    )  # fmt: skip
     read = partial(local_read, pad, ride.channels, {}, PregelTaskWrites((_PULL, node), node, writes, triggers))
     return {
         "configurable": {

@@ -25,7 +25,7 @@ from segue.guards.rail import Rail, Subject, checked_timeout, text_of_value
 from segue.guards.texts import ALLOW, TextRail
 from segue.tracing.decisions import Decided
 from segue.tracing.redaction import redactor
-from segue.tracing.spans import Span, SpanRow, new_span_id
+from segue.tracing.spans import Span, SpanRow, new_row, new_span_id
 
 LONGEST_REASON = 500
 """Characters of a reason that are kept."""
@@ -154,12 +154,10 @@ def _record(rail: Rail, subject: Subject, verdict: Decision, told: str, begin_ns
             attributes["segue.reason"] = verdict.reason
         if verdict.rule:
             attributes["segue.rule"] = verdict.rule
-    ctx.services.tracer.record(
-        SpanRow(
-            ctx.principal.tenant, ctx.trace_id, new_span_id(), ctx.span_id, ctx.run_id, "verdict", rail.name,
-            begin_ns, max(begin_ns, time.time_ns()), "error" if told == "block" else "ok", attributes,
-        )
-    )  # fmt: skip
+    ctx.services.tracer.record(new_row(SpanRow, (
+        ctx.principal.tenant, ctx.trace_id, new_span_id(), ctx.span_id, ctx.run_id, "verdict", rail.name,
+        begin_ns, max(begin_ns, time.time_ns()), "error" if told == "block" else "ok", attributes, None,
+    )))  # fmt: skip
 
 
 def _told(verdict: Decision) -> str:

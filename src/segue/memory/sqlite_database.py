@@ -22,7 +22,7 @@ from segue.base.errors import StoreError
 from segue.base.stores import BUSY_S, store_errors, use_wal
 from segue.memory.database import Clash, Row, Statement
 from segue.memory.sqlite_commits import CommitQueue, Results, is_busy
-from segue.memory.sqlite_wal import WalKeeper
+from segue.memory.sqlite_wal import KEPT_BYTES, WalKeeper
 
 _PAUSE_S = 0.005
 _T = TypeVar("_T")
@@ -32,6 +32,7 @@ _SETTINGS = (
     "PRAGMA secure_delete=ON",
     "PRAGMA foreign_keys=ON",
     "PRAGMA wal_autocheckpoint=0",
+    f"PRAGMA journal_size_limit={KEPT_BYTES}",
 )
 
 
@@ -194,10 +195,11 @@ class SqliteDatabase:
             db = self._connection(seen_s)
             if self._wal.wanted:
                 raise sqlite3.OperationalError("database is locked: its log is being brought home")
-            run = db.execute
+            cursor = db.cursor()
+            run, rows = cursor.execute, cursor.fetchall
             run("BEGIN IMMEDIATE")
             try:
-                found = [[run(*statement).fetchall() for statement in statements] for statements in transactions]
+                found = [[(run(*each), rows())[1] for each in statements] for statements in transactions]
                 run("COMMIT")
             except BaseException:
                 if db.in_transaction:

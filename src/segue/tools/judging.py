@@ -58,11 +58,12 @@ def fitted(item: Ready, raw: dict[str, Any]) -> Prepared:
 
 async def judge(item: Ready, ctx: RunContext[Any], *, approved: bool = False) -> Ready | ToolResult | Asked:
     """Ask the rails and the gate. `approved`: a person has let it pass, so that only a block still holds it."""
-    railed = await _railed(item, ctx, approved=approved)
+    call = ctx.at(tool_call_id=item.call["id"])
+    railed = await _railed(item, call, approved=approved)
     if not isinstance(railed, Ready):
         return railed
     item = railed
-    decision = await _decide(item, ctx)
+    decision = await _decide(item, call)
     _note(item, decision, ctx)
     match decision:
         case Allow(reason=reason):
@@ -86,9 +87,8 @@ async def _railed(item: Ready, ctx: RunContext[Any], *, approved: bool) -> Ready
     if ctx.inspect is None:
         return item
     tool = item.tool
-    call = ctx.at(tool_call_id=item.call["id"])
     text = _as_text(item.raw)
-    found = await ctx.inspect(call, "tool_call", text, item.raw, tool.name, tool.effect)
+    found = await ctx.inspect(ctx, "tool_call", text, item.raw, tool.name, tool.effect)
     if isinstance(found.verdict, Block):
         return failed(item.call, tool, f"{tool.name} was blocked: {found.verdict.reason}")
     if found.value != item.raw:
@@ -129,7 +129,7 @@ async def _elsewhere(item: Ready, ctx: RunContext[Any]) -> str:
 
 async def _decide(item: Ready, ctx: RunContext[Any]) -> Decision:
     if ctx.services.authorize is not None:
-        return await ctx.services.authorize(item.tool, item.arguments, ctx.at(tool_call_id=item.call["id"]))
+        return await ctx.services.authorize(item.tool, item.arguments, ctx)
     return own_rules(item.tool, item.arguments, ctx)
 
 

@@ -166,8 +166,9 @@ class OpenWorkspace:
         self.documents = self.settings.documents.open(environ, self.folder, otherwise=self.database_url)
         if self.documents is not None:
             stack.push_async_callback(self.documents.close)
+        asked: Any = self.router if self._given_router is None else _core_of(self._given_router)
         self.services = Services(
-            router=self.router if self._given_router is None else _core_of(self._given_router),
+            router=asked,
             tracer=self.tracer,
             artefacts=self.artefacts,
             clock=self._clock,
