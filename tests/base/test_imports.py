@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import subprocess
 import sys
 import weakref
 from collections.abc import Iterator
@@ -73,3 +74,25 @@ def test_what_the_program_has_frozen_stays_frozen(written: Path) -> None:
         assert gc.get_freeze_count() > 0
     finally:
         gc.unfreeze()
+
+
+def test_httpx_comes_without_its_command_line_tool_and_has_it_when_it_is_called() -> None:
+    said = subprocess.run(
+        [sys.executable, "-c", _HTTPX], check=True, capture_output=True, text=True, timeout=60
+    ).stdout.splitlines()
+
+    assert said[0] == "False False"
+    assert said[1].endswith("_main.py")
+    assert "Usage" in said[2]
+
+
+_HTTPX = """
+import sys
+from segue import Agent
+import httpx
+print("httpx._main" in sys.modules, "rich.console" in sys.modules)
+import httpx._main
+print(httpx._main.__file__)
+sys.argv = ["httpx", "--help"]
+httpx.main()
+"""
