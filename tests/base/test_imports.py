@@ -88,7 +88,7 @@ def test_httpx_comes_without_its_command_line_tool_and_has_it_when_it_is_called(
 
 _HTTPX = """
 import sys
-from segue import Agent
+from segue import Workspace
 import httpx
 print("httpx._main" in sys.modules, "rich.console" in sys.modules)
 import httpx._main
