@@ -83,7 +83,7 @@ def test_httpx_comes_without_its_command_line_tool_and_has_it_when_it_is_called(
 
     assert said[0] == "False False"
     assert said[1].endswith("_main.py")
-    assert "Usage" in said[2]
+    assert "HTTPX" in said[2]
 
 
 _HTTPX = """

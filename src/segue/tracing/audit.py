@@ -21,7 +21,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import orjson
 
@@ -231,10 +230,9 @@ class AuditLog:
             self._db.execute("BEGIN IMMEDIATE")
             seq, head = self._head()
             rows = []
-            bodies = [self._rows.body(seq + at, *self._pending[at - 1]) for at in range(1, count + 1)]
-            for body in [*bodies, *_gap(seq + count + 1, lost)]:
+            made = [self._rows.row(seq + at, *self._pending[at - 1]) for at in range(1, count + 1)]
+            for encoded in [*made, *_gap(seq + count + 1, lost)]:
                 seq += 1
-                encoded = orjson.dumps(body)
                 head = chained(self._key, head, encoded)
                 rows.append((seq, bytearray(encoded), bytearray(head)))  # sqlite3 looks for an adapter of bytes
             self._db.executemany("INSERT INTO decisions VALUES (?,?,?)", rows)
@@ -275,8 +273,8 @@ def anchors_of(path: Path) -> Path:
     return path.with_suffix(".anchors")
 
 
-def _gap(seq: int, lost: int) -> Sequence[dict[str, Any]]:
-    return [{"seq": seq, "kind": "gap", "verdict": "lost", "lost": lost}] if lost else []
+def _gap(seq: int, lost: int) -> Sequence[bytes]:
+    return [orjson.dumps({"seq": seq, "kind": "gap", "verdict": "lost", "lost": lost})] if lost else []
 
 
 def _told(writing: asyncio.Future[None]) -> None:

@@ -21,8 +21,8 @@ _NAME = re.compile(r"[\w .:/+-]{0,120}")
 _NAMES_KEPT = 2_048
 _ACTING = ("run_id", "thread_id", "agent", "task_id")
 _OVER = ("tool", "effect", "place", "rule")
-_acting_of = attrgetter("tenant", "user", *_ACTING)
-_over_of = attrgetter(*_OVER)
+_who_of = attrgetter("tenant", "user", *_ACTING)
+_what_of = attrgetter("kind", "verdict", *_OVER)
 _KEPT = 256
 
 
@@ -47,52 +47,57 @@ class RowMaker:
         self._key = key
         self._names = _Names(self._name)
         self._users = _Names(lambda whose: keyed(key, "user", whose.encode()))
-        self._actors: dict[tuple[str, ...], dict[str, str]] = {}
-        """What stands in a row of who acts where: decisions of one run share it."""
-        self._overs: dict[tuple[str, ...], dict[str, str]] = {}
+        self._who: dict[tuple[str, ...], bytes] = {}
+        """What stands in a row of who acts where, as JSON: decisions of one run share it."""
+        self._what: dict[tuple[str, ...], bytes] = {}
         """What stands in a row of what was decided over: decisions of one rail at one place share it."""
 
-    def body(self, seq: int, decision: Decided, subject: bytes) -> dict[str, Any]:
+    def row(self, seq: int, decision: Decided, subject: bytes) -> bytes:
         """What is written of a decision in the row of this number; `subject` are the bytes of what was decided over."""
-        acting, over = _acting_of(decision), _over_of(decision)
-        actor = self._actors.get(acting) or self._actor(*acting)
-        what = self._overs.get(over) or self._over(over)
-        body: dict[str, Any] = {
-            "seq": seq, "at": round(decision.at, 6), "kind": decision.kind, "verdict": decision.verdict, **actor, **what
-        }  # fmt: skip
+        who, what = _who_of(decision), _what_of(decision)
+        whose = self._who.get(who) or self._acting(who)
+        ends = self._what.get(what) or self._over(what)
+        own: dict[str, str] = {}
         if decision.call_id:
-            body["call_id"] = self._names[str(decision.call_id)]
+            own["call_id"] = self._names[str(decision.call_id)]
         if decision.interrupt_id:
-            body["interrupt_id"] = self._names[str(decision.interrupt_id)]
+            own["interrupt_id"] = self._names[str(decision.interrupt_id)]
         if decision.by:
-            body["by"] = self.user(decision.tenant, decision.by)
+            own["by"] = self.user(decision.tenant, decision.by)
         if subject:
-            body["subject"] = keyed(self._key, "subject", subject)
-        return body
+            own["subject"] = keyed(self._key, "subject", subject)
+        if own:
+            ends = orjson.dumps(own)[1:-1] + b"," + ends
+        return b'{"seq":%d,"at":%.6f,%b%b' % (seq, decision.at, whose, ends)
 
     def user(self, tenant: str, name: str) -> str:
         """How a user stands in the rows."""
         return self._users[f"{tenant}\x1f{name}"]
 
-    def _over(self, over: tuple[str, ...]) -> dict[str, str]:
-        if len(self._overs) >= _KEPT:
-            self._overs.clear()
-        found = {field: self._names[str(value)] for field, value in zip(_OVER, over, strict=True) if value}
-        self._overs[over] = found
-        return found
-
-    def _actor(self, tenant: str, user: str, *acting: str) -> dict[str, str]:
-        if len(self._actors) >= _KEPT:
-            self._actors.clear()
-        made = self._actors[tenant, user, *acting] = {"tenant": self._names[str(tenant)]} if tenant else {}
+    def _acting(self, who: tuple[str, ...]) -> bytes:
+        tenant, user, *values = who
+        found = {"tenant": self._names[str(tenant)]} if tenant else {}
         if user:
-            made["user"] = self.user(tenant, user)
-        made |= {field: self._names[str(value)] for field, value in zip(_ACTING, acting, strict=True) if value}
-        return made
+            found["user"] = self.user(tenant, user)
+        found |= {field: self._names[str(value)] for field, value in zip(_ACTING, values, strict=True) if value}
+        return _kept(self._who, who, orjson.dumps(found)[1:-1] + b"," if found else b"")
+
+    def _over(self, what: tuple[str, ...]) -> bytes:
+        kind, verdict, *values = what
+        found = {"kind": kind, "verdict": verdict}
+        found |= {field: self._names[str(value)] for field, value in zip(_OVER, values, strict=True) if value}
+        return _kept(self._what, what, orjson.dumps(found)[1:])
 
     def _name(self, value: str) -> str:
         """The name itself where it is one; else its hash: an id may be anything that a caller or a model says."""
         return value if _is_name(value) else f"hash:{keyed(self._key, 'name', value.encode())}"
+
+
+def _kept(held: dict[tuple[str, ...], bytes], key: tuple[str, ...], value: bytes) -> bytes:
+    if len(held) >= _KEPT:
+        held.clear()
+    held[key] = value
+    return value
 
 
 def chained(key: bytes, previous: bytes, body: bytes) -> bytes:
