@@ -217,10 +217,12 @@ class Meter:
 
     def over(self) -> list[str]:
         """The limits, here or above, that were overrun: a model took more than it was allowed."""
-        return sorted({
-            name for meter in self._chain for name, limit in meter._limits.items()
-            if name != "wall_s" and meter.taken(name) > limit + _HAIR
-        })  # fmt: skip
+        found: set[str] = set()
+        for meter in self._chain:
+            for name, limit in meter._limits.items():
+                if name != "wall_s" and meter.taken(name) > limit + _HAIR:
+                    found.add(name)
+        return sorted(found) if found else []
 
     def once(self, what: str) -> bool:
         """Whether this is the first time that this is asked under the same topmost meter: for what is said once."""

@@ -121,7 +121,7 @@ async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, rou
         parent_id=ctx.span_id,
     ) as span:  # fmt: skip
         span.payload(input=request.messages, parameters=_parameters(request))
-        span.set(segue__session=request.session)
+        span.attributes["segue.session"] = request.session
         if speaker.prompt:
             span.set(**{f"segue__prompt__{name}": told or None for name, told in speaker.prompt.items()})
         if speaker.recall is not None:
@@ -152,7 +152,8 @@ async def _asked(ctx: RunContext[Any], speaker: Speaker, allowed: Allowance, rou
         span.payload(output=generation.message)
         readable = await seen.end(text_of(generation.message))
         _describe(span, generation)
-        span.set(segue__budget_cap=allowed.output_tokens)
+        if allowed.output_tokens is not None:
+            span.attributes["segue.budget_cap"] = allowed.output_tokens
     ctx.emit(
         GenerationFinished(
             run_id=ctx.run_id, at=ctx.now(), agent=speaker.name, model=generation.model, task_id=ctx.task_id,

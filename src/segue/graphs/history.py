@@ -98,7 +98,8 @@ class ThreadRecall:
 
     def about(self) -> Mapping[str, Any]:
         """What a trace says: how many messages were left out, and why a summary is missing."""
-        return {"segue__left_out": self.mark.get("start") or None, **self._said}
+        start = self.mark.get("start")
+        return {"segue__left_out": start, **self._said} if start else self._said
 
     async def view(self, ctx: RunContext[Any], speaker: Speaker, messages: Sequence[Message]) -> Sequence[Message]:
         """The messages to send."""

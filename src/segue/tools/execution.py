@@ -28,6 +28,8 @@ from segue.tools.running import bubbles, repeatable
 from segue.tools.tool import Tool
 from segue.tracing.spans import Span
 
+_ONE_CALL = Usage(tool_calls=1)
+
 
 async def execute_tool_calls(
     calls: Sequence[ToolCall], tools: Sequence[Tool], ctx: RunContext[Any], *, max_parallel: int = 8
@@ -147,7 +149,7 @@ async def _run(item: Ready, ctx: RunContext[Any]) -> ToolResult:
                 run_id=ctx.run_id, at=ctx.now(), agent=ctx.agent, call_id=call["id"], tool=tool.name,
                 effect=tool.effect, arguments=item.raw, reason=item.reason, task_id=ctx.task_id,
             ))  # fmt: skip
-            held.settle(Usage(tool_calls=1))
+            held.settle(_ONE_CALL)
 
         key = key_of(item, ctx) if is_keyed(tool) else ""
         inside = ctx.at(
@@ -159,7 +161,7 @@ async def _run(item: Ready, ctx: RunContext[Any]) -> ToolResult:
         else:
             began()
             result = await repeatable(item, inside)
-        held.settle(Usage(tool_calls=1))
+        held.settle(_ONE_CALL)
         result = await _looked_at(result, inside)
         _say(span, result)
     _finish(result, ctx, ctx.services.clock.monotonic() - started)

@@ -23,6 +23,7 @@ from segue.memory.savers.values import SMALL_BYTES, Codec, as_piece, joined
 from segue.memory.sealing import Seal
 
 _WORTH_NAMING = 128
+_NONE = object()
 _FIXED = frozenset({"id", "channel_values", "channel_versions", "versions_seen", "v", "ts", "updated_channels"})
 EncodedWrite = tuple[str, bytes | list[bytes]]
 """A channel and its value: one piece, or the elements of a list."""
@@ -126,9 +127,10 @@ class Draft:
         entries: dict[str, Entry] = {}
         head = Head(self.thread, checkpoint["id"], versions, entries, codec=self.codec)
         parent = self.parent
+        known, before = ({}, {}) if parent is None else (parent.entries, parent.versions)
         late = []
         for channel, value in values.items():
-            if parent is not None and channel not in new_versions and self._unchanged(channel, versions):
+            if channel in known and channel not in new_versions and before.get(channel, _NONE) == versions.get(channel):
                 self._take_over(channel, value, head)
             elif type(value) is list and value and self._list(channel, value, head):
                 pass
@@ -137,15 +139,6 @@ class Draft:
         for channel, value in late:
             self._single(channel, value, head)
         return entries, head
-
-    def _unchanged(self, channel: str, versions: dict[str, Any]) -> bool:
-        parent = self.parent
-        return (
-            parent is not None
-            and channel in parent.entries
-            and channel in versions
-            and parent.versions.get(channel) == versions[channel]
-        )
 
     def _take_over(self, channel: str, value: Any, head: Head) -> None:
         parent = self.parent

@@ -114,9 +114,10 @@ class LiveCache:
         with self.lock:
             if instead_of is not None:
                 self._drop((place, instead_of))
-            self._drop((place, head.id))
-            size = head.size()
-            self._heads[place, head.id] = (head, size)
+            key, size = (place, head.id), head.size()
+            if key in self._heads:
+                self._drop(key)
+            self._heads[key] = (head, size)
             self._bytes += size
             while self._heads and (len(self._heads) > self._most or self._bytes > self._most_bytes):
                 self._drop(next(iter(self._heads)))

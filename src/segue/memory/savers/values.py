@@ -67,7 +67,7 @@ class Codec:
 
     def pack(self, plain: Any) -> bytes:
         """Anything as a row of its own."""
-        return self.value(plain)
+        return self._piece(plain)
 
     def unpack(self, row: bytes) -> Any:
         """What `pack` was given."""
