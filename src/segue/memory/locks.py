@@ -125,15 +125,17 @@ class FileLocks:
     @asynccontextmanager
     async def hold(self, name: str, *, deadline: float | None = None) -> AsyncIterator[Held]:
         """Hold a name; see `Locks.hold`."""
-        turn = self._turns.of(name)
+        turn, path = self._turns.of(name), self._path(name)
+        file = await self._at_once(turn, path)
         try:
-            async with asyncio.timeout(deadline):
-                await turn.acquire()
-                try:
-                    file = await self._wait(self._path(name))
-                except BaseException:
-                    turn.release()
-                    raise
+            if file is None:
+                async with asyncio.timeout(deadline):
+                    await turn.acquire()
+                    try:
+                        file = await self._wait(path)
+                    except BaseException:
+                        turn.release()
+                        raise
         except TimeoutError:
             raise LockBusy(name, self.holder_now(name), deadline or 0.0) from None
         try:
@@ -165,6 +167,20 @@ class FileLocks:
 
     def _path(self, name: str) -> str:
         return f"{self._prefix}{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"
+
+    async def _at_once(self, turn: asyncio.Lock, path: str) -> int | None:
+        """The file and the turn, where nobody has either, as is nearly always so; `None` where it is to be waited."""
+        if turn.locked():
+            return None
+        await turn.acquire()  # does not wait
+        try:
+            file = self._take(path)
+        except BaseException:
+            turn.release()
+            raise
+        if file is None:
+            turn.release()
+        return file
 
     async def _wait(self, path: str) -> int:
         pause = _FIRST_PAUSE_S

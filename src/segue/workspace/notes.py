@@ -20,6 +20,8 @@ class Notes:
         self._records = records
         self._whose = (tenant, run_id)
         self._taken_along = False
+        self.beside = False
+        """Whether any was written beside the record."""
         self._steps: list[dict[str, Any]] = []
         self._spent: dict[str, Any] | None = None
 
@@ -28,6 +30,7 @@ class Notes:
         if self._taken_along:
             self._steps.append(step)
         else:
+            self.beside = True
             self._records.note_step(*self._whose, step)
 
     def spent(self, spending: dict[str, Any]) -> None:
@@ -35,6 +38,7 @@ class Notes:
         if self._taken_along:
             self._spent = spending
         else:
+            self.beside = True
             self._records.note_spent(*self._whose, spending)
 
     def take_along(self) -> None:

@@ -71,13 +71,15 @@ class RunRecords:
             self._own.waits(_BLOCK_S)
             self._file = os.stat(self._own.path)
 
-    async def keep(self, record: RunRecord, *, patience_s: float = BUSY_S) -> None:
+    async def keep(self, record: RunRecord, *, patience_s: float = BUSY_S, noted: bool = True) -> None:
         """Keep the record as it is now; other tasks go on while another process holds the file.
+
+        With `noted=False` nothing was noted beside it that it takes the place of.
 
         Raises:
             StoreError: It cannot be written, or was held for longer than `patience_s`.
         """
-        statements, ends_at = _kept(record), time.monotonic() + patience_s
+        statements, ends_at = _kept(record, noted=noted), time.monotonic() + patience_s
         if self._writer is not None:
             await asyncio.wrap_future(self._writer.submit(self._tables.transaction, statements))
             return
@@ -276,9 +278,11 @@ def cut_short(record: RunRecord) -> RunRecord:
     return record
 
 
-def _kept(record: RunRecord) -> list[Statement]:
+def _kept(record: RunRecord, *, noted: bool = True) -> list[Statement]:
     """The record in place of what was noted meanwhile: the steps are in it, and once it stops, so is what it spent."""
     row = _row(record)
+    if not noted:
+        return [(_NEW + _KEPT, row)]
     of_run = "WHERE tenant = ? AND run_id = ?"
     found: list[Statement] = [(_NEW + _KEPT, row), (f"DELETE FROM @steps {of_run}", row[:2])]
     return found if record.status == "running" else [*found, (f"DELETE FROM @spent {of_run}", row[:2])]

@@ -244,7 +244,7 @@ class Segment:
         record.usage, record.updated_at = self.meter.spending(), clock.now()
         try:
             if not isinstance(error, ThreadLost):  # somebody else may have the run by now: its record is theirs
-                await self.records.keep(record)
+                await self.records.keep(record, noted=self.resumed or self.notes.beside)
                 await self._forget_notes(soon=False)
         except StoreError as lost:  # what came of it is told; the store still says `running`, and it can be resumed
             _log.error("run %s ended as %r, which cannot be kept: %s", record.run_id, record.status, lost)

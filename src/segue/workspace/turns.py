@@ -42,8 +42,11 @@ class ThreadTurns:
             except LockBusy as busy:
                 raise ThreadBusy(thread_id, busy) from busy
             try:
-                async with _watched(held, watch=not isinstance(self._locks, FileLocks)):
+                if isinstance(self._locks, FileLocks):  # it is not lost while this process lives
                     yield held
+                else:
+                    async with _watched(held):
+                        yield held
             finally:
                 await hold.__aexit__(None, None, None)
 
@@ -90,11 +93,8 @@ class ThreadBusy(StoreError):
 
 
 @asynccontextmanager
-async def _watched(held: Held, *, watch: bool) -> AsyncIterator[None]:
+async def _watched(held: Held) -> AsyncIterator[None]:
     """Stops the task inside where the lock is lost, as can be with one that a connection holds."""
-    if not watch:
-        yield
-        return
     inside = asyncio.current_task()
 
     async def wait() -> None:
