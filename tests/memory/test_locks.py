@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,26 @@ async def test_who_waits_past_the_deadline_is_told_who_holds_it(make: Make) -> N
 
     async with theirs.hold("thread 1", deadline=0):
         pass
+
+
+async def test_who_comes_between_two_turns_is_told_at_its_deadline(make: Make) -> None:
+    locks = make()
+    first = locks.hold("a")
+    await first.__aenter__()
+
+    async def for_long() -> None:
+        async with locks.hold("a"):
+            await asyncio.sleep(5)
+
+    second = asyncio.create_task(for_long())
+    await asyncio.sleep(0.05)
+    await first.__aexit__(None, None, None)
+    with pytest.raises(LockBusy):
+        async with asyncio.timeout(3), locks.hold("a", deadline=0.1):
+            pass
+    second.cancel()
+    with suppress(asyncio.CancelledError):
+        await second
 
 
 async def test_held_says_whether_anybody_alive_holds_it(make: Make) -> None:

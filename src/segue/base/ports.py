@@ -26,10 +26,13 @@ class Clock(Protocol):
 class SystemClock:
     """The clock of the machine."""
 
-    now = staticmethod(time.time)
-    """Seconds since 1970."""
-    monotonic = staticmethod(time.monotonic)
-    """Seconds from an unknown start; never goes back."""
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds from an unknown start; never goes back."""
+        return time.monotonic()
 
 
 class Randomness(Protocol):

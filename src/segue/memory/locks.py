@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from segue.base.errors import Category, OperatorError, StoreError
@@ -98,16 +98,37 @@ class Locks(Protocol):
         ...
 
 
+class Turn(asyncio.Lock):
+    """The lock of one name within one event loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._coming = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether nobody has it, nor waits for it: to `acquire` it does not wait then."""
+        return not self._coming and not self.locked()
+
+    async def acquire(self) -> Literal[True]:
+        """Have it, once all who came before had it."""
+        self._coming += 1
+        try:
+            return await super().acquire()
+        finally:
+            self._coming -= 1
+
+
 class Turns:
     """First come, first served, among the tasks of one event loop."""
 
     def __init__(self) -> None:
-        self._loops: WeakKeyDictionary[Any, WeakValueDictionary[str, asyncio.Lock]] = WeakKeyDictionary()
+        self._loops: WeakKeyDictionary[Any, WeakValueDictionary[str, Turn]] = WeakKeyDictionary()
 
-    def of(self, name: str) -> asyncio.Lock:
+    def of(self, name: str) -> Turn:
         """The lock of a name within the running loop; it is kept for as long as somebody keeps it."""
         names = self._loops.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
-        return names.setdefault(name, asyncio.Lock())
+        return names.setdefault(name, Turn())
 
 
 class FileLocks:
@@ -168,11 +189,11 @@ class FileLocks:
     def _path(self, name: str) -> str:
         return f"{self._prefix}{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock"
 
-    async def _at_once(self, turn: asyncio.Lock, path: str) -> int | None:
+    async def _at_once(self, turn: Turn, path: str) -> int | None:
         """The file and the turn, where nobody has either, as is nearly always so; `None` where it is to be waited."""
-        if turn.locked():
+        if not turn.free:
             return None
-        await turn.acquire()  # does not wait
+        await turn.acquire()
         try:
             file = self._take(path)
         except BaseException:
