@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -24,6 +24,7 @@ _OVER = ("tool", "effect", "place", "rule")
 _who_of = attrgetter("tenant", "user", *_ACTING)
 _what_of = attrgetter("kind", "verdict", *_OVER)
 _KEPT = 256
+_T = TypeVar("_T")
 
 
 class _Names(dict[str, str]):
@@ -48,27 +49,25 @@ class RowMaker:
         self._names = _Names(self._name)
         self._users = _Names(lambda whose: keyed(key, "user", whose.encode()))
         self._who: dict[tuple[str, ...], bytes] = {}
-        """What stands in a row of who acts where, as JSON: decisions of one run share it."""
-        self._what: dict[tuple[str, ...], bytes] = {}
-        """What stands in a row of what was decided over: decisions of one rail at one place share it."""
+        """What stands in a row of who acts where, as fields of JSON: decisions of one run share it."""
+        self._what: dict[tuple[str, ...], tuple[bytes, bytes]] = {}
+        """The same of what was decided, and over what: decisions of one rail at one place share it."""
 
     def row(self, seq: int, decision: Decided, subject: bytes) -> bytes:
         """What is written of a decision in the row of this number; `subject` are the bytes of what was decided over."""
         who, what = _who_of(decision), _what_of(decision)
         whose = self._who.get(who) or self._acting(who)
-        ends = self._what.get(what) or self._over(what)
+        said, over = self._what.get(what) or self._decided(what)
+        call = _fields({"call_id": self._names[str(decision.call_id)]}) if decision.call_id else b""
         own: dict[str, str] = {}
-        if decision.call_id:
-            own["call_id"] = self._names[str(decision.call_id)]
         if decision.interrupt_id:
             own["interrupt_id"] = self._names[str(decision.interrupt_id)]
         if decision.by:
             own["by"] = self.user(decision.tenant, decision.by)
         if subject:
             own["subject"] = keyed(self._key, "subject", subject)
-        if own:
-            ends = orjson.dumps(own)[1:-1] + b"," + ends
-        return b'{"seq":%d,"at":%.6f,%b%b' % (seq, decision.at, whose, ends)
+        body = said + whose + call + over + (_fields(own) if own else b"")
+        return b'{"seq":%d,"at":%.6f,%b}' % (seq, decision.at, body[:-1])
 
     def user(self, tenant: str, name: str) -> str:
         """How a user stands in the rows."""
@@ -80,20 +79,24 @@ class RowMaker:
         if user:
             found["user"] = self.user(tenant, user)
         found |= {field: self._names[str(value)] for field, value in zip(_ACTING, values, strict=True) if value}
-        return _kept(self._who, who, orjson.dumps(found)[1:-1] + b"," if found else b"")
+        return _kept(self._who, who, _fields(found))
 
-    def _over(self, what: tuple[str, ...]) -> bytes:
+    def _decided(self, what: tuple[str, ...]) -> tuple[bytes, bytes]:
         kind, verdict, *values = what
-        found = {"kind": kind, "verdict": verdict}
-        found |= {field: self._names[str(value)] for field, value in zip(_OVER, values, strict=True) if value}
-        return _kept(self._what, what, orjson.dumps(found)[1:])
+        over = {field: self._names[str(value)] for field, value in zip(_OVER, values, strict=True) if value}
+        return _kept(self._what, what, (_fields({"kind": kind, "verdict": verdict}), _fields(over)))
 
     def _name(self, value: str) -> str:
         """The name itself where it is one; else its hash: an id may be anything that a caller or a model says."""
         return value if _is_name(value) else f"hash:{keyed(self._key, 'name', value.encode())}"
 
 
-def _kept(held: dict[tuple[str, ...], bytes], key: tuple[str, ...], value: bytes) -> bytes:
+def _fields(found: dict[str, str]) -> bytes:
+    """As they stand in a JSON object, each with a comma behind it."""
+    return orjson.dumps(found)[1:-1] + b"," if found else b""
+
+
+def _kept(held: dict[tuple[str, ...], _T], key: tuple[str, ...], value: _T) -> _T:
     if len(held) >= _KEPT:
         held.clear()
     held[key] = value
