@@ -93,6 +93,8 @@ async def test_the_longest_context_of_a_route_is_told() -> None:
     core = route(Told("short", context_tokens=4_000), Told("long", context_tokens=32_000), Told("unknown"))
 
     assert (await core.forecast(input_tokens=1)).context_tokens == 32_000
+    assert await core.context_tokens() == 32_000
+    assert await route(Told("unknown")).context_tokens() is None
     assert (await route(Told("unknown")).forecast(input_tokens=1)).context_tokens is None
 
 
