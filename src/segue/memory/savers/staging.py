@@ -82,7 +82,7 @@ class Staging:
         self._waiting.pop(stage, None)
 
     def _look(self) -> None:
-        """The time of whoever waited first is up; he may be gone by now, and the next one's time is later."""
+        """The time of what waited first is up; it may be written by now, and the next one's time is later."""
         self._timer = None
         left = next(iter(self._waiting.values()), 0.0) + STAGE_S - self.loop.time()
         if self._waiting and left > _SLACK_S:
