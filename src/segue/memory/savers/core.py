@@ -25,6 +25,7 @@ from segue.memory.sealing import Seal
 Note = tuple[str, bytes]
 """A run's id, and what it notes; empty where it notes nothing."""
 _BLOCK = 64
+_NONE_FREE = (0, 0)
 _TRIES = 6
 _PAGE = 50
 _THREADS = 2_000
@@ -54,10 +55,9 @@ class Shared:
                 self._free[name] = (rows[0][0] - size, rows[0][0])
 
     def has(self, name: str, count: int) -> bool:
-        """Whether `count` numbers can be had without asking."""
-        with self._lock:
-            first, end = self._free.get(name, (0, 0))
-            return end - first >= count
+        """Whether `count` numbers can be had without asking, unless somebody else takes them meanwhile."""
+        first, end = self._free.get(name, _NONE_FREE)
+        return end - first >= count
 
     def number(self, name: str) -> int:
         """The next number of a block that was reserved."""
@@ -119,7 +119,7 @@ class Core:
         for _ in range(_TRIES):
             parent = yield from self._parent(place, parent_id, checkpoint, new_versions)
             thread = parent.thread if parent is not None else (yield from self.thread(place))
-            yield from shared.reserve("lineage", 3 * len(checkpoint.get("channel_values") or ()) + 4)
+            yield from shared.reserve("lineage", _lineages(checkpoint))
             with shared.cache.lock:
                 draft = self._draft(place, thread, parent, fresh=fresh)
                 head = draft.checkpoint(checkpoint, metadata, new_versions, parent_id, tasks)
@@ -137,8 +137,8 @@ class Core:
 
     def stage(
         self, place: Place, thread: int, parent_id: str | None, checkpoint: Any, metadata: Any, new_versions: Any
-    ) -> Steps[tuple[int, list[Statement]]]:
-        """The thread's number, and what stores a checkpoint, for the caller to run; it is taken to be stored now.
+    ) -> Steps[tuple[Head, list[Statement]]]:
+        """The head, and what stores a checkpoint, for the caller to run; it is taken to be stored now.
 
         `thread` is the number where it is known, else 0: a new thread's row comes with its first checkpoint, and
         clashes where it is there by then.
@@ -152,7 +152,7 @@ class Core:
             yield from shared.reserve("thread", 1)
             thread = shared.number("thread")
             opening.append((schema.OPEN_THREAD, (thread, *place[:2])))
-        if not shared.has("lineage", most := 3 * len(checkpoint.get("channel_values") or ()) + 4):
+        if not shared.has("lineage", most := _lineages(checkpoint)):
             yield from shared.reserve("lineage", most)
         with shared.cache.lock:
             draft = self._draft(place, thread, parent)
@@ -160,7 +160,26 @@ class Core:
             head = draft.checkpoint(checkpoint, metadata, new_versions, parent_id, ())
             draft.committed()
             shared.cache.put(place, head, instead_of=parent_id)
-        return thread, draft.statements
+        return head, draft.statements
+
+    def follow(
+        self, place: Place, parent: Head, checkpoint: Any, metadata: Any, new_versions: Any
+    ) -> tuple[Head, list[Statement]] | None:
+        """`stage` for whoever holds the parent's head already: nothing is asked, and the cache is not touched.
+
+        `None` where something has to be asked.
+        """
+        shared, lists, entries = self.shared, parent.lists, parent.entries
+        if shared.verify or not shared.has("lineage", _lineages(checkpoint)):
+            return None
+        for channel in new_versions:
+            if channel not in lists and isinstance(entries.get(channel), list):
+                return None
+        with shared.cache.lock:
+            draft = self._draft(place, parent.thread, parent)
+            head = draft.checkpoint(checkpoint, metadata, new_versions, parent.id, ())
+            draft.committed()
+        return head, draft.statements
 
     def note(self, place: Place, thread: int, note: Note) -> Statement:
         """What stores a note."""
@@ -321,6 +340,11 @@ class Core:
             if isinstance(entry, list) and entry[0] == "text":
                 head.texts[channel] = values[channel]
         self.shared.cache.put(place, head)
+
+
+def _lineages(checkpoint: Any) -> int:
+    """The most that a checkpoint opens."""
+    return 3 * len(checkpoint.get("channel_values") or ()) + 4
 
 
 def matches(metadata: dict[str, Any], wanted: dict[str, Any] | None) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Self
 from segue.base.errors import StoreError
 from segue.memory.database import Clash, Database, Statement
 from segue.memory.savers.core import Core, Note
-from segue.memory.savers.live import Place
+from segue.memory.savers.live import Head, Place
 from segue.memory.savers.reading import Run
 
 STAGE_S = 0.02
@@ -118,6 +118,10 @@ class Stage:
         self._puts: list[Put] = []
         self._statements: list[Statement] = []
         self._thread = 0
+        self._head: Head | None = None
+        """Of the checkpoint that was put last, which the next one follows."""
+        self._in_cache = ""
+        """The id of the one whose head lies in the cache, for others."""
         self._notes: list[Note] = []
         self._writing: asyncio.Task[None] | None = None
         self._broken = False
@@ -129,6 +133,7 @@ class Stage:
 
     def __exit__(self, *error: object) -> None:
         self._staging.runs -= 1
+        self._give_back()
 
     async def put(self, parent: str | None, checkpoint: Any, metadata: Any, new_versions: Any, note: Note) -> None:
         """Take a checkpoint, which is not changed any more, and a note to be stored with it.
@@ -138,9 +143,16 @@ class Stage:
         """
         if self._writing is not None or len(self._puts) >= _MOST:
             await self.durable()
-        self._thread, statements = await self._run(
-            self._core.stage(self.place, self._thread, parent, checkpoint, metadata, new_versions)
-        )
+        held, found = self._head, None
+        if held is not None and held.id == parent:
+            found = self._core.follow(self.place, held, checkpoint, metadata, new_versions)
+        if found is None:
+            self._give_back()
+            found = await self._run(
+                self._core.stage(self.place, self._thread, parent, checkpoint, metadata, new_versions)
+            )
+            self._thread, self._in_cache = found[0].thread, found[0].id
+        self._head, statements = found
         self._statements += statements
         self._puts.append((parent, checkpoint, metadata, new_versions))
         if note[1]:
@@ -149,7 +161,15 @@ class Stage:
 
     def let_go(self, checkpoint_id: str) -> None:
         """The thread is at its end, as far as one can see: it need not be kept in memory."""
-        self._core.shared.cache.let_go(self.place, checkpoint_id)
+        self._core.shared.cache.let_go(self.place, self._in_cache or checkpoint_id)
+        self._head = None
+
+    def _give_back(self) -> None:
+        """Into the cache, for whoever goes on with the thread."""
+        head, self._head = self._head, None
+        if head is not None and head.id != self._in_cache:
+            self._core.shared.cache.put(self.place, head, instead_of=self._in_cache)
+            self._in_cache = head.id
 
     async def durable(self) -> None:
         """Until all that was put is durable; where many run, in one commit with theirs.
@@ -205,7 +225,7 @@ class Stage:
     def _lost(self) -> None:
         """Nothing that was thought to be known of the thread holds."""
         self._core.shared.forget(*self.place[:2])
-        self._thread = 0
+        self._thread, self._head, self._in_cache = 0, None, ""
 
     async def _again(self, puts: Sequence[Put], notes: Sequence[Note]) -> None:
         for parent, checkpoint, metadata, new_versions in puts:
