@@ -375,6 +375,30 @@ async def test_what_was_merely_allowed_waits_a_moment_and_what_was_not_takes_it_
     log.close()
 
 
+async def test_what_is_written_with_others_leaves_what_comes_later_its_whole_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("segue.tracing.audit.SOON_S", 0.2)
+    log = AuditLog(tmp_path / "audit.db", KEY)
+    loop = asyncio.get_running_loop()
+
+    log.record(decision(call_id="call_1"))
+    await log.settle_soon()
+    await log.settle()  # a run's end, say
+    await asyncio.sleep(0.15)
+    log.record(decision(call_id="call_2"))
+    came = loop.time()
+    await log.settle_soon()
+    async with asyncio.timeout(10):
+        while log.pending:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    waited = loop.time() - came
+
+    assert waited > 0.19
+    assert [entry["call_id"] for entry in entries(log.path)] == ["call_2", "call_1"]
+    log.close()
+
+
 async def test_a_file_that_is_held_for_a_moment_gets_what_was_merely_allowed_once_it_is_free(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "audit.db", KEY)
     log.record(decision())

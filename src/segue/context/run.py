@@ -187,13 +187,12 @@ class RunContext(Generic[DepsT]):
                 changes["calls"] = (*self.calls, call_id)
         elif "place" in changes and "asked" not in changes:
             changes["asked"] = {}
+        mine = self.__dict__
+        held = mine | changes  # copied as a whole: an update would put in field after field
+        if len(held) != len(mine):
+            raise TypeError(f"RunContext has no field {min(changes.keys() - mine.keys())!r}")
         copy = object.__new__(type(self))
-        held = copy.__dict__
-        held.update(self.__dict__)
-        known = len(held)
-        held.update(changes)
-        if len(held) != known:
-            raise TypeError(f"RunContext has no field {min(changes.keys() - self.__dict__.keys())!r}")
+        object.__setattr__(copy, "__dict__", held)
         return copy
 
     def ask(

@@ -82,7 +82,7 @@ class Ready:
     def but(self, **changes: Any) -> Ready:
         """A copy with other values. Made by hand, for every call takes some: see `RunContext.at`."""
         copy = object.__new__(Ready)
-        copy.__dict__.update(self.__dict__, **changes)
+        object.__setattr__(copy, "__dict__", self.__dict__ | changes)
         return copy
 
     @property

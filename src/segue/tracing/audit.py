@@ -26,7 +26,7 @@ import orjson
 
 from segue.base.errors import StoreError, UserError, names
 from segue.base.stores import use_wal
-from segue.tracing.audit_rows import RowMaker, chained, plain
+from segue.tracing.audit_rows import RowMaker, chain, plain
 from segue.tracing.decisions import VERDICTS, Decided, Verdict, decided
 
 __all__ = ["VERDICTS", "AuditLog", "Decided", "Verdict", "decided"]
@@ -50,6 +50,8 @@ ANCHOR_S = 0.5
 """How long the end of a run may wait for the anchor of others."""
 SOON_S = 0.02
 """How long what was merely allowed may wait for other decisions."""
+_SLACK_S = 0.001
+"""Nobody waits once more for less than that."""
 
 
 class AuditLog:
@@ -66,7 +68,10 @@ class AuditLog:
         self._pressing = False
         """Whether more than an allow may wait: set behind what is appended, taken back before what waits is counted."""
         self._unanchored = False
-        self._soon: tuple[asyncio.AbstractEventLoop, asyncio.TimerHandle] | None = None
+        self._soon: asyncio.AbstractEventLoop | None = None
+        """The loop that will look whether something waits for too long."""
+        self._since: float | None = None
+        """When the first of what waits for that came, on the loop's clock."""
         self._anchoring: asyncio.AbstractEventLoop | None = None
         self._patience_ms = -1
         self._durable: bool | None = None
@@ -156,12 +161,22 @@ class AuditLog:
 
     def _write_soon(self) -> None:
         loop = asyncio.get_running_loop()
-        if self._soon is None or self._soon[0] is not loop:
-            self._soon = loop, loop.call_later(SOON_S, self._now_due, loop)
+        if self._since is None:
+            self._since = loop.time()
+        if self._soon is not loop:
+            self._soon = loop
+            loop.call_later(SOON_S, self._now_due, loop)
 
     def _now_due(self, loop: asyncio.AbstractEventLoop) -> None:
+        """What waited when this was set may be written by now; the time of what waits now may be later."""
         self._soon = None
-        if self._pending and not self._at_once():
+        if self._since is None or not self._pending:
+            return
+        left = self._since + SOON_S - loop.time()
+        if left > _SLACK_S:
+            self._soon = loop
+            loop.call_later(left, self._now_due, loop)
+        elif not self._at_once():
             loop.run_in_executor(None, self.flush).add_done_callback(_told)
 
     def _at_once(self) -> bool:
@@ -175,9 +190,6 @@ class AuditLog:
             return False  # `flush` waits for whoever holds it, and says what is wrong
         finally:
             self._lock.release()
-        if self._soon is not None and self._soon[0] is asyncio.get_running_loop():
-            self._soon[1].cancel()  # what it would have written is written
-            self._soon = None
         return True
 
     def _waits(self, milliseconds: int) -> None:
@@ -231,10 +243,9 @@ class AuditLog:
             seq, head = self._head()
             rows = []
             made = [self._rows.row(seq + at, *self._pending[at - 1]) for at in range(1, count + 1)]
-            for encoded in [*made, *_gap(seq + count + 1, lost)]:
+            for encoded, code in chain(self._key, head, [*made, *_gap(seq + count + 1, lost)]):
                 seq += 1
-                head = chained(self._key, head, encoded)
-                rows.append((seq, bytearray(encoded), bytearray(head)))  # sqlite3 looks for an adapter of bytes
+                rows.append((seq, bytearray(encoded), bytearray(code)))  # sqlite3 looks for an adapter of bytes
             self._db.executemany("INSERT INTO decisions VALUES (?,?,?)", rows)
             self._db.execute("COMMIT")
         except BaseException:
@@ -244,6 +255,7 @@ class AuditLog:
             raise
         for _ in range(count):
             self._pending.popleft()
+        self._since = None
         self.lost -= lost
         self._unanchored = True
 

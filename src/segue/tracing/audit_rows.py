@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -52,13 +52,16 @@ class RowMaker:
         """What stands in a row of who acts where, as fields of JSON: decisions of one run share it."""
         self._what: dict[tuple[str, ...], tuple[bytes, bytes]] = {}
         """The same of what was decided, and over what: decisions of one rail at one place share it."""
+        self._call = ("", b"")
 
     def row(self, seq: int, decision: Decided, subject: bytes) -> bytes:
         """What is written of a decision in the row of this number; `subject` are the bytes of what was decided over."""
         who, what = _who_of(decision), _what_of(decision)
         whose = self._who.get(who) or self._acting(who)
         said, over = self._what.get(what) or self._decided(what)
-        call = _fields({"call_id": self._names[str(decision.call_id)]}) if decision.call_id else b""
+        if decision.call_id != self._call[0]:  # those of one call follow each other
+            self._call = decision.call_id, _fields({"call_id": self._names[str(decision.call_id)]})
+        call = self._call[1] if decision.call_id else b""
         own: dict[str, str] = {}
         if decision.interrupt_id:
             own["interrupt_id"] = self._names[str(decision.interrupt_id)]
@@ -106,6 +109,16 @@ def _kept(held: dict[tuple[str, ...], _T], key: tuple[str, ...], value: _T) -> _
 def chained(key: bytes, previous: bytes, body: bytes) -> bytes:
     """The hash of a row: over its bytes and the hash of the row before, with the key."""
     return _code(key, previous + body)
+
+
+def chain(key: bytes, previous: bytes, bodies: Iterable[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """The rows of these bodies, each with its hash: `chained`, one after the other."""
+    begun = _keyed(key)
+    for body in bodies:
+        code = begun.copy()
+        code.update(previous + body)
+        previous = code.digest()
+        yield body, previous
 
 
 def keyed(key: bytes, use: str, data: bytes) -> str:

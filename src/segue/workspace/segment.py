@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +21,7 @@ from segue.agents.run import Run, RunRecord
 from segue.agents.runnable import Runnable
 from segue.base.budget import Meter
 from segue.base.errors import StoreError
+from segue.base.finishing import to_the_end
 from segue.base.principal import Principal
 from segue.context.events import (
     Event,
@@ -96,7 +97,8 @@ class Segment:
         try:
             async with limit, turns.of(record.tenant, record.thread_id) as held:
                 await self._turn(limit, held)
-                await _to_the_end(self._end(began, limit))  # kept before the next run of the thread begins
+                # kept before the next run of the thread begins
+                await to_the_end(self._end(began, limit), at_once=self.error is None)
         except BaseException as caught:
             if self.handle.begun:
                 raise
@@ -120,7 +122,7 @@ class Segment:
         if self.resumed:
             self._say_finished()
             return
-        await _to_the_end(self._end(began, limit, why=str(busy) if late else ""))
+        await to_the_end(self._end(began, limit, why=str(busy) if late else ""))
 
     async def _turn(self, limit: asyncio.Timeout, held: Held) -> None:
         """The thread is ours: run, and keep what ended it. The deadline is over then."""
@@ -301,15 +303,3 @@ class Segment:
     def _add_step(self, step: dict[str, Any]) -> None:
         add_step(self.record.trajectory, step)
         self.notes.step(step)
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Await it to its end, also where the task is cancelled meanwhile: a run that has ended stays ended."""
-    task = asyncio.ensure_future(work)
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            if task.cancelled():
-                raise
-    task.result()

@@ -47,28 +47,38 @@ class Staging:
         """What has something to write, and since when; the oldest first."""
         self._timer: asyncio.TimerHandle | None = None
         self._later: list[Statement] = []
-        self._last: asyncio.TimerHandle | None = None
+        self._later_since = 0.0
+        self._watched = False
+        """Whether somebody will look how long `_later` waits."""
         self._writing: set[asyncio.Task[Any]] = set()
 
     def later(self, statement: Statement, database: Database) -> None:
         """Run a statement that is in no hurry with the next commit."""
+        if not self._later:
+            self._later_since = self.loop.time()
         self._later.append(statement)
-        if self._last is None:
-            self._last = self.loop.call_later(LATER_S, self._by_itself, database)
+        if not self._watched:
+            self._watched = True
+            self.loop.call_later(LATER_S, self._by_itself, database)
 
     def overdue(self) -> list[Statement]:
         """What was in no hurry, for a commit that happens anyway."""
-        if self._last is not None:
-            self._last.cancel()
-            self._last = None
         found, self._later = self._later, []
         return found
 
     def _by_itself(self, database: Database) -> None:
-        if found := self.overdue():
-            task = self.loop.create_task(_quietly(database, found))
-            self._writing.add(task)
-            task.add_done_callback(self._writing.discard)
+        """The time of what waited when this was set is up: see `_look`."""
+        self._watched = False
+        if not self._later:
+            return
+        left = self._later_since + LATER_S - self.loop.time()
+        if left > _SLACK_S:
+            self._watched = True
+            self.loop.call_later(left, self._by_itself, database)
+            return
+        task = self.loop.create_task(_quietly(database, self.overdue()))
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
 
     def add(self, stage: Stage) -> None:
         """Have it written before long."""
