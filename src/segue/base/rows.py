@@ -123,6 +123,7 @@ class Tables:
         self.own = self.rows if isinstance(self.rows, SqliteRows) else None
         """The file; `None` where it is a database."""
         self.dialect = self.rows.dialect
+        self._prefix = "" if self.dialect == "sqlite" else "segue_"
         statements: list[Statement] = [(each, ()) for each in schema[self.dialect]]
         if self.dialect == "postgres":
             statements.insert(0, ("SELECT pg_advisory_xact_lock(7310579, 2)", ()))
@@ -130,11 +131,12 @@ class Tables:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """One statement; see `Rows.execute_now`."""
-        return self.rows.execute_now(self._named(sql), parameters)
+        return self.rows.execute_now(_named(sql, self._prefix), parameters)
 
     def transaction(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Several statements, all or none; see `Rows.transaction_now`."""
-        return self.rows.transaction_now([(self._named(sql), held) for sql, held in statements])
+        prefix = self._prefix
+        return self.rows.transaction_now([(_named(sql, prefix), held) for sql, held in statements])
 
     def bound(self, limit: int) -> int | None:
         """A limit as the database takes it; below 0 for none."""
@@ -145,8 +147,11 @@ class Tables:
         if self.own is not None:
             self.own.close_now()
 
-    def _named(self, sql: str) -> str:
-        return sql.replace("@", "" if self.dialect == "sqlite" else "segue_")
+
+@lru_cache(maxsize=256)
+def _named(sql: str, prefix: str) -> str:
+    """A statement about the tables as they are called in the database."""
+    return sql.replace("@", prefix)
 
 
 def in_both(*statements: str) -> dict[str, tuple[str, ...]]:

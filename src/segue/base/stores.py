@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from segue.base.errors import StoreError
@@ -18,19 +16,25 @@ _PASSING = ("locked", "busy", "disk is full", "disk I/O error")
 _PAUSE_S = 0.01
 
 
-@contextmanager
-def store_errors(path: Path | str) -> Iterator[None]:
-    """Turn what SQLite raises over a file into a `StoreError` that names it and says whether to try again.
+class store_errors:  # noqa: N801 - used as a function, and cheaper than one
+    """Turns what SQLite raises over a file inside `with` into a `StoreError` that says whether to try again.
 
     Raises:
-        StoreError: In place of any error of SQLite's.
+        StoreError: In place of any error of SQLite's; names the file.
     """
-    try:
-        yield
-    except sqlite3.Error as error:
-        found = StoreError(f"{path} cannot be read or written: {error}.", way_out=_way_out(str(error)))
-        found.retryable = any(words in str(error) for words in _PASSING)
-        raise found from error
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: Path | str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: BaseException | None, where: object) -> None:
+        if isinstance(error, sqlite3.Error):
+            found = StoreError(f"{self._path} cannot be read or written: {error}.", way_out=_way_out(str(error)))
+            found.retryable = any(words in str(error) for words in _PASSING)
+            raise found from error
 
 
 def _way_out(said: str) -> str:

@@ -55,7 +55,7 @@ class Ride:
     def __init__(
         self, graph: Any, saver: Any, saved: Any, config: Any, ctx: RunContext[Any], notes: Notes | None
     ) -> None:
-        specs = {name: spec for name, spec in graph.channels.items() if not name.startswith(("__", _BRANCH))}
+        specs, self.inputs = _shape(graph)
         held: Mapping[str, Any] = saved.checkpoint["channel_values"] if saved is not None else {}
         self.channels = {
             name: spec.from_checkpoint(held[name]) if name in held else spec.copy() for name, spec in specs.items()
@@ -72,7 +72,6 @@ class Ride:
         """Of the newest checkpoint."""
         self.task = ("", "")
         """The id and the node of the task that runs."""
-        self.inputs = frozenset(graph.builder.schemas[graph.builder.input_schema])
         self._metadata = dict(get_checkpoint_metadata(config, {"source": "loop", "step": 0, "parents": {}}))
         self._notes = notes if saver is not None else None
         if self._notes is not None:
@@ -181,6 +180,16 @@ class Ride:
         metadata = {**self._metadata, "source": source, "step": step}
         note = b"" if self._notes is None else self._notes.take()
         await self.stage.put(parent or None, checkpoint, metadata, fresh, (self.ctx.run_id, note))
+
+
+def _shape(graph: Any) -> tuple[dict[str, Any], frozenset[str]]:
+    """The channels that hold values, and the names of the input: the same for each run of a graph."""
+    found: tuple[dict[str, Any], frozenset[str]] | None = graph.__dict__.get("_segue_shape")
+    if found is None:
+        specs = {name: spec for name, spec in graph.channels.items() if not name.startswith(("__", _BRANCH))}
+        inputs = frozenset(graph.builder.schemas[graph.builder.input_schema])
+        found = graph.__dict__["_segue_shape"] = specs, inputs
+    return found
 
 
 def _nothing(consume: bool = False) -> None:

@@ -14,8 +14,7 @@ import secrets
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -127,8 +126,14 @@ class Turns:
 
     def of(self, name: str) -> Turn:
         """The lock of a name within the running loop; it is kept for as long as somebody keeps it."""
-        names = self._loops.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
-        return names.setdefault(name, Turn())
+        loop = asyncio.get_running_loop()
+        names = self._loops.get(loop)
+        if names is None:
+            names = self._loops.setdefault(loop, WeakValueDictionary())
+        turn = names.get(name)
+        if turn is None:
+            names[name] = turn = Turn()
+        return turn
 
 
 class FileLocks:
@@ -143,9 +148,12 @@ class FileLocks:
         self._turns = Turns()
         self._swept = False
 
-    @asynccontextmanager
-    async def hold(self, name: str, *, deadline: float | None = None) -> AsyncIterator[Held]:
+    def hold(self, name: str, *, deadline: float | None = None) -> _Hold:
         """Hold a name; see `Locks.hold`."""
+        return _Hold(self, name, deadline)
+
+    async def _enter(self, name: str, deadline: float | None) -> tuple[int, Turn]:
+        """The open and locked file of a name, to be closed, and the turn, to be released: see `hold`."""
         turn, path = self._turns.of(name), self._path(name)
         file = await self._at_once(turn, path)
         try:
@@ -159,11 +167,7 @@ class FileLocks:
                         raise
         except TimeoutError:
             raise LockBusy(name, self.holder_now(name), deadline or 0.0) from None
-        try:
-            yield Held(name)
-        finally:
-            os.close(file)
-            turn.release()
+        return file, turn
 
     async def held(self, name: str) -> bool:
         """Whether anybody alive holds the name; see `Locks.held`."""
@@ -219,7 +223,7 @@ class FileLocks:
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StoreError(f"the lock {path} cannot be opened: {error.strerror}.") from error
-        if try_lock(file) and _is_at(file, path):
+        if try_lock(file) and os.fstat(file).st_nlink:  # it was not swept away in between
             with suppress(OSError):  # a full disk: the lock holds without the note
                 os.write(file, _note(os.getpid(), int(time.time())))
             return file
@@ -235,6 +239,26 @@ class FileLocks:
                 if path.stat().st_mtime < old and (file := self._take(str(path))) is not None:
                     os.unlink(path)
                     os.close(file)
+
+
+class _Hold(AbstractAsyncContextManager[Held]):
+    """A name of `FileLocks`, held inside `async with`."""
+
+    def __init__(self, locks: FileLocks, name: str, deadline: float | None) -> None:
+        self._locks = locks
+        self._name = name
+        self._deadline = deadline
+        self._taken: tuple[int, Turn] | None = None
+
+    async def __aenter__(self) -> Held:
+        self._taken = await self._locks._enter(self._name, self._deadline)
+        return Held(self._name)
+
+    async def __aexit__(self, *error: object) -> None:
+        taken, self._taken = self._taken, None
+        if taken is not None:
+            os.close(taken[0])
+            taken[1].release()
 
 
 def process_name() -> str:
@@ -269,14 +293,6 @@ def _holder(pid: int, at_s: int) -> Holder:
 def _note(pid: int, at_s: int) -> bytes:
     """What stands in the file of a lock: who took it; the same for all that are taken in one second."""
     return json.dumps(asdict(_holder(pid, at_s))).encode().ljust(_NOTE_BYTES)
-
-
-def _is_at(file: int, path: str) -> bool:
-    """Whether the open file still stands at its path, and was not swept away in between."""
-    try:
-        return os.path.samestat(os.fstat(file), os.stat(path))
-    except OSError:
-        return False
 
 
 if sys.platform == "win32":

@@ -108,6 +108,8 @@ class OpenWorkspace:
 
     async def ensure_open(self) -> None:
         """Open it, if that was not done yet."""
+        if self._stack is not None:
+            return
         async with self._opening:
             if self._stack is None:
                 async with AsyncExitStack() as stack:

@@ -133,7 +133,7 @@ class Segment:
             record.status, record.updated_at, record.error, record.error_id = "running", clock.now(), "", ""
             record.stop_reason = None
             record.answers |= self.answers
-            await self.records.keep(record)
+            await self.records.keep(record, noted=self.resumed)
             if self.resumed:
                 await self._forget_notes(soon=True)
             if not self._fresh():

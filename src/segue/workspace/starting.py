@@ -197,6 +197,8 @@ class Starting(Finding):
 
     async def _ready(self, agent: Runnable) -> None:
         """The stores are open, and what stands behind the agent's tools is connected, once."""
+        if self._stack is not None and agent in self._opened:
+            return
         await self.ensure_open()
         async with self._openings.setdefault(agent, asyncio.Lock()):
             if agent not in self._opened:

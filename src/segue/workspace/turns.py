@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
 
 from segue.base.errors import StoreError
@@ -25,8 +27,7 @@ class ThreadTurns:
         self._wait_s = wait_s
         self._queues: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
 
-    @asynccontextmanager
-    async def of(self, tenant: str, thread_id: str) -> AsyncIterator[Held]:
+    def of(self, tenant: str, thread_id: str) -> AbstractAsyncContextManager[Held]:
         """Have the thread alone while inside; what goes on there is cancelled where the lock is lost.
 
         Raises:
@@ -34,21 +35,12 @@ class ThreadTurns:
             StoreError: The lock cannot be had at all.
         """
         name = _name(tenant, thread_id)
-        queue = self._queues.setdefault(name, asyncio.Lock())
-        async with queue:
-            try:
-                hold = self._locks.hold(name, deadline=self._wait_s)
-                held = await hold.__aenter__()
-            except LockBusy as busy:
-                raise ThreadBusy(thread_id, busy) from busy
-            try:
-                if isinstance(self._locks, FileLocks):  # it is not lost while this process lives
-                    yield held
-                else:
-                    async with _watched(held):
-                        yield held
-            finally:
-                await hold.__aexit__(None, None, None)
+        queue = self._queues.get(name)
+        if queue is None:
+            self._queues[name] = queue = asyncio.Lock()
+        hold = self._locks.hold(name, deadline=self._wait_s)
+        # with files it is not lost while this process lives
+        return _Turn(thread_id, queue, hold, watched=not isinstance(self._locks, FileLocks))
 
     def held_now(self, tenant: str, thread_id: str) -> bool:
         """Whether a living process has the thread.
@@ -92,6 +84,44 @@ class ThreadBusy(StoreError):
         self.holder = busy.holder
 
 
+class _Turn(AbstractAsyncContextManager[Held]):
+    """A thread while one run has it."""
+
+    def __init__(
+        self, thread_id: str, queue: asyncio.Lock, hold: AbstractAsyncContextManager[Held], *, watched: bool
+    ) -> None:
+        self._thread_id = thread_id
+        self._queue = queue
+        self._hold = hold
+        self._watch: AbstractAsyncContextManager[None] | None = None
+        self._watched = watched
+
+    async def __aenter__(self) -> Held:
+        await self._queue.acquire()
+        try:
+            held = await self._hold.__aenter__()
+        except LockBusy as busy:
+            self._queue.release()
+            raise ThreadBusy(self._thread_id, busy) from busy
+        except BaseException:
+            self._queue.release()
+            raise
+        if self._watched:
+            self._watch = _watched(held)
+            await self._watch.__aenter__()
+        return held
+
+    async def __aexit__(self, *error: Any) -> None:
+        try:
+            try:
+                if self._watch is not None:
+                    await self._watch.__aexit__(*error)
+            finally:
+                await self._hold.__aexit__(None, None, None)
+        finally:
+            self._queue.release()
+
+
 @asynccontextmanager
 async def _watched(held: Held) -> AsyncIterator[None]:
     """Stops the task inside where the lock is lost, as can be with one that a connection holds."""
@@ -112,4 +142,9 @@ async def _watched(held: Held) -> AsyncIterator[None]:
 
 
 def _name(tenant: str, thread_id: str) -> str:
-    return f"thread/{quote(tenant, safe='')}/{thread_id}"
+    return f"thread/{_quoted(tenant)}/{thread_id}"
+
+
+@lru_cache(maxsize=256)
+def _quoted(tenant: str) -> str:
+    return quote(tenant, safe="")
