@@ -7,13 +7,13 @@ restart the entries of the step before are gone; then the graph's own structure 
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from langgraph.constants import START
+from xxhash import xxh3_64_hexdigest
 
 from segue.base.quick import quick
 
@@ -101,7 +101,7 @@ def _branches(waiting: Iterable[Departure]) -> list[Departure]:
 
 def edge_span_id(task_id: str, index: int) -> str:
     """The same for each delivery of the same task, so that a redelivered edge is not kept twice."""
-    return hashlib.blake2b(f"{task_id}\x1f{index}".encode(), digest_size=8).hexdigest()
+    return xxh3_64_hexdigest(f"{task_id}\x1f{index}".encode())
 
 
 def sizes(update: Any) -> dict[str, int]:

@@ -18,7 +18,6 @@ from langgraph.constants import END, START
 from segue.base.errors import UserError
 from segue.base.messages import Message, tool_result
 from segue.context.run import RunContext
-from segue.graphs.asking import ask
 from segue.graphs.graph import Graph
 from segue.graphs.guarding import GuardNodes, badges, inspector
 from segue.graphs.specs import WorkerSpec
@@ -85,8 +84,7 @@ def _draw(graph: Graph, member: Member, guards: Mapping[str, GuardNodes], target
         return led(step, "act", act)
 
     async def act_node(state: HandoffState, ctx: RunContext[Any]) -> Goto:
-        inside = ctx.at(agent=name, interrupt=ask, inspect=inspector(spec.rails, ctx.inspect))
-        step = await act_step(spec, state, inside)
+        step = await act_step(spec, state, ctx, inspector(spec.rails, ctx.inspect))
         if step.goto == "act":
             return led(step, "act", act)
         return _handed(step, state["messages"], transfers, guards) or led(step, "generate", name)

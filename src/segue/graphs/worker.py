@@ -18,7 +18,7 @@ from segue.base.errors import RunStopped
 from segue.base.messages import Message, ToolCall, append, open_calls, text_of
 from segue.base.words import user_words
 from segue.context.events import ToolFinished
-from segue.context.run import RunContext
+from segue.context.run import Inspect, RunContext
 from segue.graphs.asking import ask
 from segue.graphs.budgeting import in_budget
 from segue.graphs.call_ids import with_fresh_ids
@@ -77,7 +77,7 @@ def worker_graph(spec: WorkerSpec) -> Graph:
 
     async def act_node(state: WorkerState, ctx: RunContext[Any]) -> Goto:
         inspect = inspector(spec.rails, ctx.inspect) if inspects else ctx.inspect
-        return await act_step(spec, state, ctx.at(agent=spec.name, interrupt=ask, inspect=inspect))
+        return await act_step(spec, state, ctx, inspect)
 
     graph = Graph(WorkerState, budget=spec.budget, input_schema=WorkerInput, output_schema=WorkerOutput)
     graph.about = {"generate": spec, "act": spec}
@@ -139,17 +139,18 @@ async def _typed_answer(
     return Goto(END, update=update, because="the model answered")
 
 
-async def act_step(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
+async def act_step(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any], inspect: Inspect | None) -> Goto:
     """Run tool calls that are open: back to `generate`, or to `act` where some are left.
 
-    Where they have been run often enough, the model is told so instead.
+    Where they have been run often enough, the model is told so instead. `inspect` are the rails of the agent and of
+    those above it.
     """
     with in_budget(spec.budget, state, ctx) as spent:
-        step = await _act(spec, state, ctx)
+        step = await _act(spec, state, ctx, inspect)
     return _with(step, spent())
 
 
-async def _act(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Goto:
+async def _act(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any], inspect: Inspect | None) -> Goto:
     asked, tools = open_calls(state["messages"]), spec.toolset.tools()
     if told := notices(state["messages"], asked, agent=spec.name, most=spec.max_repeats):
         for call, message in zip(asked, told, strict=True):
@@ -162,7 +163,9 @@ async def _act(spec: WorkerSpec, state: WorkerState, ctx: RunContext[Any]) -> Go
     if ctx.durable is not None:
         await ctx.durable()  # the calls are in a checkpoint that nothing takes away any more
     words = ctx.words or user_words(state["messages"])
-    ctx = ctx.at(labelled=state["messages"], toolset=tools, words=words)
+    ctx = ctx.at(
+        agent=spec.name, interrupt=ask, inspect=inspect, labelled=state["messages"], toolset=tools, words=words
+    )
     results = await execute_tool_calls(calls, tools, ctx, max_parallel=spec.max_parallel_tools)
     failed = sum(result.failed for result in results)
     reason = f"{len(results)} tool result{'s' if len(results) > 1 else ''}"

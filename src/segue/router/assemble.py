@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -186,8 +187,17 @@ class Assembler:
         return known
 
 
+_SHORT = 1_000
+"""Arguments of more characters than this are parsed each time, rather than remembered."""
+
+
 def is_json(text: str) -> bool:
     """Whether the text is JSON."""
+    return _is_json(text) if len(text) <= _SHORT else _is_json.__wrapped__(text)
+
+
+@lru_cache(maxsize=512)
+def _is_json(text: str) -> bool:
     try:
         orjson.loads(text)
     except orjson.JSONDecodeError:

@@ -194,12 +194,14 @@ class RouterCore:
             BadInput: There is no such route; the message lists those that exist.
         """
         routes = [self._routes.held[name] for name in self._routes.reached(self._routes.name(route))]
-        held = {name: self._deployments[name] for each in routes for name in each.deployments}
-        caps = [each.max_output_tokens for each in routes]
-        if max_output_tokens is None and None not in caps:
+        if len(routes) == 1 and len(routes[0].deployments) == 1:  # as most are
+            deployments = [self._deployments[routes[0].deployments[0]]]
+        else:
+            deployments = list({name: self._deployments[name] for each in routes for name in each.deployments}.values())
+        if max_output_tokens is None and None not in (caps := [each.max_output_tokens for each in routes]):
             max_output_tokens = max(cap for cap in caps if cap is not None)
         return await forecast(
-            list(held.values()), self._lengths, speaker=speaker, input_tokens=input_tokens,
+            deployments, self._lengths, speaker=speaker, input_tokens=input_tokens,
             max_output_tokens=max_output_tokens, priced=priced,
         )  # fmt: skip
 

@@ -7,6 +7,7 @@ In: the deployments that may answer, the request's estimate, and what was learne
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -56,26 +57,28 @@ class Forecast:
 
 
 class _Outputs:
-    """The latest answers of one deployment to one speaker: their tokens, and the sum of them."""
+    """The latest answers of one deployment to one speaker: their tokens, in order and by size, and the sum of them."""
 
-    __slots__ = ("_p95", "sum", "tokens")
+    __slots__ = ("_by_size", "sum", "tokens")
 
     def __init__(self) -> None:
         self.tokens: deque[int] = deque(maxlen=_REMEMBERED)
         self.sum = 0
-        self._p95: int | None = None
+        self._by_size: list[int] = []
 
     def p95(self) -> int:
         """The 95th percentile."""
-        if self._p95 is None:
-            held = sorted(self.tokens)
-            self._p95 = held[min(len(held) - 1, int(len(held) * 0.95))]
-        return self._p95
+        held = self._by_size
+        return held[min(len(held) - 1, int(len(held) * 0.95))]
 
     def add(self, tokens: int) -> None:
-        self._p95, held = None, self.tokens
-        self.sum += tokens - (held[0] if len(held) == _REMEMBERED else 0)
+        held, by_size = self.tokens, self._by_size
+        if len(held) == _REMEMBERED:
+            self.sum -= held[0]
+            del by_size[bisect_left(by_size, held[0])]
+        self.sum += tokens
         held.append(tokens)
+        insort(by_size, tokens)
 
 
 class Lengths:
@@ -105,8 +108,11 @@ class Lengths:
             factors.append(usage.input_tokens / estimate)
             self._most.pop(deployment, None)
 
-    def typical(self, deployments: Iterable[str], speaker: str) -> int:
+    def typical(self, deployments: Sequence[str], speaker: str) -> int:
         """The 95th percentile of output tokens, of the deployment whose answers are longest."""
+        if len(deployments) == 1:
+            one = self._outputs.get((deployments[0], speaker))
+            return UNLEARNED_OUTPUT_TOKENS if one is None else max(1, one.p95())
         found = [held.p95() for name in deployments if (held := self._outputs.get((name, speaker)))]
         return max(1, int(max(found))) if found else UNLEARNED_OUTPUT_TOKENS
 

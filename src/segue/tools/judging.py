@@ -7,7 +7,7 @@ each write is asked about first, since another branch may have done it already.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,7 +21,21 @@ from segue.tools.calls import Asked, Prepared, Ready, ToolResult, failed
 from segue.tools.tool import Tool
 from segue.tracing.audit import decided
 
-_as_text = json.JSONEncoder(ensure_ascii=False).encode
+
+def _encoder() -> Callable[[Any], str]:
+    """`json.dumps` without ASCII alone: the encoder of the standard library sets itself up anew at each call."""
+    plain = json.JSONEncoder(ensure_ascii=False, check_circular=False)
+    make: Any = json.encoder.c_make_encoder  # type: ignore[attr-defined]
+    if make is None:  # it is written in C, where there is one
+        return plain.encode
+    encoded = make(
+        None, plain.default, json.encoder.encode_basestring, None, plain.key_separator, plain.item_separator, False,
+        False, True,
+    )  # fmt: skip
+    return lambda value: "".join(encoded(value, 0))
+
+
+_as_text = _encoder()
 
 
 def prepare(call: ToolCall, delivery: str, held: Mapping[str, Tool]) -> Prepared:

@@ -124,7 +124,10 @@ class Span:
 
     def payload(self, **parts: Any) -> None:
         """Refer to what went in and what came out: `input`, `output`, `parameters`, together or one after the other."""
-        self._payload = Payload(**parts) if self._payload is None else self._payload._replace(**parts)
+        held = self._payload
+        if held is not None:
+            parts = {"input": held.input, "output": held.output, "parameters": held.parameters} | parts
+        self._payload = Payload(**parts)
 
     def fail(self, error: BaseException) -> None:
         """Mark it as failed by this error; its type, category and id are kept, not its text."""
