@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from segue.base.quick import quick
 from segue.context.decisions import Allow, Ask, Block, Decision, Rewrite
@@ -35,9 +35,7 @@ _TOLD: dict[type[Any], str] = {Allow: "allow", Rewrite: "rewrite", Block: "block
 _redact = redactor()
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What one rail said."""
 
     rail: str
@@ -88,7 +86,7 @@ async def judge(rails: Iterable[Rail], subject: Subject, ctx: RunContext[Any]) -
                 _tell(span, verdict, told)
         _note(rail, subject, told, verdict.rule, ctx)
         began, started = started, monotonic()
-        said.append(Said(rail=rail.name, verdict=told, reason=verdict.reason, duration_s=started - began))
+        said.append(new_row(Said, (rail.name, told, verdict.reason, started - began)))
         if told == "allow":
             continue
         if isinstance(verdict, Block):
@@ -120,11 +118,11 @@ def _note(rail: Rail, subject: Subject, told: str, rule: str, ctx: RunContext[An
     if (audit := ctx.services.audit) is not None:
         whose = ctx.principal
         audit.record(
-            Decided(
+            new_row(Decided, (
                 "rail", told, ctx.services.clock.now(), whose.tenant, whose.user, ctx.run_id, ctx.thread_id,
                 subject.agent or ctx.agent, ctx.task_id, ctx.tool_call_id, subject.tool, subject.effect,
-                subject.place, rule or rail.name,
-            )
+                subject.place, rule or rail.name, "", "", None,
+            ))
         )  # fmt: skip
 
 

@@ -84,6 +84,9 @@ class _Private(TextRail):
         self._what, self._find, self._mask, self._action = what, find, mask, action
 
     def look(self, text: str, before: str = "") -> Decision:
+        find = self._find
+        if not find(text) and (not before or not find(before + text)):
+            return ALLOW  # as nearly always
         found = self._found(text, before)
         if not found:
             return ALLOW

@@ -29,6 +29,10 @@ class Payload(NamedTuple):
     """Of a generation: what the model was asked with, beside the messages."""
 
 
+_NOTHING = Payload()
+_PARTS = frozenset(Payload._fields)
+
+
 class SpanRow(NamedTuple):
     """A finished span, as it lies in the ring. Ids are OpenTelemetry's: 32 and 16 hex digits."""
 
@@ -124,10 +128,13 @@ class Span:
 
     def payload(self, **parts: Any) -> None:
         """Refer to what went in and what came out: `input`, `output`, `parameters`, together or one after the other."""
-        held = self._payload
-        if held is not None:
-            parts = {"input": held.input, "output": held.output, "parameters": held.parameters} | parts
-        self._payload = Payload(**parts)
+        held = self._payload or _NOTHING
+        if not _PARTS.issuperset(parts):
+            raise TypeError(f"a payload has {', '.join(Payload._fields)}; not {', '.join(parts)}")
+        get = parts.get
+        self._payload = new_row(Payload, (
+            get("input", held.input), get("output", held.output), get("parameters", held.parameters),
+        ))  # fmt: skip
 
     def fail(self, error: BaseException) -> None:
         """Mark it as failed by this error; its type, category and id are kept, not its text."""

@@ -71,7 +71,7 @@ class Draft:
     statements: list[Statement] = field(default_factory=list)
     _named: dict[bytes, Entry] = field(default_factory=dict)
     _new: list[tuple[int, int, Any]] = field(default_factory=list)
-    _grow: list[Callable[[], None]] = field(default_factory=list)
+    _grow: list[tuple[Head, str, LiveList, list[Any], Spans, int, list[bytes] | None]] = field(default_factory=list)
 
     def checkpoint(
         self,
@@ -118,8 +118,8 @@ class Draft:
 
     def committed(self) -> None:
         """Let the head's lists grow: the rows are there now."""
-        for grow in self._grow:
-            grow()
+        for head, channel, old, new, spans, size, hashes in self._grow:
+            head.lists[channel] = old.grown(new, spans, size, hashes)
 
     def _entries(self, checkpoint: dict[str, Any], new_versions: dict[str, Any]) -> tuple[dict[str, Entry], Head]:
         values: dict[str, Any] = checkpoint.get("channel_values") or {}
@@ -220,7 +220,7 @@ class Draft:
             return self._whole_list(channel, value, head)
         head.entries[channel] = spans
         if len(pieces) <= 2 and pieces and pieces[0] == Keep(0, old.count):
-            self._grown(channel, head, old, value[old.count :], spans, size, hashes)
+            self._grow.append((head, channel, old, value[old.count :], spans, size, hashes))
         else:
             head.lists[channel] = LiveList(value[:], len(value), spans, still_open, old.size + size, hashes)
         return True
@@ -237,23 +237,8 @@ class Draft:
         spans = old.spans[:]
         size = self._store(spans, encoded, new, behind=spans[-1] + len(encoded) < schema.MOST_ELEMENTS)
         head.entries[channel] = spans
-        self._grown(channel, head, old, new, spans, size, None)
+        self._grow.append((head, channel, old, new, spans, size, None))
         return True
-
-    def _grown(
-        self,
-        channel: str,
-        head: Head,
-        old: LiveList,
-        new: list[Any],
-        spans: Spans,
-        size: int,
-        hashes: list[bytes] | None,
-    ) -> None:
-        def grow() -> None:
-            head.lists[channel] = old.grown(new, spans, size, hashes)
-
-        self._grow.append(grow)
 
     def _whole_list(self, channel: str, value: list[Any], head: Head) -> bool:
         encoded = self.codec.elements(value)
