@@ -49,14 +49,16 @@ async def execute_tool_calls(
         StoreError: The effect ledger cannot be read or written.
     """
     held = {tool.name: tool for tool in tools}
-    keyed = any(is_keyed(held.get(call["function"]["name"])) for call in calls)
+    keyed = any(is_keyed(held.get(call["function"]["name"])) for call in calls)  # else none goes through the ledger
     names = deliveries(calls, ctx) if keyed else [call["id"] for call in calls]
-    begun = await recall(calls, names, held, ctx)
+    begun = await recall(calls, names, held, ctx) if keyed else {}
     judged: list[Judged] = []
     for call, name in zip(calls, names, strict=True):
         judged.append(await _judged(call, name, held, begun.get(name), ctx))
-    approved = await ask(await look_up(judged, begun, ctx), ctx)
-    if len(approved) > 1:
+    approved = await ask(await look_up(judged, begun, ctx) if keyed else judged, ctx)
+    if len(approved) == 1:
+        return [await _one(approved[0], ctx)]
+    if approved:
         with ctx.meter.reserve(tool_calls=sum(isinstance(item, Ready) for item in approved)):
             pass  # all of them fit the budget, or none runs: one that ran beside one that may not would lose its result
     results: list[ToolResult] = []

@@ -55,7 +55,10 @@ def prepare(call: ToolCall, delivery: str, held: Mapping[str, Tool]) -> Prepared
         return failed(call, tool, f"the arguments of {name} are nested too deep")
     if not isinstance(raw, dict):
         return failed(call, tool, f"the arguments of {name} are a JSON object, not {type(raw).__name__}")
-    return fitted(Ready(call=call, tool=tool, arguments={}, raw=raw, delivery=delivery), raw)
+    try:
+        return Ready(call=call, tool=tool, arguments=tool.validate(raw), raw=raw, delivery=delivery)
+    except ValidationError as error:
+        return _unfit(call, tool, error)
 
 
 def fitted(item: Ready, raw: dict[str, Any]) -> Prepared:
@@ -63,11 +66,15 @@ def fitted(item: Ready, raw: dict[str, Any]) -> Prepared:
     try:
         return item.but(arguments=item.tool.validate(raw), raw=raw)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc']) or 'arguments'}: {item['msg']}"
-            for item in error.errors(include_url=False, include_context=False)
-        )
-        return failed(item.call, item.tool, f"the arguments of {item.tool.name} do not fit: {wrong}")
+        return _unfit(item.call, item.tool, error)
+
+
+def _unfit(call: ToolCall, tool: Tool, error: ValidationError) -> ToolResult:
+    wrong = "; ".join(
+        f"{'.'.join(str(part) for part in item['loc']) or 'arguments'}: {item['msg']}"
+        for item in error.errors(include_url=False, include_context=False)
+    )
+    return failed(call, tool, f"the arguments of {tool.name} do not fit: {wrong}")
 
 
 async def judge(item: Ready, ctx: RunContext[Any], *, approved: bool = False) -> Ready | ToolResult | Asked:

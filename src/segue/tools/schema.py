@@ -73,7 +73,13 @@ def read_signature(fn: Callable[..., Any], *, name: str) -> Signature:
 
 def argument_values(held: BaseModel) -> dict[str, Any]:
     """The validated arguments by the names that the function has for them."""
-    return {name.removeprefix(_STAND_IN): getattr(held, name) for name in type(held).model_fields}
+    return {name: getattr(held, field) for name, field in _names_of(type(held))}
+
+
+@functools.lru_cache(maxsize=1_000)
+def _names_of(kind: type[BaseModel]) -> tuple[tuple[str, str], ...]:
+    """What the function calls each field of its arguments, and what the model calls it."""
+    return tuple((field.removeprefix(_STAND_IN), field) for field in kind.model_fields)
 
 
 def _plain(fn: Callable[..., Any]) -> Callable[..., Any]:

@@ -266,10 +266,12 @@ class Draft:
         row = joined(encoded)
         self._segment(lineage, start, row)
         add(spans, lineage, start, start + len(encoded))
-        for at, (piece, value) in enumerate(zip(encoded, values, strict=True), start):
+        at = start
+        for piece in encoded:
             if len(piece) >= _WORTH_NAMING:
                 self._named[piece] = [lineage, at]
-                self._new.append((lineage, at, value))
+                self._new.append((lineage, at, values[at - start]))
+            at += 1
         return len(row)
 
     def _segment(self, lineage: int, start: int, row: bytes) -> None:
@@ -313,6 +315,8 @@ def _seen(held: LiveList) -> list[Any]:
 def _runs(metadata: dict[str, Any]) -> tuple[str | None, str | None]:
     """The run's id in our metadata, and LangGraph's where it is another one."""
     ours, theirs = metadata.get("segue_run_id"), metadata.get("run_id")
+    if theirs is None and type(ours) is str:
+        return ours, None
     ours = ours if isinstance(ours, str) else None
     theirs = theirs if isinstance(theirs, str) and theirs != ours else None
     return (ours, theirs) if ours is not None else (theirs, None)

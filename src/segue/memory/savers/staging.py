@@ -246,7 +246,7 @@ class Stage:
 
     def _noted(self, notes: Sequence[Note]) -> Statement:
         """The notes of one commit as one row: a line each."""
-        return self._core.note(self.place, self._thread, (notes[0][0], b"\n".join(body for _, body in notes)))
+        return self._core.note(self.place, self._thread, (notes[0][0], b"\n".join([body for _, body in notes])))
 
 
 async def _quietly(database: Database, statements: Sequence[Statement]) -> None:
