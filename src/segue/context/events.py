@@ -42,6 +42,7 @@ class PlanMade(_Event):
     tasks: list[dict[str, Any]]
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskStarted(_Event):
     """A worker begins a task."""
@@ -53,6 +54,7 @@ class TaskStarted(_Event):
     wave: int
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskFinished(_Event):
     """A worker ended a task; `result` is its text, or says why it failed."""

@@ -106,7 +106,7 @@ class MapSpec:
 
 def mapreduce_graph(spec: MapSpec) -> Graph:
     """Draw the graph."""
-    guards = GuardNodes(spec.rails, spec.name, "split")
+    guards, shown = GuardNodes(spec.rails, spec.name, "split"), at_output(spec.rails)
     gates = _Gates(spec.max_parallel)
 
     async def split_node(state: MapState, ctx: RunContext[Any]) -> Goto:
@@ -123,7 +123,7 @@ def mapreduce_graph(spec: MapSpec) -> Graph:
             agent=spec.name,
             task_id=f"{spec.name}.{item['index']}",
             inspect=inspector(spec.rails, ctx.inspect),
-            shows=(*ctx.shows, *at_output(spec.rails)),
+            shows=(*ctx.shows, *shown),
         )
         async with gates.of(ctx):
             return {"done": [await _one(spec, item, with_context(config, inside), inside)]}
@@ -192,4 +192,7 @@ class _Gates:
 
     def of(self, ctx: RunContext[Any]) -> asyncio.Semaphore:
         """The run's own."""
-        return self._held.setdefault(ctx.run_id, asyncio.Semaphore(self._size))
+        gate = self._held.get(ctx.run_id)
+        if gate is None:
+            self._held[ctx.run_id] = gate = asyncio.Semaphore(self._size)
+        return gate

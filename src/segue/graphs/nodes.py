@@ -7,7 +7,6 @@ and leaves word where it goes next. It changes neither what a node reads nor wha
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -51,7 +50,10 @@ class TracedNode(Runnable[Any, Any]):
         if ctx is None or config is None:
             return await in_time(self.inner.ainvoke(input, config, **kwargs), self.node, self._timeout_s)
         with self._span(ctx, config) as (span, inside):
-            output = await in_time(self.inner.ainvoke(input, inside, **kwargs), self.node, self._timeout_s)
+            if self._timeout_s is None:
+                output = await self.inner.ainvoke(input, inside, **kwargs)
+            else:
+                output = await in_time(self.inner.ainvoke(input, inside, **kwargs), self.node, self._timeout_s)
             if ctx.services.audit is not None:  # what held or changed anything is written down before a checkpoint is
                 await ctx.services.audit.settle_soon()
             self._leave(span, config, output)
@@ -69,8 +71,7 @@ class TracedNode(Runnable[Any, Any]):
             self._leave(span, config, output)
             return output
 
-    @contextmanager
-    def _span(self, ctx: RunContext[Any], config: RunnableConfig) -> Iterator[tuple[Span, RunnableConfig]]:
+    def _span(self, ctx: RunContext[Any], config: RunnableConfig) -> _Inside:
         metadata = config.get("metadata") or {}
         log = edge_log(config)
         arrive(self.node, ctx, metadata, log, self._ways)
@@ -79,13 +80,7 @@ class TracedNode(Runnable[Any, Any]):
             parent_id=ctx.span_id,
         )  # fmt: skip
         span.set(segue__step=metadata.get("langgraph_step"), segue__agent=ctx.agent or None)
-        try:
-            with span:
-                yield span, with_context(config, ctx.at(span_id=span.span_id, place=place_of(config)))
-        except ParentCommand as raised:
-            if (command := raised.args[0]).graph in _names_of(config):  # a graph inside says where this one goes
-                self._leave(span, config, Command(update=command.update, goto=command.goto))
-            raise
+        return _Inside(self, span, ctx, config)
 
     def _leave(self, span: Span, config: RunnableConfig, output: Any) -> None:
         changed = _changed(output)
@@ -119,6 +114,26 @@ class TracedNode(Runnable[Any, Any]):
                     not_taken=others,
                     changed=changed,
                 )
+
+
+class _Inside:
+    """Around what a node does: its span, and the config that carries the context inside it."""
+
+    __slots__ = ("_config", "_ctx", "_node", "_span")
+
+    def __init__(self, node: TracedNode, span: Span, ctx: RunContext[Any], config: RunnableConfig) -> None:
+        self._node, self._span, self._ctx, self._config = node, span, ctx, config
+
+    def __enter__(self) -> tuple[Span, RunnableConfig]:
+        span = self._span.__enter__()
+        inside = self._ctx.at(span_id=span.span_id, place=place_of(self._config))
+        return span, with_context(self._config, inside)
+
+    def __exit__(self, kind: Any, error: BaseException | None, where: Any) -> None:
+        self._span.__exit__(kind, error, where)
+        if isinstance(error, ParentCommand) and (command := error.args[0]).graph in _names_of(self._config):
+            # a graph inside says where this one goes
+            self._node._leave(self._span, self._config, Command(update=command.update, goto=command.goto))
 
 
 class TracedPath(Runnable[Any, Any]):

@@ -33,6 +33,7 @@ _SCHEMA = in_both(
 
 _VERDICTS, _SHORT = 512, 512
 """Verdicts' attributes that are remembered as they are kept, and their bytes at most."""
+_TASK = "segue.graph_task"
 _AT_ONCE = 200
 """Runs that one transaction takes out."""
 
@@ -79,6 +80,8 @@ class TraceStore:
 
     def _attributes(self, row: SpanRow) -> bytes:
         """As they are kept. Verdicts of a rail say the same over and over, and are made once."""
+        if row.kind == "edge":
+            return self._edge(dict(row.attributes))
         if row.kind != "verdict":
             return _encoded(self._redaction.mapping(row.attributes))
         try:
@@ -93,6 +96,14 @@ class TraceStore:
                     self._verdicts.clear()
                 self._verdicts[key] = known
         return known
+
+    def _edge(self, held: dict[str, Any]) -> bytes:
+        """An edge's: the id of its task is ours, another one for each, and not worth to be looked through."""
+        task = held.pop(_TASK, None)
+        found = self._redaction.mapping(held)
+        if task is not None:
+            found[_TASK] = task
+        return _encoded(found)
 
     def spans(self, run_id: str, *, tenant: str) -> list[SpanRow]:
         """The spans of one run, oldest first; empty where there is no such run in this tenant. Blocks.
