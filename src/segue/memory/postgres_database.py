@@ -9,12 +9,15 @@ place cannot be known; it is told as a `StoreError` that may be tried again.
 from __future__ import annotations
 
 import asyncio
+import re
 import select
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import lru_cache
+from itertools import chain, groupby
+from operator import itemgetter
 from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -25,6 +28,9 @@ from segue.memory.database import Clash, Row, Statement
 CONNECT_S = 10
 STATEMENT_S = 30
 POOL = 8
+_PLAIN_INSERT = re.compile(r"INSERT INTO \w+ \([\w, ]+\) VALUES \((?:\?, )*\?\)")
+_ROWS = 500
+"""Of one insert: a statement may have 65,535 parameters."""
 _PAUSES_S = (0.0, 0.05, 0.5, None)
 """After a try, before the next one; sessions that are ended together end within milliseconds."""
 
@@ -209,6 +215,35 @@ class PostgresDatabase:
 
 
 @lru_cache(maxsize=512)
+def _may_join(sql: str) -> bool:
+    """Whether rows of several such statements can stand in one: a plain insert of one row, that gives none back."""
+    return _PLAIN_INSERT.fullmatch(sql) is not None
+
+
+@lru_cache(maxsize=512)
+def _of_rows(sql: str, count: int) -> str:
+    """The insert with so many rows."""
+    return sql + f", {sql.rpartition(' VALUES ')[2]}" * (count - 1)
+
+
+def joined(statements: Sequence[Statement]) -> list[tuple[str, Sequence[object], int]]:
+    """Each statement, its parameters, and for how many it stands.
+
+    Inserts of the same kind that follow each other go in one, since each statement costs psycopg a wait of its own.
+    """
+    found: list[tuple[str, Sequence[object], int]] = []
+    for sql, group in groupby(statements, key=itemgetter(0)):
+        held = [parameters for _, parameters in group]
+        if len(held) > 1 and _may_join(sql):
+            for start in range(0, len(held), _ROWS):
+                part = held[start : start + _ROWS]
+                found.append((_of_rows(sql, len(part)), list(chain.from_iterable(part)), len(part)))
+        else:
+            found += [(sql, parameters, 1) for parameters in held]
+    return found
+
+
+@lru_cache(maxsize=512)
 def translated(sql: str) -> str:
     """The statement with psycopg's `%s` for each `?`; text in quotes stays."""
     parts = sql.split("'")
@@ -272,10 +307,11 @@ def _undone(connection: Any, statements: Sequence[Statement], *, last: bool) -> 
 
 async def _together(connection: Any, statements: Sequence[Statement]) -> list[list[Row]]:
     cursors: list[Any] = []
+    sent = joined(statements)
     try:
         async with connection.pipeline():
             await connection.execute("BEGIN")
-            cursors = [await connection.execute(translated(sql), held) for sql, held in statements]
+            cursors = [await connection.execute(translated(sql), held) for sql, held, _ in sent]
             cursors.append(await connection.execute("COMMIT"))
     except BaseException as error:
         try:
@@ -284,15 +320,19 @@ async def _together(connection: Any, statements: Sequence[Statement]) -> list[li
             await connection.close()
         if not _is_committed(cursors, error):
             raise
-    return [await cursor.fetchall() if cursor.description else [] for cursor in cursors[:-1]]
+    found: list[list[Row]] = []
+    for cursor, (_, _, count) in zip(cursors, sent, strict=False):  # the last one is of the commit
+        found += [await cursor.fetchall()] if cursor.description else [[] for _ in range(count)]
+    return found
 
 
 def _together_now(connection: Any, statements: Sequence[Statement]) -> list[list[Row]]:
     cursors: list[Any] = []
+    sent = joined(statements)
     try:
         with connection.pipeline():
             connection.execute("BEGIN")
-            cursors = [connection.execute(translated(sql), held) for sql, held in statements]
+            cursors = [connection.execute(translated(sql), held) for sql, held, _ in sent]
             cursors.append(connection.execute("COMMIT"))
     except BaseException as error:
         try:
@@ -301,7 +341,10 @@ def _together_now(connection: Any, statements: Sequence[Statement]) -> list[list
             connection.close()
         if not _is_committed(cursors, error):
             raise
-    return [cursor.fetchall() if cursor.description else [] for cursor in cursors[:-1]]
+    found: list[list[Row]] = []
+    for cursor, (_, _, count) in zip(cursors, sent, strict=False):  # the last one is of the commit
+        found += [cursor.fetchall()] if cursor.description else [[] for _ in range(count)]
+    return found
 
 
 def _is_committed(cursors: Sequence[Any], error: BaseException) -> bool:

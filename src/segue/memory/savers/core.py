@@ -155,7 +155,7 @@ class Core:
         if not shared.has("lineage", most := _lineages(checkpoint)):
             yield from shared.reserve("lineage", most)
         with shared.cache.lock:
-            draft = self._draft(place, thread, parent)
+            draft = self._draft(place, thread, parent, put=schema.PUT_NEW)
             draft.statements += opening
             head = draft.checkpoint(checkpoint, metadata, new_versions, parent_id, ())
             draft.committed()
@@ -176,7 +176,7 @@ class Core:
             if channel not in lists and isinstance(entries.get(channel), list):
                 return None
         with shared.cache.lock:
-            draft = self._draft(place, parent.thread, parent)
+            draft = self._draft(place, parent.thread, parent, put=schema.PUT_NEW)
             head = draft.checkpoint(checkpoint, metadata, new_versions, parent.id, ())
             draft.committed()
         return head, draft.statements
@@ -282,10 +282,12 @@ class Core:
             self.shared.keep_thread(key, known)
         return known
 
-    def _draft(self, place: Place, thread: int, parent: Head | None, *, fresh: bool = False) -> Draft:
+    def _draft(
+        self, place: Place, thread: int, parent: Head | None, *, fresh: bool = False, put: str = schema.PUT
+    ) -> Draft:
         shared = self.shared
         number: Callable[[], int] = lambda: shared.number("lineage")  # noqa: E731
-        return Draft(place, thread, self.codec, shared.seal, shared.segments, number, parent, fresh, shared.verify)
+        return Draft(place, thread, self.codec, shared.seal, shared.segments, number, parent, fresh, shared.verify, put)
 
     def _parent(self, place: Place, parent_id: str | None, checkpoint: Any, new_versions: Any) -> Steps[Head | None]:
         """What is known of the parent, with those of its lists that the checkpoint goes on with."""

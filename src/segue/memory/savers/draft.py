@@ -68,6 +68,8 @@ class Draft:
     fresh: bool = False
     """Whether every list opens a new lineage: another process wrote to the one that we know."""
     verify: bool = False
+    put: str = schema.PUT
+    """What stores the row."""
     statements: list[Statement] = field(default_factory=list)
     _named: dict[bytes, Entry] = field(default_factory=dict)
     _new: list[tuple[int, int, Any]] = field(default_factory=list)
@@ -104,7 +106,7 @@ class Draft:
         for task in tasks:
             self.task(task)
         row = bytearray(head.row)  # sqlite3 looks for an adapter of bytes, each time
-        self.statements.append((schema.PUT, (self.thread, self.place[2], head.id, parent_id, run, other, row)))
+        self.statements.append((self.put, (self.thread, self.place[2], head.id, parent_id, run, other, row)))
         return head
 
     def task(self, task: Task) -> None:

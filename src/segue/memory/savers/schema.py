@@ -138,6 +138,8 @@ PUT = (
     " ON CONFLICT (thread, ns, id) DO UPDATE SET parent = excluded.parent, run = excluded.run,"
     " other_run = excluded.other_run, body = excluded.body"
 )
+PUT_NEW = PUT.partition(" ON CONFLICT")[0]
+"""One that is known to be new; clashes where it is there after all."""
 LISTED = "SELECT c.no, t.thread, c.ns, c.id FROM segue_threads t JOIN segue_checkpoints c ON c.thread = t.no"
 BY_NUMBER = (
     "SELECT c.no, t.no, t.thread, c.ns, c.id, c.parent, c.body FROM segue_checkpoints c"

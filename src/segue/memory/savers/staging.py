@@ -216,6 +216,8 @@ class Stage:
                 await self._again(puts, notes)
                 self._broken = False
             elif puts:
+                if self._database.dialect == "postgres":
+                    statements = _side_by_side(statements)
                 if notes:
                     statements.append(self._noted(notes))
                 await self._database.transaction([*statements, *self._staging.overdue()], soon=soon, seen_s=SEEN_S)
@@ -247,6 +249,17 @@ class Stage:
     def _noted(self, notes: Sequence[Note]) -> Statement:
         """The notes of one commit as one row: a line each."""
         return self._core.note(self.place, self._thread, (notes[0][0], b"\n".join([body for _, body in notes])))
+
+
+def _side_by_side(statements: Sequence[Statement]) -> list[Statement]:
+    """What a stage inserts, with rows of one table one after the other: a server is told of them in one statement.
+
+    The order of the tables is the one in which they came first, and so is that of each table's rows.
+    """
+    by_sql: dict[str, list[Statement]] = {}
+    for each in statements:
+        by_sql.setdefault(each[0], []).append(each)
+    return [each for group in by_sql.values() for each in group]
 
 
 async def _quietly(database: Database, statements: Sequence[Statement]) -> None:
