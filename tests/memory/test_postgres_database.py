@@ -10,8 +10,8 @@ import psycopg
 import pytest
 
 from segue.base.errors import StoreError
-from segue.memory.database import Statement
-from segue.memory.postgres_database import POOL, PostgresDatabase, stale
+from segue.memory.database import Clash, Statement
+from segue.memory.postgres_database import POOL, PostgresDatabase, joined, stale
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -102,3 +102,44 @@ async def test_a_connection_is_stale_once_its_session_ended(postgres_url: str) -
         end_sessions(postgres_url)
         await asyncio.sleep(0.1)
         assert stale(connection)
+
+
+PLAIN = "INSERT INTO told (word) VALUES (?)"
+
+
+def test_inserts_of_one_kind_that_follow_each_other_go_in_one_statement() -> None:
+    back = "INSERT INTO told (word) VALUES (?) RETURNING word"
+    other = "INSERT INTO numbers (a, b) VALUES (?, ?)"
+
+    found = joined([(PLAIN, ("a",)), (PLAIN, ("b",)), (other, (1, 2)), (PLAIN, ("c",)), (back, ("d",)), (back, ("e",))])
+
+    assert found == [
+        ("INSERT INTO told (word) VALUES (?), (?)", ["a", "b"], 2),
+        (other, (1, 2), 1),
+        (PLAIN, ("c",), 1),
+        (back, ("d",), 1),
+        (back, ("e",), 1),
+    ]
+
+
+@pytest.mark.parametrize("now", [False, True])
+async def test_each_statement_has_its_own_rows_though_some_went_together(database: PostgresDatabase, now: bool) -> None:
+    statements: list[Statement] = [
+        *((PLAIN, (f"{number:04d}",)) for number in range(1_200)),
+        ("INSERT INTO told VALUES (?) RETURNING word", ("x",)),
+        ("SELECT count(*) FROM told", ()),
+        (PLAIN, (None,)),
+    ]
+
+    found = await (asyncio.to_thread(database.transaction_now, statements) if now else database.transaction(statements))
+
+    assert found == [*([] for _ in range(1_200)), [("x",)], [(1_201,)], []]
+
+
+async def test_a_row_that_clashes_undoes_all_that_went_with_it(database: PostgresDatabase) -> None:
+    await database.execute("CREATE UNIQUE INDEX ON told (word)")
+
+    with pytest.raises(Clash):
+        await database.transaction([(PLAIN, ("a",)), (PLAIN, ("b",)), (PLAIN, ("a",))])
+
+    assert await words(database) == []

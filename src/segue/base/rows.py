@@ -136,9 +136,6 @@ class Tables:
     def transaction(self, statements: Sequence[Statement]) -> list[list[Row]]:
         """Several statements, all or none; see `Rows.transaction_now`."""
         prefix = self._prefix
-        if len(statements) == 1:  # a database across a network is spared its begin and its end
-            sql, held = statements[0]
-            return [self.rows.execute_now(_named(sql, prefix), held)]
         return self.rows.transaction_now([(_named(sql, prefix), held) for sql, held in statements])
 
     def bound(self, limit: int) -> int | None:

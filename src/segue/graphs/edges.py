@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from langgraph.constants import START
-from xxhash import xxh3_64_hexdigest
+from xxhash import xxh3_64_intdigest
 
 from segue.base.quick import quick
 
@@ -21,6 +21,7 @@ PUSH = "__pregel_push"
 """What LangGraph names as the trigger of a task that a `Send` started."""
 
 
+_FORM = (1 << 63) - 1
 _SIZED = (str, bytes, list, tuple, dict, set)
 
 
@@ -100,8 +101,8 @@ def _branches(waiting: Iterable[Departure]) -> list[Departure]:
 
 
 def edge_span_id(task_id: str, index: int) -> str:
-    """The same for each delivery of the same task, so that a redelivered edge is not kept twice."""
-    return xxh3_64_hexdigest(f"{task_id}\x1f{index}".encode())
+    """The same for each delivery of the same task, so that a redelivered edge is not kept twice; see `new_span_id`."""
+    return f"{xxh3_64_intdigest(f'{task_id}/{index}'.encode()) & _FORM | 0xA0000000:016x}"
 
 
 def sizes(update: Any) -> dict[str, int]:

@@ -223,7 +223,7 @@ class FileLocks:
             file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StoreError(f"the lock {path} cannot be opened: {error.strerror}.") from error
-        if try_lock(file) and os.fstat(file).st_nlink:  # it was not swept away in between
+        if try_lock(file) and _is_at(file, path):
             with suppress(OSError):  # a full disk: the lock holds without the note
                 os.write(file, _note(os.getpid(), int(time.time())))
             return file
@@ -293,6 +293,15 @@ def _holder(pid: int, at_s: int) -> Holder:
 def _note(pid: int, at_s: int) -> bytes:
     """What stands in the file of a lock: who took it; the same for all that are taken in one second."""
     return json.dumps(asdict(_holder(pid, at_s))).encode().ljust(_NOTE_BYTES)
+
+
+def _is_at(file: int, path: str) -> bool:
+    """Whether the open file still stands at its path, and was not swept away in between."""
+    try:
+        found = os.fstat(file)
+        return found.st_nlink > 0 or os.path.samestat(found, os.stat(path))  # some file systems do not count links
+    except OSError:
+        return False
 
 
 if sys.platform == "win32":

@@ -81,7 +81,7 @@ class RunRecords:
         """
         statements, ends_at = _kept(record, noted=noted), time.monotonic() + patience_s
         if self._writer is not None:
-            await asyncio.wrap_future(self._writer.submit(self._tables.transaction, statements))
+            await asyncio.wrap_future(self._writer.submit(self._keep, statements))
             return
         while True:
             try:
@@ -91,6 +91,13 @@ class RunRecords:
                 if not _is_lock(error) or time.monotonic() > ends_at:
                     raise
             await asyncio.sleep(_PAUSE_S)
+
+    def _keep(self, statements: Sequence[Statement]) -> None:
+        """A record alone may be written twice: a database across a network is spared begin and commit."""
+        if len(statements) == 1:
+            self._tables.execute(*statements[0])
+        else:
+            self._tables.transaction(statements)
 
     def save(self, record: RunRecord) -> None:
         """Keep the record as it is now, at once or not at all.
