@@ -25,7 +25,7 @@ def said(*names: str) -> list[dict[str, str]]:
 
 
 def stamped(id_: str, values: dict[str, Any], versions: dict[str, int]) -> dict[str, Any]:
-    found = checkpoint(id_, values)
+    found: dict[str, Any] = checkpoint(id_, values)
     found["channel_versions"] = versions
     return found
 
