@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from segue.base.messages import assistant, user
 from segue.base.usage import Usage
 from segue.router import GenerationRequest, PriceSettings, Reply, RouterCore, RouteSettings
 from segue.router.deployment import Deployment
+from segue.router.forecast import Lengths
 from segue.router.prices import Prices
 
 
@@ -104,3 +107,15 @@ async def test_a_quote_is_by_the_settings_or_by_the_table_and_unknown_on_loopbac
     assert await Prices("https://api.example.org/v1", settings).quote(1_000_000, 500_000, "m") == pytest.approx(3.0)
     assert await Prices("http://127.0.0.1:8000/v1", None).quote(10, 10, "m") is None
     assert (await Prices("https://api.openai.com/v1", None).quote(1_000, 1_000, "gpt-4o") or 0) > 0
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=200))
+def test_what_answers_typically_take_is_that_of_the_last_64(tokens: list[int]) -> None:
+    lengths = Lengths()
+    for each in tokens:
+        lengths.learn("mock", "a", estimate=0, usage=Usage(output_tokens=each))
+    last = sorted(tokens[-64:])
+
+    assert lengths.typical(["mock"], "a") == max(1, last[min(len(last) - 1, int(len(last) * 0.95))])
+    assert lengths.typical(["mock", "other"], "a") == lengths.typical(["mock"], "a")
+    assert lengths.usual(["mock"], "a") == sum(last) / len(last)
