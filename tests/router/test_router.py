@@ -172,6 +172,14 @@ async def test_a_short_rate_limit_is_waited_for_when_nobody_else_is_left() -> No
     assert outcomes(found) == [("a", "rate_limited"), ("a", "ok")]
 
 
+async def test_a_failure_after_a_rate_limit_is_tried_once_more_all_the_same() -> None:
+    limited = RateLimited("a", "is over its rate limit (429)", retry_after_s=0.001)
+
+    found = await router(Says("a", limited, EndpointFailed("a", "failed (500)"))).generate(HI)
+
+    assert outcomes(found) == [("a", "rate_limited"), ("a", "failed"), ("a", "ok")]
+
+
 async def test_a_rate_limit_is_not_waited_for_when_another_deployment_answers() -> None:
     limited = RateLimited("a", "is over its rate limit (429)", retry_after_s=5)
 

@@ -32,6 +32,8 @@ from segue.router.types import GIVEN_UP, Attempt, Delta, OnDelta, Reply, Reset, 
 MAX_WAIT_S = 10.0
 """The longest that a server's own `Retry-After` is waited for when no other deployment is left."""
 _OUTCOMES = {"unreachable": "unreachable", "broken_stream": "reset"}
+_REFUSED = RateLimited.outcome
+"""Was told to come again: that was no try, and takes none of those that a deployment has."""
 _NO_FAULT = frozenset({"rate_limited", "refused", "bad_request", "context_overflow", "deadline"})
 """Outcomes that say nothing of whether a deployment is well."""
 NOTHING_TAKEN = frozenset({"unreachable", "rate_limited", "refused", "bad_request", "context_overflow"})
@@ -172,7 +174,7 @@ class Attempts:
             wait_s = go.limits.over(error.retry_after_s, now)
             if wait_s <= min(MAX_WAIT_S, self._seeking.patience_s(now)):
                 self._seeking.when_allowed(name)
-        elif error.again and not any(each.deployment == name for each in self.made):
+        elif error.again and not any(each.deployment == name and each.outcome != _REFUSED for each in self.made):
             self._seeking.once_more(name)
 
     def _record(self, deployment: Deployment, outcome: str, start: float, error: str) -> None:
