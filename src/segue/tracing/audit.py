@@ -170,9 +170,10 @@ class AuditLog:
     def _now_due(self, loop: asyncio.AbstractEventLoop) -> None:
         """What waited when this was set may be written by now; the time of what waits now may be later."""
         self._soon = None
-        if self._since is None or not self._pending:
+        if not self._pending:
             return
-        left = self._since + SOON_S - loop.time()
+        # what came while a thread wrote the others has no time of its own: it is written now
+        left = 0.0 if (since := self._since) is None else since + SOON_S - loop.time()
         if left > _SLACK_S:
             self._soon = loop
             loop.call_later(left, self._now_due, loop)
